@@ -1,0 +1,270 @@
+"""A cycle: take the lock, count the backlog, freeze it into a queue, drain it, close the record."""
+
+import itertools
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import psycopg
+
+from etl import db, deploy, ledger
+from etl.errors import DatabaseUnreachableError, EtlError, FileError, UsageError
+from etl.job import Job
+from etl.lock import cycle_lock
+from etl.model import (
+    BacklogCounted,
+    CycleFinished,
+    CycleRecord,
+    CycleRecovered,
+    Event,
+    ItemAttempted,
+    LevelCount,
+    Outcome,
+)
+from etl.queue import FileQueue
+from etl.settings import ItemLimit, private_folder
+from etl.sqlfile import shipped
+from etl.supervisor import StopSignals, Supervisor
+from etl.worker import Orders
+
+_PROGRESS_EVERY_S = 1.0
+_STREAM_ROWS = 1000
+
+Emit = Callable[[Event], None]
+
+
+@dataclass(frozen=True, slots=True)
+class CycleOptions:
+    """What a user may decide about a cycle.
+
+    Attributes:
+        as_of: The day that counts as today, UTC.
+        limit: How many items at most.
+        workers: How many worker processes at most.
+        only_key: Just this item, dirty or not; None: what the prioritization lists.
+        is_dry_run: Count and list, write nothing at all.
+    """
+
+    as_of: date
+    limit: ItemLimit
+    workers: int
+    only_key: str | None = None
+    is_dry_run: bool = False
+
+
+class Cycle:
+    """One cycle of a job on a database.
+
+    Args:
+        job: The job.
+        target: The database.
+        state: The state folder.
+        options: What the user decided.
+        emit: Told of everything that happens.
+    """
+
+    def __init__(
+        self, job: Job, target: db.Target, state: Path, options: CycleOptions, emit: Emit
+    ) -> None:
+        self._job = job
+        self._target = target
+        self._state = state
+        self._options = options
+        self._emit = emit
+        self._begun = time.monotonic()
+        self._recorded = 0.0
+        self._missing: str | None = None
+        self.record = CycleRecord(
+            job=job.name,
+            started_at=datetime.now(UTC),
+            as_of=options.as_of,
+            max_items=options.limit.max_items,
+        )
+
+    def run(self) -> CycleRecord:
+        """Run it.
+
+        Returns:
+            Its record, closed.
+
+        Raises:
+            EtlError: It could not begin, or had to stop; what was done stays done.
+        """
+        self._job.check()
+        name = f"etl:{self._job.command}"
+        with StopSignals() as signals, db.connect(self._target, name) as connection:
+            deploy.require_current(connection, self._job)
+            if self._options.is_dry_run:
+                self._look(connection)
+            else:
+                self._run(connection, signals)
+        self._emit(CycleFinished(self.record))
+        if self._missing is not None:
+            raise UsageError(self._missing, f"Check the key of the {self._job.unit}.")
+        return self.record
+
+    def _look(self, connection: db.Connection) -> None:
+        with _snapshot(connection):
+            queued = self._count_backlog(connection)
+            ledger.count_held(connection, self.record, self.record.started_at)
+        self.record.stop_reason = "dry run"
+        self.record.workers = min(self._options.workers, queued)
+
+    def _run(self, connection: db.Connection, signals: StopSignals) -> None:
+        job, record = self._job, self.record
+        folder = private_folder(self._state) / "cycles" / _identity(connection) / job.name
+        queue = FileQueue(private_folder(folder))
+        with cycle_lock(folder, connection, job.command, record.started_at):
+            recovered = ledger.recover(connection, queue, job)
+            if recovered is not None:
+                self._emit(
+                    CycleRecovered(
+                        recovered.cycle_id or 0, recovered.claimed, recovered.orphaned
+                    )
+                )
+            ledger.open_cycle(connection, record)
+            with self._closed_on_error(connection):
+                queued = self._build(connection, queue)
+                self._drain(connection, queue, signals, queued)
+            ledger.close_cycle(connection, queue, record, job)
+
+    @contextmanager
+    def _closed_on_error(self, connection: db.Connection) -> Iterator[None]:
+        """Write down why the cycle stopped; a lost database is left to the next cycle."""
+        try:
+            yield
+        except EtlError as error:
+            self.record.stop_reason = error.message
+            self.record.duration_s = time.monotonic() - self._begun
+            if not connection.closed:
+                ledger.update_cycle(connection, self.record)
+            raise
+
+    def _build(self, connection: db.Connection, queue: FileQueue) -> int:
+        """Freeze the backlog into the queue. Returns how many items it holds."""
+        record = self.record
+        assert record.cycle_id is not None
+        with _snapshot(connection):
+            self._count_backlog(connection)
+            if self._options.only_key is not None:
+                row = (self._options.only_key, 0)
+                return queue.build(record.cycle_id, ("item_key", "level"), [row])
+            with db.explained(connection, self._job.prioritize):
+                columns, rows = self._prioritized(connection)
+                self._check_columns(columns)
+                return queue.build(record.cycle_id, columns, rows)
+
+    def _count_backlog(self, connection: db.Connection) -> int:
+        """Count what is dirty by level and settle the limit. Returns how much will be queued."""
+        record, job = self.record, self._job
+        for level in job.level_names:
+            record.levels[level] = LevelCount(level, job.level_name(level))
+        is_catch_up = False
+        if self._options.only_key is not None:
+            record.levels = {0: LevelCount(0, job.level_name(0), found=1)}
+            record.max_items = 1
+        else:
+            values = {"as_of": record.as_of, "now": record.started_at}
+            for level, items, _ in db.run(connection, job.backlog, **values):
+                found = record.levels.setdefault(level, LevelCount(level, job.level_name(level)))
+                found.found = items
+            record.max_items, is_catch_up = self._options.limit.at(record.found)
+        queued = min(record.found, record.max_items)
+        record.workers = min(self._options.workers, queued)
+        self._emit(BacklogCounted(record, queued, is_catch_up))
+        return queued
+
+    def _prioritized(self, connection: db.Connection) -> tuple[list[str], Iterator[db.Row]]:
+        statement = self._job.prioritize
+        values = statement.bind(
+            {
+                "as_of": self.record.as_of,
+                "now": self.record.started_at,
+                "max_items": self.record.max_items,
+            }
+        )
+        cursor = connection.cursor()
+        size = _STREAM_ROWS if psycopg.capabilities.has_stream_chunked() else 1
+        stream = cursor.stream(statement.text, values, size=size)
+        first = list(itertools.islice(stream, 1))
+        columns = [column.name for column in cursor.description or ()]
+        return columns or ["item_key", "level"], itertools.chain(first, stream)
+
+    def _check_columns(self, columns: list[str]) -> None:
+        if not {"item_key", "level"} <= set(columns):
+            path = self._job.prioritize.path
+            raise FileError(
+                path, None, "must return the columns item_key and level", f"It has {columns}."
+            )
+        self._job.process.bind(dict.fromkeys([*columns, *self._parameters()]))
+
+    def _parameters(self) -> dict[str, str]:
+        return {"as_of": self.record.as_of.isoformat()}
+
+    def _drain(
+        self, connection: db.Connection, queue: FileQueue, signals: StopSignals, queued: int
+    ) -> None:
+        record = self.record
+        if queued and not signals.received:
+            ledger.update_cycle(connection, record)
+            supervisor = Supervisor(
+                queue,
+                record,
+                lambda number: self._orders(number, queue),
+                signals,
+                emit=self._heed,
+                on_tick=lambda: self._record_progress(connection),
+            )
+            supervisor.drain(record.workers)
+        record.stop_signal = next(iter(signals.received), None)
+        record.duration_s = time.monotonic() - self._begun
+        if record.stop_signal is not None:
+            record.stop_reason = "stopped"
+        else:
+            record.stop_reason = "limit" if record.remaining else "drained"
+
+    def _orders(self, number: int, queue: FileQueue) -> Orders:
+        return Orders(
+            number=number,
+            dsn=self._target.dsn,
+            label=self._target.label,
+            job_folder=str(self._job.folder),
+            queue_folder=str(queue.path.parent),
+            parameters=self._parameters(),
+        )
+
+    def _heed(self, event: Event) -> None:
+        self._emit(event)
+        is_failure = isinstance(event, ItemAttempted) and event.result.outcome is Outcome.FAILED
+        if is_failure and self._options.only_key is not None:
+            state = event.result.sqlstate
+            # no_data_found: the statement's way to say that there is no such item;
+            # class 22: the key is not even of the right kind.
+            if state == "P0002" or state.startswith("22"):
+                self._missing = event.result.message
+
+    def _record_progress(self, connection: db.Connection) -> None:
+        now = time.monotonic()
+        self.record.duration_s = now - self._begun
+        if now - self._recorded < _PROGRESS_EVERY_S:
+            return
+        self._recorded = now
+        if not connection.closed:
+            ledger.update_cycle(connection, self.record)
+
+
+@contextmanager
+def _snapshot(connection: db.Connection) -> Iterator[None]:
+    with connection.transaction():
+        db.run(connection, shipped("engine/begin_snapshot"))
+        yield
+
+
+def _identity(connection: db.Connection) -> str:
+    row = db.run(connection, shipped("engine/database_identity")).fetchone()
+    if row is None:
+        raise DatabaseUnreachableError("the database does not say which it is")
+    return f"{row[0]}-{row[1]}"

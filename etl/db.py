@@ -1,0 +1,153 @@
+"""Connections, with every way in which they fail turned into one clear error."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg import errors
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from etl.errors import DatabaseUnreachableError, FileError, UsageError
+from etl.sqlfile import Statement
+
+Row = tuple[Any, ...]
+Connection = psycopg.Connection[Row]
+
+# A peer that vanishes without closing is noticed within a minute instead of the two hours
+# of the kernel's default. Anything that the user's own settings say wins.
+_DEFAULTS = {
+    "connect_timeout": "10",
+    "keepalives_idle": "20",
+    "keepalives_interval": "10",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "50000",
+}
+# One of these says which database is meant; a password alone does not.
+_NAMING = ("PGSERVICE", "PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGUSER")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where to connect to.
+
+    Attributes:
+        dsn: libpq connection string or URI; may hold a password, so it is never shown.
+        label: How it is called in messages: host, port and database, no secrets.
+    """
+
+    dsn: str
+    label: str
+
+    @classmethod
+    def parse(cls, dsn: str) -> "Target":
+        """Read a connection string.
+
+        Raises:
+            UsageError: It is none. The text is not repeated: it may hold a password.
+        """
+        try:
+            parts = conninfo_to_dict(dsn)
+        except psycopg.ProgrammingError:
+            raise UsageError(
+                "the connection string cannot be read",
+                "Write it as postgresql://user@host/database or 'host=… dbname=…'.",
+            ) from None
+
+        def said(keyword: str, variable: str, default: str) -> str:
+            return str(parts.get(keyword) or os.environ.get(variable) or default)
+
+        service = said("service", "PGSERVICE", "")
+        host = said("host", "PGHOST", f"service {service}" if service else "the local server")
+        port = said("port", "PGPORT", "")
+        database = said("dbname", "PGDATABASE", "")
+        label = host + (f" port {port}" if port else "")
+        return cls(dsn, label + (f", database {database}" if database else ""))
+
+
+def named_target(flag: str | None, environ: Mapping[str, str]) -> Target | None:
+    """The database that the user named: ``--dsn``, ``ETL_DSN``, or libpq's own variables.
+
+    Returns:
+        None where nothing names one.
+    """
+    dsn = flag or environ.get("ETL_DSN")
+    if dsn:
+        return Target.parse(dsn)
+    if any(environ.get(name) for name in _NAMING):
+        return Target.parse("")
+    return None
+
+
+def connect(target: Target, application_name: str) -> Connection:
+    """Connect, in autocommit.
+
+    Args:
+        target: Where to.
+        application_name: What a DBA reads in pg_stat_activity.
+
+    Raises:
+        DatabaseUnreachableError: No connection was had.
+    """
+    settings = {**_DEFAULTS, **conninfo_to_dict(target.dsn), "application_name": application_name}
+    try:
+        return psycopg.connect(
+            make_conninfo(**settings), autocommit=True, cursor_factory=psycopg.RawCursor
+        )
+    except psycopg.OperationalError as error:
+        raise unreachable(target.label, error) from error
+
+
+def unreachable(place: str, error: psycopg.Error) -> DatabaseUnreachableError:
+    """The error for a connection that was refused or lost, in libpq's own words."""
+    reason = " ".join(str(error).split()) or type(error).__name__
+    return DatabaseUnreachableError(
+        f"cannot reach the database at {place}: {reason}",
+        "Check that the server runs, and --dsn, ETL_DSN, the PG* variables and ~/.pgpass.",
+    )
+
+
+def run(connection: Connection, statement: Statement, **values: object) -> psycopg.Cursor[Row]:
+    """Run one statement of an SQL file with real parameters.
+
+    Args:
+        connection: Where.
+        statement: What.
+        values: A value for each of its variables; others are left unused.
+
+    Raises:
+        FileError: The server refuses it; the message names file and line.
+        DatabaseUnreachableError: The connection is lost.
+    """
+    with explained(connection, statement):
+        return connection.execute(statement.text, statement.bind(values))
+
+
+@contextmanager
+def explained(connection: Connection, statement: Statement) -> Iterator[None]:
+    """Turn an error of a statement into one that names its file and line."""
+    try:
+        yield
+    except psycopg.Error as error:
+        if connection.closed:
+            raise unreachable(_place(connection), error) from error
+        position = error.diag.statement_position
+        line = statement.line_at(int(position)) if position else statement.line
+        reason = error.diag.message_primary or " ".join(str(error).split())
+        hint = error.diag.message_hint or ""
+        if isinstance(error, (errors.UndefinedTable, errors.UndefinedFunction)):
+            hint = "Run 'etl init' on this database, or correct the statement."
+        detail = f" ({error.diag.message_detail})" if error.diag.message_detail else ""
+        raise FileError(
+            statement.path, line, f"{reason}{detail} [{error.sqlstate}]", hint
+        ) from error
+
+
+def _place(connection: Connection) -> str:
+    try:
+        info = connection.info
+        return f"{info.host or info.hostaddr} port {info.port}, database {info.dbname}"
+    except psycopg.OperationalError:
+        return "the server"

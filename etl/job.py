@@ -1,0 +1,212 @@
+"""A job: the folder of SQL that says how items are listed and processed.
+
+Nothing here knows any job. A folder that is broken is one error that names file and line;
+it is found when the job is used, so that the other jobs still run.
+"""
+
+import re
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from etl.errors import FileError, UsageError
+from etl.sqlfile import Statement, single
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
+_DURATION = re.compile(r"[1-9]\d*(ms|s|min|h)\Z")
+_ACKNOWLEDGE = ("statement",)
+_TOP = {"title": str, "summary": str, "unit": str, "acknowledge": str, "defaults": dict, "levels": dict}
+_DEFAULTS = {"max_items": int, "max_attempts": int, "statement_timeout": str, "lock_timeout": str}
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job, as its job.toml and its SQL files say.
+
+    Attributes:
+        folder: Where it is.
+        title: What a person calls it.
+        summary: One sentence for ``--help``.
+        unit: What one item is, in the singular: "user" makes ``--max-users``.
+        max_items: Items a cycle takes unless told otherwise.
+        max_attempts: Failures of an item before it is quarantined.
+        statement_timeout: Of one item's statement, in PostgreSQL's notation.
+        lock_timeout: Of any lock that the statement waits for, in the same.
+        level_names: Name of each priority level.
+    """
+
+    folder: Path
+    title: str
+    summary: str
+    unit: str
+    max_items: int
+    max_attempts: int
+    statement_timeout: str
+    lock_timeout: str
+    level_names: dict[int, str]
+
+    @property
+    def name(self) -> str:
+        """Its name in the database, such as ``datamart_users``."""
+        return self.folder.name
+
+    @property
+    def command(self) -> str:
+        """Its name on the command line, such as ``datamart-users``."""
+        return command_name(self.folder)
+
+    def level_name(self, level: int) -> str:
+        """The name of a priority level; of an item asked for by name, "requested"."""
+        return "requested" if level == 0 else self.level_names.get(level, f"level {level}")
+
+    @cached_property
+    def prioritize(self) -> Statement:
+        """Lists the dirty items in order."""
+        return self._statement("prioritize.sql", {"as_of", "now", "max_items"})
+
+    @cached_property
+    def backlog(self) -> Statement:
+        """Counts the dirty items by level."""
+        return self._statement("backlog.sql", {"as_of", "now"})
+
+    @cached_property
+    def process(self) -> Statement:
+        """Processes one item. Its variables may also be columns of the prioritization."""
+        return single(self.folder / "process.sql")
+
+    @cached_property
+    def verify(self) -> Statement:
+        """Lists the wrong items."""
+        path = self.folder / "verify.sql"
+        if not path.exists():
+            raise UsageError(
+                f"{self.command} cannot be verified: it has no verify.sql",
+                f"Write {path}: a query that returns item_key and problem of each wrong item.",
+            )
+        return self._statement("verify.sql", {"as_of"})
+
+    def check(self) -> None:
+        """Read the files that a cycle needs.
+
+        Raises:
+            FileError: One is missing or broken.
+        """
+        _ = (self.prioritize, self.backlog, self.process)
+
+    def _statement(self, name: str, variables: set[str]) -> Statement:
+        statement = single(self.folder / name)
+        statement.bind(dict.fromkeys(variables))
+        return statement
+
+
+def command_name(folder: Path) -> str:
+    """The command that runs the job in a folder."""
+    return folder.name.replace("_", "-")
+
+
+def job_paths(folders: Iterable[Path]) -> list[Path]:
+    """The folders of all jobs, whole or broken, in the order of their names.
+
+    Raises:
+        FileError: Two have the same name.
+    """
+    found: dict[str, Path] = {}
+    for parent in folders:
+        for path in sorted(parent.iterdir()):
+            if not path.is_dir() or path.name.startswith((".", "_")):
+                continue
+            if path.name in found:
+                raise FileError(
+                    path, None, f"the job {path.name} exists in {found[path.name]} too", "Rename it."
+                )
+            found[path.name] = path
+    return [found[name] for name in sorted(found)]
+
+
+def load(folder: Path) -> Job:
+    """Read the job.toml of a folder.
+
+    Raises:
+        FileError: It is missing or broken; the message names its line.
+    """
+    if not _NAME.match(folder.name):
+        raise FileError(
+            folder, None, "is no name of a job", "Use small letters, digits and underscores."
+        )
+    path = folder / "job.toml"
+    text = _read(path)
+    table = _parse(path, text)
+    _check_keys(path, text, table, _TOP)
+    defaults = {
+        "max_items": 1000,
+        "max_attempts": 5,
+        "statement_timeout": "60s",
+        "lock_timeout": "1s",
+        **table.get("defaults", {}),
+    }
+    _check_keys(path, text, defaults, _DEFAULTS)
+    for key in ("title", "unit"):
+        if not table.get(key):
+            raise FileError(path, 1, f"{key} is missing", f'Add a line such as {key} = "user".')
+    if not _NAME.match(table["unit"]):
+        raise _wrong(path, text, "unit", "must be one word in small letters")
+    if table.get("acknowledge", "statement") not in _ACKNOWLEDGE:
+        raise _wrong(path, text, "acknowledge", f"must be one of: {', '.join(_ACKNOWLEDGE)}")
+    for key in ("max_items", "max_attempts"):
+        if defaults[key] < 1:
+            raise _wrong(path, text, key, "must be at least 1")
+    for key in ("statement_timeout", "lock_timeout"):
+        if not _DURATION.match(defaults[key]):
+            raise _wrong(path, text, key, "must be a duration such as 500ms, 60s, 5min")
+    return Job(
+        folder=folder,
+        title=table["title"],
+        summary=table.get("summary", table["title"]),
+        unit=table["unit"],
+        level_names=_level_names(path, text, table.get("levels", {})),
+        **defaults,
+    )
+
+
+def _level_names(path: Path, text: str, table: dict[str, Any]) -> dict[int, str]:
+    for key, name in table.items():
+        if not key.isdecimal() or int(key) < 1 or not isinstance(name, str):
+            raise _wrong(path, text, key, 'must be a level and its name, such as 1 = "critical"')
+    return {int(key): name for key, name in table.items()}
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise FileError(path, None, str(error.strerror), "Every job has a job.toml.") from error
+    except UnicodeDecodeError as error:
+        raise FileError(path, None, "not UTF-8", "Save the file as UTF-8.") from error
+
+
+def _parse(path: Path, text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        found = re.search(r"\(at line (\d+)", str(error))
+        line = int(found[1]) if found else text.count("\n") + 1
+        reason = str(error).split(" (at ")[0]
+        raise FileError(path, line, reason, "See https://toml.io for the notation.") from error
+
+
+def _check_keys(path: Path, text: str, table: dict[str, Any], known: dict[str, type]) -> None:
+    for key, value in table.items():
+        if key not in known:
+            raise _wrong(path, text, key, f"is unknown; known are: {', '.join(known)}")
+        if type(value) is not known[key]:
+            kind = {str: "a text", int: "a whole number", dict: "a table"}[known[key]]
+            raise _wrong(path, text, key, f"must be {kind}")
+
+
+def _wrong(path: Path, text: str, key: str, problem: str) -> FileError:
+    found = re.search(rf'^\s*\[?\s*"?{re.escape(key)}\b', text, re.MULTILINE)
+    line = text.count("\n", 0, found.end()) + 1 if found else 1
+    return FileError(path, line, f"{key} {problem}", "Correct this line.")

@@ -1,0 +1,153 @@
+"""The ledger in schema ``etl``: which cycles ran, and what each attempt came to.
+
+A successful item costs no round trip here. Workers write to the claim journal; the
+supervisor counts from it and, when the cycle closes, copies it into ``etl.attempt`` in the
+same transaction in which the record closes. That commit is synchronous and comes after
+all the workers' commits, so once the record is closed everything in it is durable. Where a
+cycle was cut off, the next one closes its record from the same journal.
+"""
+
+import json
+import os
+import socket
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+from etl import __version__, db
+from etl.job import Job
+from etl.model import Claim, CycleRecord, LevelCount, Outcome, Result
+from etl.queue import Entry, Queue
+from etl.queue.journal import CLAIMED, RELEASED
+from etl.sqlfile import shipped
+
+
+def open_cycle(connection: db.Connection, record: CycleRecord) -> int:
+    """Write the record of a cycle that begins. Returns its id."""
+    row = db.run(
+        connection,
+        shipped("engine/open_cycle"),
+        job=record.job,
+        started_at=record.started_at,
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        etl_version=__version__,
+        as_of=record.as_of,
+    ).fetchone()
+    assert row is not None
+    record.cycle_id = row[0]
+    return row[0]
+
+
+def update_cycle(
+    connection: db.Connection, record: CycleRecord, finished_at: datetime | None = None
+) -> None:
+    """Bring the record in the database up to date with this one."""
+    db.run(
+        connection,
+        shipped("engine/update_cycle"),
+        cycle_id=record.cycle_id,
+        max_items=record.max_items,
+        workers=record.workers,
+        found=record.found,
+        done=record.done,
+        failed=record.failed,
+        busy=record.busy,
+        orphaned=record.orphaned,
+        remaining=record.remaining,
+        levels=json.dumps([asdict(level) for level in record.levels.values()]),
+        stop_reason=record.stop_reason,
+        finished_at=finished_at,
+    )
+
+
+def close_cycle(
+    connection: db.Connection, queue: Queue, record: CycleRecord, job: Job
+) -> None:
+    """Close the record of a cycle: attempts, held items, counts, in one durable transaction."""
+    finished_at = datetime.now(UTC)
+    with connection.transaction():
+        connection.execute("SET LOCAL synchronous_commit = on")
+        with connection.cursor().copy(shipped("engine/copy_attempts").text) as copy:
+            for entry in finished(queue):
+                copy.write_row(_row(record.cycle_id, entry))
+        values = {"cycle_id": record.cycle_id, "job": record.job, "now": finished_at}
+        db.run(connection, shipped("engine/release_done_items"), **values)
+        db.run(
+            connection,
+            shipped("engine/hold_items"),
+            **values,
+            max_attempts=job.max_attempts,
+        )
+        count_held(connection, record, finished_at)
+        update_cycle(connection, record, finished_at)
+    queue.close()
+
+
+def count_held(connection: db.Connection, record: CycleRecord, now: datetime) -> None:
+    """Put the numbers of held and of quarantined items into the record."""
+    row = db.run(connection, shipped("engine/count_held"), job=record.job, now=now).fetchone()
+    if row is not None:
+        record.held, record.quarantined = row[0], row[1]
+
+
+def recover(connection: db.Connection, queue: Queue, job: Job) -> CycleRecord | None:
+    """Close the record of a cycle that was cut off, from the journal it left.
+
+    The items that its workers had in hand count as orphaned: a crash is an attempt.
+
+    Returns:
+        The closed record; None where nothing was left to do.
+    """
+    cycle_id = queue.unclosed_cycle()
+    if cycle_id is None:
+        return None
+    row = db.run(connection, shipped("engine/unclosed_cycle"), cycle_id=cycle_id).fetchone()
+    if row is None or row[0] != job.name:
+        return None
+    name, started_at, as_of, max_items, workers, levels = row
+    record = CycleRecord(
+        job=name, started_at=started_at, as_of=as_of, max_items=max_items,
+        cycle_id=cycle_id, workers=workers, stop_reason="crashed",
+    )  # fmt: skip
+    for level in levels:
+        fresh = LevelCount(level["level"], level["name"], level["found"])
+        record.levels[fresh.level] = fresh
+    for worker, claim in in_hand(queue):
+        queue.acknowledge(worker, claim, Result(Outcome.ORPHANED, message="the cycle was cut off"))
+    for entry in finished(queue):
+        record.count(entry.claim.level, Outcome(entry.event))
+    close_cycle(connection, queue, record, job)
+    return record
+
+
+def in_hand(queue: Queue) -> list[tuple[int, Claim]]:
+    """The claims without an outcome, with the worker of each."""
+    held: dict[int, Claim] = {}
+    for entry in queue.history():
+        if entry.event == CLAIMED:
+            held[entry.worker] = entry.claim
+        else:
+            held.pop(entry.worker, None)
+    return list(held.items())
+
+
+def finished(queue: Queue) -> Iterator[Entry]:
+    """The attempts that have come to an outcome."""
+    return (entry for entry in queue.history() if entry.event not in (CLAIMED, RELEASED))
+
+
+def _row(cycle_id: int | None, entry: Entry) -> tuple[object, ...]:
+    result = entry.result
+    assert result is not None
+    return (
+        cycle_id,
+        entry.claim.item_key,
+        entry.claim.level,
+        entry.worker,
+        entry.event,
+        datetime.fromtimestamp(entry.at, UTC),
+        None if result.outcome is Outcome.ORPHANED else result.duration_ms,
+        result.sqlstate or None,
+        result.message or None,
+    )

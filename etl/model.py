@@ -1,0 +1,204 @@
+"""The words of this project as types: items, outcomes, cycles and what happens in them."""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Literal
+
+
+class Outcome(StrEnum):
+    """What an attempt at an item came to."""
+
+    DONE = "done"
+    FAILED = "failed"
+    BUSY = "busy"
+    ORPHANED = "orphaned"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A worker's exclusive hold on an item.
+
+    Attributes:
+        position: Place of the item in its queue, the first is 1.
+        item_key: The item's key, as text.
+        level: Its priority level, 1 first; 0 where it was asked for by name.
+        values: All columns of the item's row of the prioritization query, as text.
+    """
+
+    position: int
+    item_key: str
+    level: int
+    values: dict[str, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The outcome of one attempt, with its reason where it is not done.
+
+    Attributes:
+        outcome: What the attempt came to.
+        duration_ms: From claim to commit, milliseconds.
+        sqlstate: PostgreSQL's five-character code of the failure, or empty.
+        message: PostgreSQL's message, or empty.
+    """
+
+    outcome: Outcome
+    duration_ms: float = 0.0
+    sqlstate: str = ""
+    message: str = ""
+
+
+@dataclass(slots=True)
+class LevelCount:
+    """What a cycle found and did in one priority level."""
+
+    level: int
+    name: str
+    found: int = 0
+    done: int = 0
+    failed: int = 0
+    busy: int = 0
+    orphaned: int = 0
+
+
+@dataclass(slots=True)
+class CycleRecord:
+    """One build and drain of a queue, as the ledger and every output tell it.
+
+    ``found == done + failed + busy + orphaned + remaining`` at any time.
+    """
+
+    job: str
+    started_at: datetime
+    as_of: date
+    max_items: int
+    cycle_id: int | None = None
+    workers: int = 0
+    levels: dict[int, LevelCount] = field(default_factory=dict[int, LevelCount])
+    held: int = 0
+    quarantined: int = 0
+    duration_s: float = 0.0
+    stop_reason: str | None = None
+    stop_signal: int | None = None
+
+    def _sum(self, name: Literal["found", "done", "failed", "busy", "orphaned"]) -> int:
+        return sum(getattr(level, name) for level in self.levels.values())
+
+    @property
+    def found(self) -> int:
+        """The backlog when the cycle began, held items left out."""
+        return self._sum("found")
+
+    @property
+    def done(self) -> int:
+        """Refreshed and committed."""
+        return self._sum("done")
+
+    @property
+    def failed(self) -> int:
+        """Tried and rolled back with an error."""
+        return self._sum("failed")
+
+    @property
+    def busy(self) -> int:
+        """Held by somebody else at the time."""
+        return self._sum("busy")
+
+    @property
+    def orphaned(self) -> int:
+        """Claimed by a worker that died."""
+        return self._sum("orphaned")
+
+    @property
+    def claimed(self) -> int:
+        """Attempted, with any outcome."""
+        return self.done + self.failed + self.busy + self.orphaned
+
+    @property
+    def remaining(self) -> int:
+        """Found and not attempted: left for the next cycle."""
+        return self.found - self.claimed
+
+    @property
+    def items_per_s(self) -> float:
+        """Done items a second, over the whole cycle."""
+        return self.done / self.duration_s if self.duration_s else 0.0
+
+    def count(self, level: int, outcome: Outcome) -> None:
+        """Count one attempt."""
+        counts = self.levels.setdefault(level, LevelCount(level, f"level {level}"))
+        setattr(counts, outcome.value, getattr(counts, outcome.value) + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class BacklogCounted:
+    """The cycle knows what is dirty and how much of it it will do."""
+
+    record: CycleRecord
+    queued: int
+    is_catch_up: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CycleRecovered:
+    """The cycle before was cut off; its record is closed now."""
+
+    cycle_id: int
+    claimed: int
+    orphaned: int
+
+
+@dataclass(frozen=True, slots=True)
+class ItemAttempted:
+    """An attempt ended, with any outcome.
+
+    Attributes:
+        worker: Number of the worker, the first is 1.
+        claim: The item.
+        result: What the attempt came to.
+    """
+
+    worker: int
+    claim: Claim
+    result: Result
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerFinished:
+    """A worker process ended.
+
+    Attributes:
+        worker: Its number, the first is 1.
+        exit_status: 0 after the work, else what it died of; negative: the signal.
+        replaced: Whether another process takes its place.
+    """
+
+    worker: int
+    exit_status: int
+    replaced: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StopRequested:
+    """A signal came; the items in hand are finished, or cancelled at the second one."""
+
+    signal_number: int
+    is_cancelling: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CycleFinished:
+    """The record is closed."""
+
+    record: CycleRecord
+
+
+Event = (
+    BacklogCounted
+    | CycleRecovered
+    | ItemAttempted
+    | WorkerFinished
+    | StopRequested
+    | CycleFinished
+)

@@ -1,0 +1,231 @@
+"""Loads a file of published notes: streamed, all or nothing, and it says what it did."""
+
+import csv
+import gzip
+import os
+import sys
+import time
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from etl import db
+from etl.errors import InputError, TooManyRejectsError, UsageError
+from etl.notes.reader import Note, Reject, read_notes
+from etl.sqlfile import shipped
+
+_GZIP_MAGIC = b"\x1f\x8b"
+
+
+@dataclass(frozen=True, slots=True)
+class RejectLimit:
+    """How many rejected records a load bears.
+
+    Attributes:
+        number: How many, or which percentage of all records.
+        is_percentage: Which of the two.
+    """
+
+    number: float
+    is_percentage: bool
+
+    @classmethod
+    def parse(cls, text: str) -> "RejectLimit":
+        """Read ``100`` or ``0.5%``.
+
+        Raises:
+            UsageError: It is neither.
+        """
+        is_percentage = text.endswith("%")
+        try:
+            number = float(text.removesuffix("%")) if is_percentage else int(text)
+        except ValueError:
+            number = -1
+        if not 0 <= number < float("inf"):
+            raise UsageError(
+                f"--max-rejects must be a number or a percentage, not {text!r}",
+                "Give for example --max-rejects 100 or --max-rejects 0.5%.",
+            )
+        return cls(number, is_percentage)
+
+    def is_exceeded(self, rejected: int, records: int) -> bool:
+        """Whether this many rejects of all records are too many."""
+        allowed = self.number * records / 100 if self.is_percentage else self.number
+        return rejected > allowed
+
+    def __str__(self) -> str:
+        return f"{self.number:g}{' %' if self.is_percentage else ''}"
+
+
+@dataclass(slots=True)
+class LoadReport:
+    """What a load did.
+
+    Attributes:
+        file: What was loaded.
+        records: Records read, notes and rejected ones.
+        notes: Notes among them.
+        rejected: The others.
+        rejects_file: Where these stand with line and reason; None without any.
+        new_opened: Openings that were not known before.
+        new_closed: Closings that were not known before.
+        new_anonymous: New facts without a user; they dirty nobody but, where one closes a
+            note, its opener.
+        new_users: Users that were not known before.
+        users: Different users in the file.
+        users_dirtied: Users whose datamart this load made out of date.
+        duration_s: Seconds it took.
+    """
+
+    file: str
+    records: int = 0
+    notes: int = 0
+    rejected: int = 0
+    rejects_file: str | None = None
+    new_opened: int = 0
+    new_closed: int = 0
+    new_anonymous: int = 0
+    new_users: int = 0
+    users: int = 0
+    users_dirtied: int = 0
+    duration_s: float = 0.0
+
+    @property
+    def new_facts(self) -> int:
+        """New facts in all."""
+        return self.new_opened + self.new_closed
+
+
+def load_notes(connection: db.Connection, source: Path | None, limit: RejectLimit) -> LoadReport:
+    """Load one file in one transaction.
+
+    Args:
+        connection: In autocommit.
+        source: The file, plain or gzipped; None for standard input.
+        limit: More rejected records than this, and nothing is loaded.
+
+    Raises:
+        InputError: It cannot be read, or not to its end.
+        TooManyRejectsError: More records than the limit were rejected.
+    """
+    name = str(source) if source else "standard input"
+    begun = time.monotonic()
+    report = LoadReport(name)
+    with connection.transaction():
+        db.run(connection, shipped("load_notes/stage"))
+        with _opened(source, name) as stream, _Rejects(source) as rejects:
+            _stage(connection, _read(stream, name), report, rejects)
+        report.rejects_file = str(rejects.path) if report.rejected else None
+        if limit.is_exceeded(report.rejected, report.records):
+            raise TooManyRejectsError(
+                f"{name}: {report.rejected:,} of {report.records:,} records were rejected, "
+                f"more than {limit} allowed; nothing was loaded",
+                f"Read {report.rejects_file}, mend the file or raise --max-rejects.",
+            )
+        row = db.run(connection, shipped("load_notes/merge")).fetchone()
+        assert row is not None
+        (
+            report.new_opened,
+            report.new_closed,
+            report.new_anonymous,
+            report.new_users,
+            report.users,
+            report.users_dirtied,
+        ) = row
+    report.duration_s = time.monotonic() - begun
+    return report
+
+
+def _stage(
+    connection: db.Connection,
+    found: Iterator[Note | Reject],
+    report: LoadReport,
+    rejects: "_Rejects",
+) -> None:
+    statement = shipped("load_notes/copy")
+    cursor = connection.cursor()
+    with db.explained(connection, statement), cursor.copy(statement.text) as copy:
+        for item in found:
+            report.records += 1
+            if isinstance(item, Note):
+                copy.write_row(item.row())
+            else:
+                report.rejected += 1
+                rejects.add(item)
+    report.notes = report.records - report.rejected
+
+
+@contextmanager
+def _opened(source: Path | None, name: str) -> Iterator[BinaryIO]:
+    try:
+        raw = source.open("rb") if source else sys.stdin.buffer
+        is_gzip = raw.peek(2)[:2] == _GZIP_MAGIC
+    except OSError as error:
+        raise _unreadable(name, error) from error
+    with raw:
+        yield cast(BinaryIO, gzip.GzipFile(fileobj=raw) if is_gzip else raw)
+
+
+def _read(stream: BinaryIO, name: str) -> Iterator[Note | Reject]:
+    try:
+        yield from read_notes(stream, name)
+    except (EOFError, OSError, zlib.error) as error:
+        raise _unreadable(name, error) from error
+
+
+def _unreadable(name: str, error: Exception) -> InputError:
+    reason = error.strerror if isinstance(error, OSError) else None
+    return InputError(
+        f"cannot read {name}: {reason or error}", "Nothing was loaded. Mend or fetch the file again."
+    )
+
+
+class _Rejects:
+    """The file of rejected records, beside the source or, where that cannot be, here.
+
+    It is written under another name and takes its own when it is whole, also where the load
+    then stops; the file of an earlier load is gone in any case.
+    """
+
+    def __init__(self, source: Path | None) -> None:
+        file_name = f"{source.name if source else 'standard-input'}.rejects.csv"
+        folder = source.parent if source and os.access(source.parent, os.W_OK) else Path()
+        self.path = folder / file_name
+        self._draft = folder / f".{file_name}.{os.getpid()}"
+        self._count = 0
+
+    def __enter__(self) -> "_Rejects":
+        with suppress(FileNotFoundError):
+            self.path.unlink()
+        return self
+
+    def add(self, reject: Reject) -> None:
+        """Write one down."""
+        try:
+            self._write(reject)
+        except OSError as error:
+            raise InputError(
+                f"cannot write {self._draft}: {error.strerror}", "Nothing was loaded. Make room."
+            ) from error
+
+    def _write(self, reject: Reject) -> None:
+        if not self._count:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+            descriptor = os.open(self._draft, flags, 0o644)
+            self._file = os.fdopen(descriptor, "w", encoding="utf-8", newline="")
+            self._writer = csv.writer(self._file)
+            self._writer.writerow(("line", "reason", "text"))
+        self._count += 1
+        self._writer.writerow((reject.line, reject.reason, reject.text))
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if not self._count:
+            return
+        self._file.close()
+        if kind is None:
+            self._draft.replace(self.path)
+        else:
+            self._draft.unlink()

@@ -1,0 +1,60 @@
+"""The work queue: a frozen, ordered list of items that workers claim one at a time.
+
+The database is the truth, the queue is a hint: losing it loses no work. Every
+implementation has this interface and passes the same conformance tests.
+
+States of an item, each move a line in the claim journal::
+
+    queued --claim--> claimed --acknowledge--> done | failed | busy | orphaned
+      ^                  |
+      +----- release ----+      (interrupted by a signal: no attempt; to the queue's end)
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol
+
+from etl.model import Claim, Result
+from etl.queue.file import FileQueue
+from etl.queue.journal import Entry
+
+__all__ = ["Entry", "FileQueue", "Queue"]
+
+
+class Queue(Protocol):
+    """What a cycle and its workers need of a queue."""
+
+    def build(self, cycle_id: int, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
+        """Replace the queue by these rows, in this order. Returns how many there are."""
+        ...
+
+    def claim(self, worker: int) -> Claim | None:
+        """Take the first item that nobody has; None when there is none."""
+        ...
+
+    def acknowledge(self, worker: int, claim: Claim, result: Result) -> None:
+        """Record what became of a claim, after its COMMIT or ROLLBACK."""
+        ...
+
+    def release(self, worker: int, claim: Claim) -> None:
+        """Give a claim back without an attempt; the item goes to the end of the queue."""
+        ...
+
+    def depth(self) -> int:
+        """How many items nobody has claimed."""
+        ...
+
+    def entries(self) -> list[Entry]:
+        """What has happened since the last call, in order."""
+        ...
+
+    def history(self) -> Iterator[Entry]:
+        """Everything that has happened since the queue was built, in order."""
+        ...
+
+    def unclosed_cycle(self) -> int | None:
+        """The cycle that left this queue behind when it was cut off; None: there is none."""
+        ...
+
+    def close(self) -> None:
+        """The cycle's record is closed: nothing is left to recover."""
+        ...

@@ -1,0 +1,148 @@
+"""The claim journal of a file queue: one readable line for each thing that happens.
+
+It is written by workers and read by their supervisor, for progress while the cycle runs
+and for the ledger when it closes; after a crash the next cycle reads it instead. So what
+happened is told in one place only. Fields are separated by tabs and escaped as in COPY's
+text format::
+
+    at  event  worker  position  level  item_key  duration_ms  sqlstate  message
+
+``at`` is seconds since 1970, ``event`` is claimed, released, or an outcome. The first line
+names the cycle.
+"""
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from etl.errors import StateFolderError
+from etl.model import Claim, Outcome, Result
+
+CLAIMED = "claimed"
+RELEASED = "released"
+
+_ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
+_ESCAPE = str.maketrans(_ESCAPES)
+_UNESCAPE = {escaped[1]: plain for plain, escaped in _ESCAPES.items()}
+_CHUNK = 1 << 20
+
+
+def escape(text: str) -> str:
+    """Write a field so that it holds no tab and no end of line."""
+    return text.translate(_ESCAPE)
+
+
+def unescape(text: str) -> str:
+    """Read a field back."""
+    if "\\" not in text:
+        return text
+    parts = iter(text)
+    return "".join(
+        _UNESCAPE.get(follower := next(parts, "\\"), follower) if part == "\\" else part
+        for part in parts
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the journal.
+
+    Attributes:
+        at: Seconds since 1970.
+        event: claimed, released, or an outcome.
+        worker: Number of the worker it is about.
+        claim: The claim it is about, without the values of the row.
+        result: The result, where the event is an outcome.
+    """
+
+    at: float
+    event: str
+    worker: int
+    claim: Claim
+    result: Result | None
+
+
+class Journal:
+    """The journal of one queue.
+
+    Args:
+        path: Its file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: int | None = None
+        self._read_up_to = 0
+
+    def begin(self, cycle_id: int) -> None:
+        """Start anew for a cycle."""
+        self.close()
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+        with os.fdopen(os.open(self._path, flags, 0o600), "w") as file:
+            file.write(f"cycle\t{cycle_id}\n")
+        self._read_up_to = 0
+
+    def close(self) -> None:
+        """Let the file go."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def append(self, event: str, worker: int, claim: Claim, result: Result | None = None) -> None:
+        """Add a line; the caller holds the queue's lock.
+
+        Raises:
+            StateFolderError: It cannot be written; the journal is as it was before.
+        """
+        if self._file is None:
+            self._file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW)
+        fields = f"{time.time():.3f}\t{event}\t{worker}\t{claim.position}\t{claim.level}\t"
+        fields += escape(claim.item_key)
+        if result is not None:
+            fields += f"\t{result.duration_ms:.3f}\t{result.sqlstate}\t{escape(result.message)}"
+        line = f"{fields}\n".encode(errors="replace")
+        written, reason = 0, "no space left on device"
+        try:
+            written = os.write(self._file, line)
+        except OSError as error:
+            reason = error.strerror or reason
+        if written < len(line):
+            os.ftruncate(self._file, os.fstat(self._file).st_size - written)
+            raise StateFolderError(
+                f"cannot write {self._path}: {reason}",
+                "Make room, or set ETL_STATE_DIR to a folder on another disk.",
+            )
+
+    def cycle_id(self) -> int | None:
+        """The cycle that it is about; None where there is no journal."""
+        try:
+            with self._path.open("rb") as file:
+                word, _, number = file.readline().decode().partition("\t")
+        except OSError:
+            return None
+        return int(number) if word == "cycle" and number.strip().isdecimal() else None
+
+    def entries(self) -> list[Entry]:
+        """The whole lines that were added since the last call, at most a megabyte of them."""
+        with self._path.open("rb") as file:
+            file.seek(self._read_up_to)
+            chunk = file.read(_CHUNK)
+        chunk = chunk[: chunk.rfind(b"\n") + 1]
+        self._read_up_to += len(chunk)
+        lines = chunk.decode().splitlines()
+        return [_entry(line) for line in lines if not line.startswith("cycle\t")]
+
+    def rewind(self) -> None:
+        """Read from the beginning again."""
+        self._read_up_to = 0
+
+
+def _entry(line: str) -> Entry:
+    at, event, worker, position, level, key, *rest = line.split("\t")
+    result = None
+    if rest:
+        duration, sqlstate, message = rest
+        result = Result(Outcome(event), float(duration), sqlstate, unescape(message))
+    claim = Claim(int(position), unescape(key), int(level), {})
+    return Entry(float(at), event, int(worker), claim, result)

@@ -1,0 +1,157 @@
+"""Where settings come from: flag before environment before job.toml before default."""
+
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from etl.errors import StateFolderError, UsageError
+
+
+def sql_folder() -> Path:
+    """The SQL shipped with this package: in the wheel beside the code, else in the checkout."""
+    packaged = Path(__file__).parent / "sql"
+    return packaged if packaged.is_dir() else Path(__file__).parent.parent / "sql"
+
+
+def positive(name: str, text: str) -> int:
+    """Read a whole number of at least 1.
+
+    Args:
+        name: The flag or variable it came from, for the message.
+        text: What was given.
+
+    Raises:
+        UsageError: It is anything else.
+    """
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise UsageError(
+            f"{name} must be a whole number of at least 1, not {text!r}",
+            f"Give a number such as {name}{'=' if name.isupper() else ' '}500.",
+        )
+    return number
+
+
+def _from_environment(environ: Mapping[str, str], name: str) -> int | None:
+    text = environ.get(name, "")
+    return positive(name, text) if text else None
+
+
+def worker_count(flag: int | None, environ: Mapping[str, str]) -> int:
+    """Workers of a cycle: the flag, else ``MAX_THREADS`` (the processors) less one, at least 1."""
+    if flag is not None:
+        return flag
+    threads = _from_environment(environ, "MAX_THREADS") or _processors()
+    return max(1, threads - 1)
+
+
+def _processors() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@dataclass(frozen=True, slots=True)
+class ItemLimit:
+    """How many items a cycle takes, in normal times and when it has to catch up.
+
+    Attributes:
+        max_items: The limit in normal times.
+        catch_up_threshold: Backlog above which the other limit holds; None: never.
+        catch_up_max_items: The limit then.
+    """
+
+    max_items: int
+    catch_up_threshold: int | None = None
+    catch_up_max_items: int = 0
+
+    @classmethod
+    def read(
+        cls, flag: int | None, environ: Mapping[str, str], unit: str, default: int
+    ) -> "ItemLimit":
+        """Read it from ``--max-<unit>s``, else the environment, else job.toml.
+
+        A flag is a person's word for this run: then there is no catching up.
+        """
+        if flag is not None:
+            return cls(flag)
+        name = f"MAX_{unit.upper()}S_PER_CYCLE"
+        max_items = _from_environment(environ, name) or default
+        threshold = _from_environment(environ, "CATCHUP_THRESHOLD")
+        if threshold is None:
+            return cls(max_items)
+        multiplier = _from_environment(environ, "CATCHUP_MULTIPLIER") or 5
+        larger = _from_environment(environ, f"{name}_CATCHUP") or max_items * multiplier
+        return cls(max_items, threshold, max(larger, max_items))
+
+    def at(self, backlog: int) -> tuple[int, bool]:
+        """The limit for a backlog of this many items, and whether it is the catch-up limit."""
+        if self.catch_up_threshold is not None and backlog > self.catch_up_threshold:
+            return self.catch_up_max_items, True
+        return self.max_items, False
+
+
+def job_folders(flag: Path | None, environ: Mapping[str, str]) -> list[Path]:
+    """Folders that hold jobs: the shipped one, then ``--jobs-dir`` or ``ETL_JOBS_DIR``."""
+    folders = [sql_folder() / "jobs"]
+    named = flag or (Path(environ["ETL_JOBS_DIR"]) if environ.get("ETL_JOBS_DIR") else None)
+    if named is not None:
+        if not named.is_dir():
+            raise UsageError(
+                f"the jobs folder {named} does not exist",
+                "Correct --jobs-dir or ETL_JOBS_DIR.",
+            )
+        folders.append(named)
+    return folders
+
+
+def state_path(environ: Mapping[str, str]) -> Path:
+    """Where state is kept: ``ETL_STATE_DIR``, else ``etl`` in the XDG state folder."""
+    named = environ.get("ETL_STATE_DIR")
+    if named:
+        return Path(named).absolute()
+    xdg = environ.get("XDG_STATE_HOME")
+    return (Path(xdg) if xdg else Path.home() / ".local" / "state") / "etl"
+
+
+def private_folder(path: Path) -> Path:
+    """Make a folder that only this user can enter, or check that it is one.
+
+    Raises:
+        StateFolderError: It is a symlink, belongs to somebody else, lets others write,
+            or cannot be made or written.
+    """
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = path.lstat()
+    except OSError as error:
+        raise StateFolderError(
+            f"cannot make the state folder {path}: {error.strerror}",
+            "Set ETL_STATE_DIR to a folder that you can write.",
+        ) from error
+    problem = _unsafe(path, found)
+    if problem:
+        raise StateFolderError(
+            f"the state folder {path} {problem}",
+            "Set ETL_STATE_DIR to a folder of your own, or mend this one.",
+        )
+    return path
+
+
+def _unsafe(path: Path, found: os.stat_result) -> str:
+    if stat.S_ISLNK(found.st_mode):
+        return "is a symbolic link; its files could end up anywhere"
+    if not stat.S_ISDIR(found.st_mode):
+        return "is not a folder"
+    if found.st_uid != os.geteuid():
+        return f"belongs to user id {found.st_uid}, not to you ({os.geteuid()})"
+    if found.st_mode & 0o022:
+        return "can be written by others (chmod go-w mends that)"
+    if not os.access(path, os.W_OK | os.X_OK):
+        return "is not writable"
+    return ""

@@ -1,0 +1,10 @@
+-- Takes the attempts of a cycle from its claim journal.
+--
+-- Parameters: none; rows on standard input
+-- Returns:    nothing
+-- Writes:     etl.attempt, one row an attempt
+-- Locks:      none
+-- Cost:       about 2 us an attempt
+COPY etl.attempt (
+    cycle_id, item_key, level, worker, outcome, finished_at, duration_ms, sqlstate, message
+) FROM STDIN;
