@@ -111,6 +111,7 @@ class Cycle:
             queued = self._count_backlog(connection)
             ledger.count_held(connection, self.record, self.record.started_at)
         self.record.stop_reason = "dry run"
+        self.record.is_dry_run = True
         self.record.workers = min(self._options.workers, queued)
 
     def _run(self, connection: db.Connection, signals: StopSignals) -> None:

@@ -81,6 +81,7 @@ class CycleRecord:
     duration_s: float = 0.0
     stop_reason: str | None = None
     stop_signal: int | None = None
+    is_dry_run: bool = False
 
     def _sum(self, name: Literal["found", "done", "failed", "busy", "orphaned"]) -> int:
         return sum(getattr(level, name) for level in self.levels.values())

@@ -23,8 +23,8 @@ INSERT INTO pg_temp.staged_notes
 WITH notes AS MATERIALIZED (
     SELECT
         i AS note,
-        floor(CAST(:scale AS integer) * random() ^ 3) AS opener,
-        floor(CAST(:scale AS integer) * random() ^ 8) * 7919 % CAST(:scale AS integer) AS closer,
+        CAST(floor(CAST(:scale AS integer) * random() ^ 3) AS integer) AS opener,
+        CAST(floor(CAST(:scale AS integer) * random() ^ 4) AS bigint) * 7919 % CAST(:scale AS integer) AS closer,
         random() AS moment, random() + random() - 1 AS hour, -ln(1 - random()) AS wait,
         random() AS is_closed, random() AS is_anonymous, random() AS place, random() AS tool
     FROM generate_series(1, CAST(:scale AS integer) * 81 / 10) AS i
@@ -35,10 +35,10 @@ dated AS (
         n.*,
         CAST(CAST(:'as_of' AS date) AS timestamp) + interval '12 hours'
         - make_interval(secs => round(86400 * (
-            2500 * ((hashint4(CAST(n.opener AS integer)) & 65535) / 65536.0) ^ 1.3
-            + (30 + 2000 * ((hashint4(CAST(n.opener AS integer)) >> 16 & 65535) / 65536.0) ^ 2)
+            2500 * ((hashint4(n.opener) & 65535) / 65536.0) ^ 1.3
+            + (30 + 2000 * ((hashint4(n.opener) >> 16 & 65535) / 65536.0) ^ 2)
             * n.moment
-        ))) + interval '1 hour' * round(CAST(n.hour * 10 AS numeric)) AS opened_at
+        ))) + interval '1 hour' * round(n.hour * 10) AS opened_at
     FROM notes AS n
 )
 

@@ -1,0 +1,62 @@
+"""``etl demo``: the whole of it on sample data, for somebody who sees it for the first time."""
+
+import os
+from typing import Annotated
+
+import typer
+
+from etl import db, deploy, settings
+from etl.cli.options import Dsn, day, job_named, say, target, whole_jobs
+from etl.cli.run_job import exit_status, run_cycle
+from etl.cycle import CycleOptions
+from etl.errors import UsageError
+from etl.sqlfile import shipped, statements
+
+_JOB = "datamart-users"
+_NEXT = """
+What to type next ({prefix} stands before each, or activate the environment):
+  etl datamart-users --max-users 500     the next 500 users, as cron does it
+  etl datamart-users --dry-run           what the next cycle would do
+  etl verify datamart-users              is every row right?
+  etl load-notes FILE.csv.gz             load real notes
+  etl server psql                        look around: SELECT * FROM etl.progress;
+  etl server stop                        when you are done"""
+
+
+def demo(
+    scale: Annotated[int, typer.Option("--scale", min=10, help="Number of sample users.")] = 20000,
+    max_users: Annotated[int, typer.Option("--max-users", min=1, help="Users to refresh.")] = 1000,
+    dsn: Dsn = None,
+) -> None:
+    """Make schema and sample data, refresh the most urgent users, say what happened."""
+    database = target(dsn)
+    job = job_named(_JOB)
+    as_of = day(None)
+    with db.connect(database, "etl:demo") as connection:
+        for file in deploy.pending(connection, whole_jobs()):
+            deploy.apply(connection, file)
+        row = db.run(connection, shipped("demo/warehouse_size")).fetchone()
+        users, samples = row if row else (0, 0)
+        if users and users != samples:
+            raise UsageError(
+                f"this database has {users:,} users that are no sample data",
+                "The demo does not touch real data: set ETL_STATE_DIR to an empty folder, without --dsn.",
+            )
+        if not users:
+            say(f"etl: making sample data of {scale:,} users, a few seconds …")
+            with connection.transaction():
+                for statement in statements(job.folder / "sample.sql"):
+                    db.run(connection, statement, scale=scale, as_of=as_of)
+            db.run(connection, shipped("demo/analyze"))
+        row = db.run(connection, shipped("demo/warehouse_size")).fetchone()
+        facts = db.run(connection, shipped("demo/count_facts")).fetchone()
+    typer.echo(f"The warehouse has {row[0] if row else 0:,} users and {facts[0] if facts else 0:,} facts.")
+    options = CycleOptions(
+        as_of=as_of,
+        limit=settings.ItemLimit(max_users),
+        workers=settings.worker_count(None, os.environ),
+    )
+    typer.echo(f"Now: etl {_JOB} --max-users {max_users}\n")
+    record = run_cycle(job, database.dsn, options, None, is_json=False)
+    typer.echo(_NEXT.format(prefix=".venv/bin/"))
+    raise typer.Exit(exit_status(record))

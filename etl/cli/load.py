@@ -1,0 +1,56 @@
+"""``etl load-notes``: published notes into the star schema."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from etl.cli.options import Dsn, Json, connected
+from etl.errors import InputError
+from etl.notes import LoadReport, RejectLimit
+from etl.notes import load_notes as load
+
+
+def load_notes(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE…", help="CSV files, plain or .gz; - for standard input.")
+    ],
+    max_rejects: Annotated[
+        str,
+        typer.Option("--max-rejects", metavar="N|P%", help="Rejected records a file may have."),
+    ] = "1%",
+    json_output: Json = False,
+    dsn: Dsn = None,
+) -> None:
+    """Load published notes; loading a file again changes nothing.
+
+    Each file is loaded whole or not at all. Rejected records go to FILE.rejects.csv with line
+    and reason.
+    """
+    limit = RejectLimit.parse(max_rejects)
+    missing = [file for file in files if str(file) != "-" and not file.is_file()]
+    if missing:
+        raise InputError(f"there is no file {missing[0]}", "Nothing was loaded.")
+    with connected(dsn, "load-notes") as connection:
+        for file in files:
+            report = load(connection, None if str(file) == "-" else file, limit)
+            if json_output:
+                typer.echo(json.dumps({**asdict(report), "new_facts": report.new_facts}))
+            else:
+                typer.echo(_told(report))
+
+
+def _told(report: LoadReport) -> str:
+    rejected = f", {report.rejected:,} rejected (see {report.rejects_file})" if report.rejected else ""
+    return "\n".join(
+        [
+            f"{report.file}: {report.records:,} records in {report.duration_s:.1f} s",
+            f"  notes          {report.notes:>10,}{rejected}",
+            f"  new facts      {report.new_facts:>10,}  ({report.new_opened:,} opened, "
+            f"{report.new_closed:,} closed; {report.new_anonymous:,} without a user)",
+            f"  users          {report.users:>10,}  ({report.new_users:,} new)",
+            f"  users dirtied  {report.users_dirtied:>10,}",
+        ]
+    )

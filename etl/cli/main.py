@@ -1,0 +1,72 @@
+"""The program: its commands, and how an error ends it."""
+
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from etl import __version__
+from etl.cli import demo, load, schema, server, verify
+from etl.cli.options import job_paths, say
+from etl.cli.run_job import add_jobs
+from etl.errors import EtlError
+
+
+def _print_version(is_wanted: bool) -> None:
+    if is_wanted:
+        typer.echo(f"etl {__version__}")
+        raise typer.Exit
+
+
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version."),
+    ] = False,
+    jobs_dir: Annotated[
+        Path | None,
+        typer.Option("--jobs-dir", metavar="DIR", help="More jobs. Else ETL_JOBS_DIR."),
+    ] = None,
+) -> None:
+    """Keeps per-item results in PostgreSQL fresh, driven by plain SQL files."""
+
+
+def build() -> typer.Typer:
+    """The program with a command for each job."""
+    app = typer.Typer(
+        name="etl",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        callback=_root,
+    )
+    app.command("init")(schema.init)
+    app.add_typer(schema.sql, name="sql")
+    app.command("load-notes")(load.load_notes)
+    app.command("verify")(verify.verify)
+    app.add_typer(server.server, name="server")
+    app.command("demo")(demo.demo)
+    add_jobs(app, job_paths())
+    return app
+
+
+def main() -> None:
+    """Run the command line and end the process with the exit status of its outcome."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _end)
+    try:
+        build()()
+    except EtlError as error:
+        say(f"etl: {error.message}")
+        if error.hint:
+            say(f"     {error.hint}")
+        sys.exit(error.exit_code)
+
+
+def _end(number: int, _frame: FrameType | None) -> None:
+    """Leave by an exception, so that open transactions are rolled back."""
+    sys.exit(128 + number)

@@ -1,0 +1,116 @@
+"""Options that several commands share, and what they are turned into."""
+
+import os
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import typer
+
+from etl import db, job, settings
+from etl.embedded import EmbeddedServer
+from etl.errors import FileError, UsageError
+from etl.job import Job
+
+Dsn = Annotated[
+    str | None,
+    typer.Option(
+        "--dsn",
+        metavar="DSN",
+        help="Database to use. Else ETL_DSN, else libpq's PG* variables, else the embedded server.",
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
+AsOf = Annotated[
+    datetime | None,
+    typer.Option(
+        "--as-of", formats=["%Y-%m-%d"], metavar="DATE", help="The day that counts as today, UTC."
+    ),
+]
+
+
+def say(message: str) -> None:
+    """Print a line for people on standard error."""
+    typer.echo(message, err=True)
+
+
+def embedded_server() -> EmbeddedServer:
+    """The server of this user's state folder."""
+    return EmbeddedServer.of(settings.state_path(os.environ), os.environ)
+
+
+def target(dsn: str | None) -> db.Target:
+    """The database to use; starts the embedded server where nothing names another."""
+    named = db.named_target(dsn, os.environ)
+    if named is not None:
+        if dsn and _has_password(dsn):
+            say("etl: a password in --dsn can be read in the process list; ETL_DSN is safer")
+        return named
+    server = embedded_server()
+    started = server.start()
+    say(f"etl: using {server.target.label}{' (just started)' if started else ''}")
+    return server.target
+
+
+def _has_password(dsn: str) -> bool:
+    if "://" in dsn:
+        return urlsplit(dsn).password is not None
+    return re.search(r"\bpassword\s*=", dsn) is not None
+
+
+@contextmanager
+def connected(dsn: str | None, purpose: str) -> Iterator[db.Connection]:
+    """A connection for a command that is no cycle."""
+    with db.connect(target(dsn), f"etl:{purpose}") as connection:
+        yield connection
+
+
+def day(as_of: datetime | None) -> date:
+    """The day that counts as today."""
+    return (as_of or datetime.now(UTC)).date()
+
+
+def jobs_dir() -> Path | None:
+    """The folder that ``--jobs-dir`` names, wherever it stands: jobs are commands, so it has
+    to be known before the command line can be read."""
+    arguments = sys.argv[1:]
+    for place, argument in enumerate(arguments):
+        if argument == "--jobs-dir" and place + 1 < len(arguments):
+            return Path(arguments[place + 1])
+        if argument.startswith("--jobs-dir="):
+            return Path(argument.partition("=")[2])
+    return None
+
+
+def job_paths() -> list[Path]:
+    """The folders of all jobs, whole or broken."""
+    return job.job_paths(settings.job_folders(jobs_dir(), os.environ))
+
+
+def whole_jobs() -> list[Job]:
+    """The jobs whose folders can be read; about each of the others one line is said."""
+    found: list[Job] = []
+    for path in job_paths():
+        try:
+            found.append(job.load(path))
+        except FileError as error:
+            say(f"etl: left out: {error.message}")
+    return found
+
+
+def job_named(name: str) -> Job:
+    """The job with this name.
+
+    Raises:
+        UsageError: There is none.
+    """
+    paths = {job.command_name(path): path for path in job_paths()}
+    path = paths.get(name.replace("_", "-"))
+    if path is None:
+        raise UsageError(f"there is no job {name}", f"Jobs are: {', '.join(paths)}.")
+    return job.load(path)

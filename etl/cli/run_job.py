@@ -1,0 +1,129 @@
+"""The command of a job: one cycle."""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from etl import job as jobs
+from etl import settings
+from etl.cli.options import AsOf, Dsn, Json, day, target
+from etl.cli.render import Display, LogLines, Narrator, as_json, summary
+from etl.cycle import Cycle, CycleOptions
+from etl.errors import FileError
+from etl.job import Job
+from etl.model import CycleRecord
+
+LogFormat = Literal["text", "json"]
+_FAILED, _QUARANTINED = 1, 3
+
+
+def add_jobs(app: typer.Typer, paths: list[Path]) -> None:
+    """Add a command for each job. That of a broken folder says what is broken."""
+    taken = {command.name for command in app.registered_commands}
+    taken |= {group.name for group in app.registered_groups}
+    for path in paths:
+        name = jobs.command_name(path)
+        if name in taken:
+            problem = FileError(path, None, f"'{name}' is a command of etl", "Rename the job.")
+            name += "-job"
+            app.command(name, rich_help_panel="Jobs", help="(broken)")(_broken(problem))
+            continue
+        try:
+            job = jobs.load(path)
+        except FileError as problem:
+            app.command(name, rich_help_panel="Jobs", help=f"(broken: {problem.message})")(
+                _broken(problem)
+            )
+        else:
+            app.command(name, rich_help_panel="Jobs", help=job.summary)(_command(job))
+
+
+def exit_status(record: CycleRecord) -> int:
+    """How a process ends after a cycle with this record."""
+    if record.stop_signal is not None:
+        return 128 + record.stop_signal
+    if record.failed or record.orphaned:
+        return _FAILED
+    return _QUARANTINED if record.quarantined else 0
+
+
+def run_cycle(
+    job: Job, dsn: str | None, options: CycleOptions, log_format: LogFormat | None, is_json: bool
+) -> CycleRecord:
+    """Run one cycle and print how it went."""
+    narrator = Narrator(job.unit)
+    display: Display | LogLines
+    if sys.stderr.isatty() and log_format is None:
+        display = Display(narrator)
+    else:
+        display = LogLines(job.command, narrator, is_json=log_format == "json")
+    state = settings.state_path(os.environ)
+    database = target(dsn)
+    with display:
+        record = Cycle(job, database, state, options, display).run()
+    if is_json:
+        typer.echo(json.dumps(as_json(record), ensure_ascii=False))
+    else:
+        typer.echo(summary(record, job.title, job.unit))
+    return record
+
+
+def _broken(problem: FileError) -> Callable[[], None]:
+    def command() -> None:
+        raise problem
+
+    return command
+
+
+def _command(job: Job) -> Callable[..., None]:
+    unit = job.unit
+
+    def command(
+        max_items: Annotated[
+            int | None,
+            typer.Option(
+                f"--max-{unit}s",
+                min=1,
+                help=f"How many {unit}s at most. Else MAX_{unit.upper()}S_PER_CYCLE, "
+                f"else {job.max_items}; more while CATCHUP_THRESHOLD is exceeded.",
+            ),
+        ] = None,
+        only: Annotated[
+            str | None,
+            typer.Option(f"--{unit}", metavar="KEY", help=f"Just this {unit}, dirty or not."),
+        ] = None,
+        workers: Annotated[
+            int | None,
+            typer.Option(
+                "--workers", min=1, help="Worker processes. Else MAX_THREADS (processors) less one."
+            ),
+        ] = None,
+        as_of: AsOf = None,
+        dry_run: Annotated[
+            bool, typer.Option("--dry-run", help="Say what would be done; write nothing at all.")
+        ] = False,
+        log_format: Annotated[
+            LogFormat | None,
+            typer.Option(
+                "--log-format", help="Log lines on standard error, also on a terminal."
+            ),
+        ] = None,
+        json_output: Json = False,
+        dsn: Dsn = None,
+    ) -> None:
+        options = CycleOptions(
+            as_of=day(as_of),
+            limit=settings.ItemLimit.read(max_items, os.environ, unit, job.max_items),
+            workers=settings.worker_count(workers, os.environ),
+            only_key=only,
+            is_dry_run=dry_run,
+        )
+        record = run_cycle(job, dsn, options, log_format, json_output)
+        raise typer.Exit(exit_status(record))
+
+    return command
