@@ -2,7 +2,7 @@
 
 import itertools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg
 
 from etl import db, deploy, ledger
-from etl.errors import DatabaseUnreachableError, EtlError, FileError, UsageError
+from etl.errors import EtlError, FileError, UsageError
 from etl.job import Job
 from etl.lock import cycle_lock
 from etl.model import (
@@ -22,13 +22,12 @@ from etl.model import (
     Event,
     ItemAttempted,
     LevelCount,
-    Outcome,
+    Orders,
 )
 from etl.queue import FileQueue
 from etl.settings import ItemLimit, private_folder
 from etl.sqlfile import shipped
 from etl.supervisor import StopSignals, Supervisor
-from etl.worker import Orders
 
 _PROGRESS_EVERY_S = 1.0
 _STREAM_ROWS = 1000
@@ -122,18 +121,16 @@ class Cycle:
             recovered = ledger.recover(connection, queue, job)
             if recovered is not None:
                 self._emit(
-                    CycleRecovered(
-                        recovered.cycle_id or 0, recovered.claimed, recovered.orphaned
-                    )
+                    CycleRecovered(recovered.cycle_id or 0, recovered.claimed, recovered.orphaned)
                 )
-            ledger.open_cycle(connection, record)
+            cycle_id = ledger.open_cycle(connection, record)
             with self._closed_on_error(connection):
-                queued = self._build(connection, queue)
+                queued = self._build(connection, queue, cycle_id)
                 self._drain(connection, queue, signals, queued)
             ledger.close_cycle(connection, queue, record, job)
 
     @contextmanager
-    def _closed_on_error(self, connection: db.Connection) -> Iterator[None]:
+    def _closed_on_error(self, connection: db.Connection) -> Generator[None]:
         """Write down why the cycle stopped; a lost database is left to the next cycle."""
         try:
             yield
@@ -144,19 +141,17 @@ class Cycle:
                 ledger.update_cycle(connection, self.record)
             raise
 
-    def _build(self, connection: db.Connection, queue: FileQueue) -> int:
+    def _build(self, connection: db.Connection, queue: FileQueue, cycle_id: int) -> int:
         """Freeze the backlog into the queue. Returns how many items it holds."""
-        record = self.record
-        assert record.cycle_id is not None
         with _snapshot(connection):
             self._count_backlog(connection)
             if self._options.only_key is not None:
                 row = (self._options.only_key, 0)
-                return queue.build(record.cycle_id, ("item_key", "level"), [row])
+                return queue.build(cycle_id, ("item_key", "level"), [row])
             with db.explained(connection, self._job.prioritize):
                 columns, rows = self._prioritized(connection)
                 self._check_columns(columns)
-                return queue.build(record.cycle_id, columns, rows)
+                return queue.build(cycle_id, columns, rows)
 
     def _count_backlog(self, connection: db.Connection) -> int:
         """Count what is dirty by level and settle the limit. Returns how much will be queued."""
@@ -239,13 +234,12 @@ class Cycle:
 
     def _heed(self, event: Event) -> None:
         self._emit(event)
-        is_failure = isinstance(event, ItemAttempted) and event.result.outcome is Outcome.FAILED
-        if is_failure and self._options.only_key is not None:
-            state = event.result.sqlstate
-            # no_data_found: the statement's way to say that there is no such item;
-            # class 22: the key is not even of the right kind.
-            if state == "P0002" or state.startswith("22"):
-                self._missing = event.result.message
+        if self._options.only_key is None or not isinstance(event, ItemAttempted):
+            return
+        # no_data_found is the statement's way to say that there is no such item; class 22
+        # (data exception) comes where the key is not even of the right kind.
+        if event.result.sqlstate.startswith(("P0002", "22")):
+            self._missing = event.result.message
 
     def _record_progress(self, connection: db.Connection) -> None:
         now = time.monotonic()
@@ -258,14 +252,18 @@ class Cycle:
 
 
 @contextmanager
-def _snapshot(connection: db.Connection) -> Iterator[None]:
-    with connection.transaction():
-        db.run(connection, shipped("engine/begin_snapshot"))
-        yield
+def _snapshot(connection: db.Connection) -> Generator[None]:
+    """Read one state of the database, and only read."""
+    connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+    connection.read_only = True
+    try:
+        with connection.transaction():
+            yield
+    finally:
+        if not connection.closed:
+            connection.isolation_level = connection.read_only = None
 
 
 def _identity(connection: db.Connection) -> str:
-    row = db.run(connection, shipped("engine/database_identity")).fetchone()
-    if row is None:
-        raise DatabaseUnreachableError("the database does not say which it is")
-    return f"{row[0]}-{row[1]}"
+    system, database = db.one(connection, shipped("engine/database_identity"))
+    return f"{system}-{database}"

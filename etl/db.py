@@ -1,7 +1,7 @@
 """Connections, with every way in which they fail turned into one clear error."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -91,7 +91,8 @@ def connect(target: Target, application_name: str) -> Connection:
     Raises:
         DatabaseUnreachableError: No connection was had.
     """
-    settings = {**_DEFAULTS, **conninfo_to_dict(target.dsn), "application_name": application_name}
+    given = {name: str(value) for name, value in conninfo_to_dict(target.dsn).items()}
+    settings = {**_DEFAULTS, **given, "application_name": application_name}
     try:
         return psycopg.connect(
             make_conninfo(**settings), autocommit=True, cursor_factory=psycopg.RawCursor
@@ -125,8 +126,16 @@ def run(connection: Connection, statement: Statement, **values: object) -> psyco
         return connection.execute(statement.text, statement.bind(values))
 
 
+def one(connection: Connection, statement: Statement, **values: object) -> Row:
+    """The one row that a statement returns; for statements that always return one."""
+    row = run(connection, statement, **values).fetchone()
+    if row is None:
+        raise FileError(statement.path, statement.line, "returned no row", "It has to.")
+    return row
+
+
 @contextmanager
-def explained(connection: Connection, statement: Statement) -> Iterator[None]:
+def explained(connection: Connection, statement: Statement) -> Generator[None]:
     """Turn an error of a statement into one that names its file and line."""
     try:
         yield
@@ -146,8 +155,10 @@ def explained(connection: Connection, statement: Statement) -> Iterator[None]:
 
 
 def _place(connection: Connection) -> str:
+    """Where a connection led, as far as it still knows."""
+    info = connection.info
     try:
-        info = connection.info
-        return f"{info.host or info.hostaddr} port {info.port}, database {info.dbname}"
+        place = f"{info.host or info.hostaddr} port {info.port}, database {info.dbname}"
     except psycopg.OperationalError:
-        return "the server"
+        place = "the server"
+    return place

@@ -58,14 +58,16 @@ class DeployedFile:
     Attributes:
         scope: The job it belongs to, or ``etl``.
         name: Its name, such as ``schema/0001_ledger.sql``.
-        path: Where it is; None where only the database knows it.
+        path: Where it is, or would be.
+        is_here: Whether it is; False where only the database knows it.
         text: Its text now; empty where only the database knows it.
         applied: What the database has; None where it has none.
     """
 
     scope: str
     name: str
-    path: Path | None
+    path: Path
+    is_here: bool
     text: str
     applied: AppliedFile | None
 
@@ -82,7 +84,7 @@ class DeployedFile:
     @property
     def state(self) -> FileState:
         """How file and database stand to each other."""
-        if self.path is None:
+        if not self.is_here:
             return FileState.UNKNOWN
         if self.applied is None:
             return FileState.PENDING
@@ -106,9 +108,13 @@ def compare(connection: db.Connection, jobs: Iterable[Job]) -> list[DeployedFile
         for path in _paths(folder):
             name = path.relative_to(folder).as_posix()
             text = read_text(path)
-            found.append(DeployedFile(scope, name, path, text, applied.pop((scope, name), None)))
+            found.append(
+                DeployedFile(scope, name, path, True, text, applied.pop((scope, name), None))
+            )
         for known, name in [key for key in applied if key[0] == scope]:
-            found.append(DeployedFile(known, name, None, "", applied.pop((known, name))))
+            found.append(
+                DeployedFile(known, name, folder / name, False, "", applied.pop((known, name)))
+            )
     return found
 
 
@@ -148,7 +154,7 @@ def pending(connection: db.Connection, jobs: Iterable[Job]) -> list[DeployedFile
             continue
         if file.state is FileState.APPLIED:
             last.setdefault(file.scope, file)
-        elif later is not None and file.path is not None:
+        elif later is not None and file.is_here:
             raise FileError(
                 file.path, None, f"comes before {later.name}, which is applied already",
                 "Give it a number behind the last one.",
@@ -165,11 +171,9 @@ def apply(connection: db.Connection, file: DeployedFile) -> bool:
     Raises:
         FileError: A statement fails; the message names its line, nothing was applied.
     """
-    assert file.path is not None
     while True:
         with connection.transaction():
-            row = db.run(connection, shipped("engine/try_deploy_lock")).fetchone()
-            if row == (True,):
+            if db.one(connection, shipped("engine/try_deploy_lock")) == (True,):
                 known = _applied(connection).get((file.scope, file.name))
                 if known is not None and known.checksum == file.checksum:
                     return False
@@ -197,7 +201,7 @@ def _refuse_newer_and_edited(files: Iterable[DeployedFile]) -> None:
                 f"{file.name}, applied by etl {file.applied.etl_version}",
                 "Upgrade etl here, or use the database that belongs to this version.",
             )
-        if file.state is FileState.EDITED and file.applied is not None and file.path is not None:
+        if file.state is FileState.EDITED and file.applied is not None:
             raise FileError(
                 file.path, _first_difference(file.applied.content, file.text),
                 f"was edited after it was applied on {file.applied.applied_at:%F}",
@@ -213,7 +217,7 @@ def _first_difference(old: str, new: str) -> int:
 
 
 def _has_ledger(connection: db.Connection) -> bool:
-    return db.run(connection, shipped("engine/has_ledger")).fetchone() == (True,)
+    return db.one(connection, shipped("engine/has_ledger")) == (True,)
 
 
 def _applied(connection: db.Connection) -> dict[tuple[str, str], AppliedFile]:

@@ -18,7 +18,7 @@ _IMMEDIATE_RETRIES = 3
 _MESSAGE_LENGTH = 500
 
 
-class InterruptedItem(Exception):  # noqa: N818 - no error: a person asked for it
+class InterruptedItem(Exception):
     """The running statement was cancelled because the cycle stops: no attempt."""
 
 
@@ -39,8 +39,12 @@ class Executor:
         self._parameters = dict(parameters)
         self.is_stopping = False
 
-    def run(self, claim: Claim) -> Result:
+    def run(self, claim: Claim, retries: int = _IMMEDIATE_RETRIES) -> Result:
         """Process one item.
+
+        Args:
+            claim: The item.
+            retries: How often a serialization failure or deadlock is tried again at once.
 
         Raises:
             InterruptedItem: It was cancelled while ``is_stopping`` was set.
@@ -49,29 +53,26 @@ class Executor:
         """
         begun = time.perf_counter()
         values = self._statement.bind({**claim.values, **self._parameters})
-        for retries_left in range(_IMMEDIATE_RETRIES, -1, -1):
-            try:
-                self._cursor.execute(self._statement.text, values, prepare=True)
-                return Result(Outcome.DONE, _milliseconds(begun))
-            except (errors.SerializationFailure, errors.DeadlockDetected) as error:
-                if not retries_left:
-                    return _failure(error, Outcome.FAILED, begun)
-            except errors.LockNotAvailable as error:
-                return _failure(error, Outcome.BUSY, begun)
-            except errors.QueryCanceled as error:
-                if self.is_stopping:
-                    raise InterruptedItem from None
-                return _failure(error, Outcome.FAILED, begun)
-            except psycopg.Error as error:
-                if self._cursor.connection.closed:
-                    raise
-                return _failure(error, Outcome.FAILED, begun)
-        raise AssertionError("unreachable: the last retry returns")
+        try:
+            self._cursor.execute(self._statement.text, values, prepare=True)
+        except (errors.SerializationFailure, errors.DeadlockDetected) as error:
+            return self.run(claim, retries - 1) if retries else self._judge(error, begun)
+        except psycopg.Error as error:
+            return self._judge(error, begun)
+        return Result(Outcome.DONE, _milliseconds(begun))
 
-
-def _failure(error: psycopg.Error, outcome: Outcome, begun: float) -> Result:
-    message = error.diag.message_primary or str(error)
-    return Result(outcome, _milliseconds(begun), error.sqlstate or "", message[:_MESSAGE_LENGTH])
+    def _judge(self, error: psycopg.Error, begun: float) -> Result:
+        if self._cursor.connection.closed:
+            raise error
+        if isinstance(error, errors.QueryCanceled) and self.is_stopping:
+            raise InterruptedItem from None
+        busy = isinstance(error, errors.LockNotAvailable)
+        return Result(
+            Outcome.BUSY if busy else Outcome.FAILED,
+            _milliseconds(begun),
+            error.sqlstate or "",
+            (error.diag.message_primary or str(error))[:_MESSAGE_LENGTH],
+        )
 
 
 def _milliseconds(begun: float) -> float:

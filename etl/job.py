@@ -18,8 +18,20 @@ from etl.sqlfile import Statement, single
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 _DURATION = re.compile(r"[1-9]\d*(ms|s|min|h)\Z")
 _ACKNOWLEDGE = ("statement",)
-_TOP = {"title": str, "summary": str, "unit": str, "acknowledge": str, "defaults": dict, "levels": dict}
-_DEFAULTS = {"max_items": int, "max_attempts": int, "statement_timeout": str, "lock_timeout": str}
+_TOP: dict[str, type] = {
+    "title": str,
+    "summary": str,
+    "unit": str,
+    "acknowledge": str,
+    "defaults": dict,
+    "levels": dict,
+}
+_DEFAULTS: dict[str, type] = {
+    "max_items": int,
+    "max_attempts": int,
+    "statement_timeout": str,
+    "lock_timeout": str,
+}
 
 
 @dataclass(frozen=True)
@@ -120,7 +132,10 @@ def job_paths(folders: Iterable[Path]) -> list[Path]:
                 continue
             if path.name in found:
                 raise FileError(
-                    path, None, f"the job {path.name} exists in {found[path.name]} too", "Rename it."
+                    path,
+                    None,
+                    f"the job {path.name} exists in {found[path.name]} too",
+                    "Rename it.",
                 )
             found[path.name] = path
     return [found[name] for name in sorted(found)]
@@ -140,7 +155,7 @@ def load(folder: Path) -> Job:
     text = _read(path)
     table = _parse(path, text)
     _check_keys(path, text, table, _TOP)
-    defaults = {
+    defaults: dict[str, Any] = {
         "max_items": 1000,
         "max_attempts": 5,
         "statement_timeout": "60s",
@@ -148,19 +163,7 @@ def load(folder: Path) -> Job:
         **table.get("defaults", {}),
     }
     _check_keys(path, text, defaults, _DEFAULTS)
-    for key in ("title", "unit"):
-        if not table.get(key):
-            raise FileError(path, 1, f"{key} is missing", f'Add a line such as {key} = "user".')
-    if not _NAME.match(table["unit"]):
-        raise _wrong(path, text, "unit", "must be one word in small letters")
-    if table.get("acknowledge", "statement") not in _ACKNOWLEDGE:
-        raise _wrong(path, text, "acknowledge", f"must be one of: {', '.join(_ACKNOWLEDGE)}")
-    for key in ("max_items", "max_attempts"):
-        if defaults[key] < 1:
-            raise _wrong(path, text, key, "must be at least 1")
-    for key in ("statement_timeout", "lock_timeout"):
-        if not _DURATION.match(defaults[key]):
-            raise _wrong(path, text, key, "must be a duration such as 500ms, 60s, 5min")
+    _check_values(path, text, table, defaults)
     return Job(
         folder=folder,
         title=table["title"],
@@ -169,6 +172,21 @@ def load(folder: Path) -> Job:
         level_names=_level_names(path, text, table.get("levels", {})),
         **defaults,
     )
+
+
+def _check_values(path: Path, text: str, table: dict[str, Any], defaults: dict[str, Any]) -> None:
+    for key in ("title", "unit"):
+        if not table.get(key):
+            raise FileError(path, 1, f"{key} is missing", f'Add a line such as {key} = "user".')
+    if not _NAME.match(table["unit"]):
+        raise _wrong(path, text, "unit", "must be one word in small letters")
+    if table.get("acknowledge", "statement") not in _ACKNOWLEDGE:
+        raise _wrong(path, text, "acknowledge", f"must be one of: {', '.join(_ACKNOWLEDGE)}")
+    for key, value in defaults.items():
+        if isinstance(value, int) and value < 1:
+            raise _wrong(path, text, key, "must be at least 1")
+        if isinstance(value, str) and not _DURATION.match(value):
+            raise _wrong(path, text, key, "must be a duration such as 500ms, 60s, 5min")
 
 
 def _level_names(path: Path, text: str, table: dict[str, Any]) -> dict[int, str]:

@@ -18,13 +18,13 @@ from etl import __version__, db
 from etl.job import Job
 from etl.model import Claim, CycleRecord, LevelCount, Outcome, Result
 from etl.queue import Entry, Queue
-from etl.queue.journal import CLAIMED, RELEASED
+from etl.queue.journal import CLAIMED
 from etl.sqlfile import shipped
 
 
 def open_cycle(connection: db.Connection, record: CycleRecord) -> int:
     """Write the record of a cycle that begins. Returns its id."""
-    row = db.run(
+    (cycle_id,) = db.one(
         connection,
         shipped("engine/open_cycle"),
         job=record.job,
@@ -33,10 +33,9 @@ def open_cycle(connection: db.Connection, record: CycleRecord) -> int:
         pid=os.getpid(),
         etl_version=__version__,
         as_of=record.as_of,
-    ).fetchone()
-    assert row is not None
-    record.cycle_id = row[0]
-    return row[0]
+    )
+    record.cycle_id = int(cycle_id)
+    return record.cycle_id
 
 
 def update_cycle(
@@ -61,16 +60,14 @@ def update_cycle(
     )
 
 
-def close_cycle(
-    connection: db.Connection, queue: Queue, record: CycleRecord, job: Job
-) -> None:
+def close_cycle(connection: db.Connection, queue: Queue, record: CycleRecord, job: Job) -> None:
     """Close the record of a cycle: attempts, held items, counts, in one durable transaction."""
     finished_at = datetime.now(UTC)
     with connection.transaction():
         connection.execute("SET LOCAL synchronous_commit = on")
         with connection.cursor().copy(shipped("engine/copy_attempts").text) as copy:
-            for entry in finished(queue):
-                copy.write_row(_row(record.cycle_id, entry))
+            for entry, result in finished(queue):
+                copy.write_row(_row(record.cycle_id, entry, result))
         values = {"cycle_id": record.cycle_id, "job": record.job, "now": finished_at}
         db.run(connection, shipped("engine/release_done_items"), **values)
         db.run(
@@ -86,9 +83,9 @@ def close_cycle(
 
 def count_held(connection: db.Connection, record: CycleRecord, now: datetime) -> None:
     """Put the numbers of held and of quarantined items into the record."""
-    row = db.run(connection, shipped("engine/count_held"), job=record.job, now=now).fetchone()
-    if row is not None:
-        record.held, record.quarantined = row[0], row[1]
+    record.held, record.quarantined = db.one(
+        connection, shipped("engine/count_held"), job=record.job, now=now
+    )
 
 
 def recover(connection: db.Connection, queue: Queue, job: Job) -> CycleRecord | None:
@@ -115,8 +112,8 @@ def recover(connection: db.Connection, queue: Queue, job: Job) -> CycleRecord | 
         record.levels[fresh.level] = fresh
     for worker, claim in in_hand(queue):
         queue.acknowledge(worker, claim, Result(Outcome.ORPHANED, message="the cycle was cut off"))
-    for entry in finished(queue):
-        record.count(entry.claim.level, Outcome(entry.event))
+    for entry, result in finished(queue):
+        record.count(entry.claim.level, result.outcome)
     close_cycle(connection, queue, record, job)
     return record
 
@@ -132,14 +129,12 @@ def in_hand(queue: Queue) -> list[tuple[int, Claim]]:
     return list(held.items())
 
 
-def finished(queue: Queue) -> Iterator[Entry]:
+def finished(queue: Queue) -> Iterator[tuple[Entry, Result]]:
     """The attempts that have come to an outcome."""
-    return (entry for entry in queue.history() if entry.event not in (CLAIMED, RELEASED))
+    return ((entry, entry.result) for entry in queue.history() if entry.result is not None)
 
 
-def _row(cycle_id: int | None, entry: Entry) -> tuple[object, ...]:
-    result = entry.result
-    assert result is not None
+def _row(cycle_id: int | None, entry: Entry, result: Result) -> tuple[object, ...]:
     return (
         cycle_id,
         entry.claim.item_key,

@@ -10,7 +10,7 @@ that tries the lock opens the lock file for writing.
 import json
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -25,7 +25,7 @@ _HINT = "It was left alone. Run this one again when the other has ended."
 @contextmanager
 def cycle_lock(
     folder: Path, connection: db.Connection, job: str, started_at: datetime
-) -> Iterator[None]:
+) -> Generator[None]:
     """Hold the right to run a cycle.
 
     Args:
@@ -37,7 +37,7 @@ def cycle_lock(
     Raises:
         CycleRunningError: Somebody else runs one.
     """
-    from filelock import FileLock, Timeout  # noqa: PLC0415 - 40 ms that only a cycle needs
+    from filelock import FileLock, Timeout  # 40 ms that only a cycle needs
 
     holder = folder / "holder.json"
     lock = FileLock(folder / "cycle.lock", timeout=0, mode=0o600)
@@ -46,8 +46,7 @@ def cycle_lock(
     except Timeout:
         raise CycleRunningError(_told(holder, job), _HINT) from None
     try:
-        row = db.run(connection, shipped("engine/try_cycle_lock"), job=job).fetchone()
-        if row is None or row[0] is not True:
+        if db.one(connection, shipped("engine/try_cycle_lock"), job=job) != (True,):
             raise CycleRunningError(_told_by_server(connection, job), _HINT)
         text = {"pid": os.getpid(), "host": socket.gethostname(), "since": f"{started_at:%FT%TZ}"}
         _write_private(holder, json.dumps(text))

@@ -1,9 +1,10 @@
 """The words of this project as types: items, outcomes, cycles and what happens in them."""
 
-from dataclasses import dataclass, field
+import json
+from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
 
 class Outcome(StrEnum):
@@ -47,6 +48,31 @@ class Result:
     duration_ms: float = 0.0
     sqlstate: str = ""
     message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """What a supervisor tells a worker when it starts.
+
+    Attributes:
+        number: Which worker it is, the first is 1.
+        dsn: Connection string; may hold a password.
+        label: The database's name in messages.
+        job_folder: The job.
+        queue_folder: The queue.
+        parameters: Values of the process statement that are the same for every item.
+    """
+
+    number: int
+    dsn: str
+    label: str
+    job_folder: str
+    queue_folder: str
+    parameters: dict[str, Any]
+
+    def to_json(self) -> str:
+        """As the one line that a worker reads."""
+        return json.dumps(asdict(self))
 
 
 @dataclass(slots=True)
@@ -196,10 +222,5 @@ class CycleFinished:
 
 
 Event = (
-    BacklogCounted
-    | CycleRecovered
-    | ItemAttempted
-    | WorkerFinished
-    | StopRequested
-    | CycleFinished
+    BacklogCounted | CycleRecovered | ItemAttempted | WorkerFinished | StopRequested | CycleFinished
 )

@@ -17,7 +17,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType, TracebackType
-from typing import IO
+from typing import IO, cast
 
 from etl.errors import EtlError, WorkerStartError
 from etl.model import (
@@ -25,6 +25,7 @@ from etl.model import (
     CycleRecord,
     Event,
     ItemAttempted,
+    Orders,
     Outcome,
     Result,
     StopRequested,
@@ -32,7 +33,8 @@ from etl.model import (
 )
 from etl.queue import Queue
 from etl.queue.journal import CLAIMED
-from etl.worker import Orders
+
+Handler = Callable[[int, FrameType | None], object] | int | None
 
 _TICK_S = 0.2
 _FRUITLESS_DEATHS = 3
@@ -50,7 +52,7 @@ class StopSignals:
         self._read, self._write = os.pipe()
         os.set_blocking(self._read, False)
         os.set_blocking(self._write, False)
-        self._previous: dict[int, object] = {}
+        self._previous: dict[int, Handler] = {}
         self.received: list[int] = []
 
     def __enter__(self) -> "StopSignals":
@@ -71,7 +73,7 @@ class StopSignals:
         traceback: TracebackType | None,
     ) -> None:
         for number, handler in self._previous.items():
-            signal.signal(number, handler)  # type: ignore[arg-type]
+            signal.signal(number, handler)
         os.close(self._read)
         os.close(self._write)
 
@@ -90,29 +92,25 @@ class _Process:
 
     def __init__(self, orders: Orders) -> None:
         self.number = orders.number
-        self._popen = subprocess.Popen(
+        popen = subprocess.Popen(
             [sys.executable, "-m", "etl.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             process_group=0,
         )
+        self._popen = popen
+        self._stdin = cast(IO[bytes], popen.stdin)
+        self.stderr = cast(IO[bytes], popen.stderr)
         self.said = b""
         self.has_claimed = False
         self.tell(orders.to_json())
 
-    @property
-    def stderr(self) -> IO[bytes]:
-        """Ends when the process does."""
-        assert self._popen.stderr is not None
-        return self._popen.stderr
-
     def tell(self, line: str) -> None:
         """Send a line; it may be too late."""
-        assert self._popen.stdin is not None
         with suppress(BrokenPipeError):
-            self._popen.stdin.write(f"{line}\n".encode())
-            self._popen.stdin.flush()
+            self._stdin.write(f"{line}\n".encode())
+            self._stdin.flush()
 
     def hear(self) -> bool:
         """Read what it says. Returns False when it has ended."""
@@ -122,11 +120,10 @@ class _Process:
 
     def reap(self) -> int:
         """The exit status of the ended process; negative: the signal that killed it."""
-        assert self._popen.stdin is not None
         status = self._popen.wait()
         self.stderr.close()
         with suppress(BrokenPipeError):
-            self._popen.stdin.close()
+            self._stdin.close()
         return status
 
 

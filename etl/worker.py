@@ -18,10 +18,8 @@ import signal
 import sys
 import threading
 from contextlib import suppress
-from dataclasses import asdict, dataclass
 from io import FileIO, RawIOBase
 from pathlib import Path
-from typing import Any
 
 import psycopg
 
@@ -30,37 +28,12 @@ from etl.errors import EtlError
 from etl.executor import Executor, InterruptedItem
 from etl.job import Job
 from etl.job import load as load_job
-from etl.model import Outcome, Result
+from etl.model import Orders, Outcome, Result
 from etl.queue import FileQueue, Queue
 from etl.sqlfile import shipped
 
 LOST = "08006"
 """SQLSTATE connection_failure, of an attempt whose connection was lost."""
-
-
-@dataclass(frozen=True, slots=True)
-class Orders:
-    """What a supervisor tells a worker when it starts.
-
-    Attributes:
-        number: Which worker it is, the first is 1.
-        dsn: Connection string; may hold a password.
-        label: The database's name in messages.
-        job_folder: The job.
-        queue_folder: The queue.
-        parameters: Values of the process statement that are the same for every item.
-    """
-
-    number: int
-    dsn: str
-    label: str
-    job_folder: str
-    queue_folder: str
-    parameters: dict[str, Any]
-
-    def to_json(self) -> str:
-        """As the one line that a worker reads."""
-        return json.dumps(asdict(self))
 
 
 class Worker:
@@ -137,7 +110,7 @@ def main() -> None:
     orders = FileIO(sys.stdin.fileno(), closefd=False)
     try:
         worker = Worker(Orders(**json.loads(orders.readline())))
-        signal.signal(signal.SIGTERM, lambda *_: worker.drain())
+        signal.signal(signal.SIGTERM, lambda _number, _frame: worker.drain())
         threading.Thread(target=_listen, args=(worker, orders), daemon=True).start()
         worker.run()
     except EtlError as error:

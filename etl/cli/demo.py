@@ -35,12 +35,11 @@ def demo(
     with db.connect(database, "etl:demo") as connection:
         for file in deploy.pending(connection, whole_jobs()):
             deploy.apply(connection, file)
-        row = db.run(connection, shipped("demo/warehouse_size")).fetchone()
-        users, samples = row if row else (0, 0)
+        users, samples = db.one(connection, shipped("demo/warehouse_size"))
         if users and users != samples:
             raise UsageError(
                 f"this database has {users:,} users that are no sample data",
-                "The demo does not touch real data: set ETL_STATE_DIR to an empty folder, without --dsn.",
+                "It leaves real data alone: set ETL_STATE_DIR to an empty folder, without --dsn.",
             )
         if not users:
             say(f"etl: making sample data of {scale:,} users, a few seconds …")
@@ -48,9 +47,9 @@ def demo(
                 for statement in statements(job.folder / "sample.sql"):
                     db.run(connection, statement, scale=scale, as_of=as_of)
             db.run(connection, shipped("demo/analyze"))
-        row = db.run(connection, shipped("demo/warehouse_size")).fetchone()
-        facts = db.run(connection, shipped("demo/count_facts")).fetchone()
-    typer.echo(f"The warehouse has {row[0] if row else 0:,} users and {facts[0] if facts else 0:,} facts.")
+        users, _ = db.one(connection, shipped("demo/warehouse_size"))
+        (facts,) = db.one(connection, shipped("demo/count_facts"))
+    typer.echo(f"The warehouse has {users:,} users and {facts:,} facts.")
     options = CycleOptions(
         as_of=as_of,
         limit=settings.ItemLimit(max_users),

@@ -15,7 +15,8 @@ from etl.notes import load_notes as load
 
 def load_notes(
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILE…", help="CSV files, plain or .gz; - for standard input.")
+        list[Path],
+        typer.Argument(metavar="FILE…", help="CSV files, plain or .gz; - for standard input."),
     ],
     max_rejects: Annotated[
         str,
@@ -43,7 +44,9 @@ def load_notes(
 
 
 def _told(report: LoadReport) -> str:
-    rejected = f", {report.rejected:,} rejected (see {report.rejects_file})" if report.rejected else ""
+    rejected = (
+        f", {report.rejected:,} rejected (see {report.rejects_file})" if report.rejected else ""
+    )
     return "\n".join(
         [
             f"{report.file}: {report.records:,} records in {report.duration_s:.1f} s",

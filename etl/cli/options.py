@@ -3,7 +3,7 @@
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -64,7 +64,7 @@ def _has_password(dsn: str) -> bool:
 
 
 @contextmanager
-def connected(dsn: str | None, purpose: str) -> Iterator[db.Connection]:
+def connected(dsn: str | None, purpose: str) -> Generator[db.Connection]:
     """A connection for a command that is no cycle."""
     with db.connect(target(dsn), f"etl:{purpose}") as connection:
         yield connection

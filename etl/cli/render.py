@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from etl.model import (
@@ -26,7 +25,7 @@ from etl.model import (
 )
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
+    from rich.progress import TaskID
 
 _EVERY = 100
 _REFRESH_S = 0.1
@@ -221,14 +220,8 @@ class Display:
     """
 
     def __init__(self, narrator: Narrator) -> None:
-        self._narrator = narrator
-        self._progress: Progress | None = None
-        self._task: TaskID | None = None
-        self._drawn = 0.0
-
-    def __enter__(self) -> "Display":
-        from rich.console import Console  # noqa: PLC0415 - cron needs none of it
-        from rich.progress import (  # noqa: PLC0415
+        from rich.console import Console  # cron needs none of it
+        from rich.progress import (
             BarColumn,
             MofNCompleteColumn,
             Progress,
@@ -249,23 +242,20 @@ class Display:
             auto_refresh=False,
             transient=True,
         )
+        self._narrator = narrator
+        self._task: TaskID | None = None
+        self._begun = self._drawn = time.monotonic()
+
+    def __enter__(self) -> "Display":
         self._progress.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self._progress is not None:
-            self._progress.stop()
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
 
     def __call__(self, event: Event) -> None:
         """Draw what an event changes."""
-        assert self._progress is not None
         if isinstance(event, BacklogCounted):
-            self._begun = time.monotonic()
             name = f"{event.record.workers} worker{'' if event.record.workers == 1 else 's'}"
             self._task = self._progress.add_task(name, total=event.queued, rate="")
         for severity, text, _ in self._narrator.lines(event):

@@ -109,9 +109,7 @@ def _command(job: Job) -> Callable[..., None]:
         ] = False,
         log_format: Annotated[
             LogFormat | None,
-            typer.Option(
-                "--log-format", help="Log lines on standard error, also on a terminal."
-            ),
+            typer.Option("--log-format", help="Log lines on standard error, also on a terminal."),
         ] = None,
         json_output: Json = False,
         dsn: Dsn = None,

@@ -36,7 +36,9 @@ def init(
             if dry_run or deploy.apply(connection, file):
                 done.append(file)
                 if not json_output:
-                    typer.echo(f"{'would apply' if dry_run else 'applied'}  {file.scope}: {file.name}")
+                    typer.echo(
+                        f"{'would apply' if dry_run else 'applied'}  {file.scope}: {file.name}"
+                    )
     if json_output:
         files = [{"scope": file.scope, "name": file.name} for file in done]
         typer.echo(json.dumps({"dry_run": dry_run, "applied": files}))
@@ -54,7 +56,11 @@ def list_files(json_output: Json = False, dsn: Dsn = None) -> None:
         return
     width = max(len(_title(file)) for file in files)
     for file in files:
-        when = f"{file.applied.applied_at:%F %R} by {file.applied.applied_by}, " if file.applied else ""
+        when = (
+            f"{file.applied.applied_at:%F %R} by {file.applied.applied_by}, "
+            if file.applied
+            else ""
+        )
         version = f"etl {file.applied.etl_version}" if file.applied else ""
         typer.echo(f"{file.state:<8} {_title(file):<{width}}  {when}{version}".rstrip())
     differing = {file.state for file in files} - {FileState.APPLIED}
@@ -64,7 +70,9 @@ def list_files(json_output: Json = False, dsn: Dsn = None) -> None:
 
 @sql.command("show")
 def show_file(
-    name: Annotated[str, typer.Argument(help="Its name, or the end of it, as 'etl sql list' has it.")],
+    name: Annotated[
+        str, typer.Argument(help="Its name, or the end of it, as 'etl sql list' has it.")
+    ],
     json_output: Json = False,
     dsn: Dsn = None,
 ) -> None:
@@ -101,8 +109,8 @@ def _as_json(file: DeployedFile) -> dict[str, str | None]:
         "name": file.name,
         "kind": file.kind,
         "state": file.state,
-        "path": str(file.path) if file.path else None,
-        "checksum": file.checksum if file.path else None,
+        "path": str(file.path) if file.is_here else None,
+        "checksum": file.checksum if file.is_here else None,
         "applied_checksum": applied.checksum if applied else None,
         "applied_at": applied.applied_at.isoformat() if applied else None,
         "applied_by": applied.applied_by if applied else None,

@@ -106,7 +106,7 @@ class EmbeddedServer:
         """
         if self.is_running():
             return False
-        from filelock import FileLock  # noqa: PLC0415 - 40 ms that only a start needs
+        from filelock import FileLock  # 40 ms that only a start needs
 
         self._make_home()
         with FileLock(self.home / "start.lock", mode=0o600):
@@ -171,7 +171,14 @@ class EmbeddedServer:
         deadline = time.monotonic() + _START_SECONDS
         while True:
             done = binaries.run(
-                self.binary("pg_ctl"), "start", "-D", str(self.data), "-l", str(self.log), "-w", "-s"
+                self.binary("pg_ctl"),
+                "start",
+                "-D",
+                str(self.data),
+                "-l",
+                str(self.log),
+                "-w",
+                "-s",
             )
             if done.returncode == 0 or _answer(self._maintenance_dsn) is not None:
                 return
@@ -192,6 +199,7 @@ class EmbeddedServer:
             found = connection.execute("SELECT FROM pg_database WHERE datname = 'etl'")
             if found.rowcount == 0:
                 connection.execute("CREATE DATABASE etl")
+
 
 def _answer(dsn: str) -> str | None:
     try:

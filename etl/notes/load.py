@@ -6,9 +6,10 @@ import os
 import sys
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -125,8 +126,6 @@ def load_notes(connection: db.Connection, source: Path | None, limit: RejectLimi
                 f"more than {limit} allowed; nothing was loaded",
                 f"Read {report.rejects_file}, mend the file or raise --max-rejects.",
             )
-        row = db.run(connection, shipped("load_notes/merge")).fetchone()
-        assert row is not None
         (
             report.new_opened,
             report.new_closed,
@@ -134,7 +133,7 @@ def load_notes(connection: db.Connection, source: Path | None, limit: RejectLimi
             report.new_users,
             report.users,
             report.users_dirtied,
-        ) = row
+        ) = db.one(connection, shipped("load_notes/merge"))
     report.duration_s = time.monotonic() - begun
     return report
 
@@ -159,9 +158,9 @@ def _stage(
 
 
 @contextmanager
-def _opened(source: Path | None, name: str) -> Iterator[BinaryIO]:
+def _opened(source: Path | None, name: str) -> Generator[BinaryIO]:
     try:
-        raw = source.open("rb") if source else sys.stdin.buffer
+        raw = cast(BufferedReader, source.open("rb") if source else sys.stdin.buffer)
         is_gzip = raw.peek(2)[:2] == _GZIP_MAGIC
     except OSError as error:
         raise _unreadable(name, error) from error
@@ -179,7 +178,7 @@ def _read(stream: BinaryIO, name: str) -> Iterator[Note | Reject]:
 def _unreadable(name: str, error: Exception) -> InputError:
     reason = error.strerror if isinstance(error, OSError) else None
     return InputError(
-        f"cannot read {name}: {reason or error}", "Nothing was loaded. Mend or fetch the file again."
+        f"cannot read {name}: {reason or error}", "Nothing was loaded. Fetch it again."
     )
 
 

@@ -18,7 +18,7 @@ and so in the next one. The other way round it would be told twice and the sums 
 
 import fcntl
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -148,7 +148,7 @@ class FileQueue:
             os.close(descriptor)
 
     @contextmanager
-    def _locked(self) -> Iterator[None]:
+    def _locked(self) -> Generator[None]:
         descriptor = self._open("lock")
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         try:
@@ -208,7 +208,7 @@ def _line(values: Sequence[object]) -> str:
     return "\t".join(r"\N" if v is None else escape(str(v)) for v in values) + "\n"
 
 
-def _batches(rows: Iterable[Sequence[object]]) -> Iterator[list[str]]:
+def _batches(rows: Iterable[Sequence[object]]) -> Generator[list[str]]:
     batch: list[str] = []
     for row in rows:
         batch.append(_line(row))

@@ -24,15 +24,16 @@ FROM (
         count(*) OVER (PARTITION BY a.item_key) + coalesce(p.attempts, 0) AS attempts
     FROM etl.attempt AS a
     LEFT JOIN etl.held_item AS p ON p.job = :'job' AND a.item_key = p.item_key
-    WHERE a.cycle_id = CAST(:'cycle_id' AS bigint) AND a.outcome IN ('failed', 'orphaned')
+    WHERE
+        a.cycle_id = CAST(:'cycle_id' AS bigint) AND a.outcome IN ('failed', 'orphaned')
         AND a.level > 0
     ORDER BY a.item_key ASC, a.finished_at DESC
 ) AS f
 ON CONFLICT (job, item_key) DO UPDATE SET
-attempts = excluded.attempts,
-held_until = excluded.held_until,
-quarantined_at = coalesce(h.quarantined_at, excluded.quarantined_at),
-last_cycle_id = excluded.last_cycle_id,
-last_outcome = excluded.last_outcome,
-last_sqlstate = excluded.last_sqlstate,
-last_message = excluded.last_message;
+    attempts = excluded.attempts,
+    held_until = excluded.held_until,
+    quarantined_at = coalesce(h.quarantined_at, excluded.quarantined_at),
+    last_cycle_id = excluded.last_cycle_id,
+    last_outcome = excluded.last_outcome,
+    last_sqlstate = excluded.last_sqlstate,
+    last_message = excluded.last_message;

@@ -37,12 +37,13 @@ SELECT
     min(d.dirty_since) AS oldest_dirty_at
 FROM dirty AS d
 CROSS JOIN today AS t
-WHERE NOT EXISTS (
-    SELECT FROM etl.held_item AS h
-    WHERE
-        h.job = 'datamart_users'
-        AND h.item_key = CAST(d.dimension_user_id AS text)
-        AND (h.quarantined_at IS NOT NULL OR h.held_until > CAST(:'now' AS timestamptz))
-)
+WHERE
+    NOT EXISTS (
+        SELECT FROM etl.held_item AS h
+        WHERE
+            h.job = 'datamart_users'
+            AND h.item_key = CAST(d.dimension_user_id AS text)
+            AND (h.quarantined_at IS NOT NULL OR h.held_until > CAST(:'now' AS timestamptz))
+    )
 GROUP BY 1
 ORDER BY 1;

@@ -127,7 +127,7 @@ filled AS (
         name, user_id,
         CAST(
             '{' || string_agg(repeat('0,', slot - before - 1) || n, ',' ORDER BY slot)
-            || repeat(',0', max(slots) - max(slot)) || '}' AS integer []
+            || repeat(',0', max(slots) - max(slot)) || '}' AS integer[]
         ) AS counts
     FROM (
         SELECT *, lag(slot, 1, 0) OVER (PARTITION BY name, user_id ORDER BY slot) AS before
@@ -180,14 +180,15 @@ clock AS (
     SELECT d.user_id, min(x.changes_on) AS next_change_on
     FROM (SELECT DISTINCT user_id, day FROM day) AS d
     CROSS JOIN today AS t
-    CROSS JOIN LATERAL (
-        VALUES
-        (d.day), (d.day + 1), (d.day + 2), (d.day + 8), (d.day + 31), (d.day + 91), (d.day + 366),
-        (make_date(CAST(extract(YEAR FROM d.day) AS integer), 1, 1)),
-        (make_date(CAST(extract(YEAR FROM d.day) AS integer) + 1, 1, 1)),
-        (d.day - CAST(extract(DAY FROM d.day) AS integer) + 1),
-        (CAST(d.day - CAST(extract(DAY FROM d.day) AS integer) + 1 + interval '1 month' AS date))
-    ) AS x (changes_on)
+    CROSS JOIN
+        LATERAL (
+            VALUES
+            (d.day), (d.day + 1), (d.day + 2), (d.day + 8), (d.day + 31), (d.day + 91), (d.day + 366),
+            (make_date(CAST(extract(YEAR FROM d.day) AS integer), 1, 1)),
+            (make_date(CAST(extract(YEAR FROM d.day) AS integer) + 1, 1, 1)),
+            (d.day - CAST(extract(DAY FROM d.day) AS integer) + 1),
+            (CAST(d.day - CAST(extract(DAY FROM d.day) AS integer) + 1 + interval '1 month' AS date))
+        ) AS x (changes_on)
     WHERE x.changes_on > t.as_of
     GROUP BY d.user_id
 ),
@@ -261,23 +262,22 @@ LEFT JOIN sums AS s ON e.dimension_user_id = s.user_id
 LEFT JOIN LATERAL (
     SELECT string_agg(w.key, ', ' ORDER BY w.key) AS columns
     FROM jsonb_each(to_jsonb(d)) AS w
-    JOIN jsonb_each(to_jsonb(CAST(ROW(e.*, d.as_of, d.refreshed_at) AS dwh.datamart_users))) AS x
+    JOIN jsonb_each(to_jsonb(CAST(row(e.*, d.as_of, d.refreshed_at) AS dwh.datamart_users))) AS x
         ON w.key = x.key AND w.value != x.value
-    WHERE CAST(ROW(e.*, d.as_of, d.refreshed_at) AS dwh.datamart_users) IS DISTINCT FROM d
+    WHERE CAST(row(e.*, d.as_of, d.refreshed_at) AS dwh.datamart_users) IS DISTINCT FROM d
 ) AS c ON TRUE
-CROSS JOIN LATERAL (
-    SELECT CASE
-        WHEN
-            (u.total_actions, CAST(u.last_action_at AS date)) IS DISTINCT FROM
-            (CAST(coalesce(s.opened + s.closed, 0) AS integer), s.last_day)
-            THEN 'the activity in dwh.dimension_users'
-    END AS activity
-) AS a
+LEFT JOIN LATERAL (
+    SELECT 'the activity in dwh.dimension_users' AS activity
+    WHERE
+        u.total_actions != coalesce(s.opened + s.closed, 0)
+        OR CAST(u.last_action_at AS date) IS DISTINCT FROM s.last_day
+) AS a ON TRUE
 WHERE d.dimension_user_id IS NULL OR c.columns IS NOT NULL OR a.activity IS NOT NULL
 UNION ALL
 SELECT d.dimension_user_id, 'has a datamart row but is no user'
 FROM dwh.datamart_users AS d
-WHERE NOT EXISTS (
-    SELECT FROM dwh.dimension_users AS u WHERE u.dimension_user_id = d.dimension_user_id
-)
+WHERE
+    NOT EXISTS (
+        SELECT FROM dwh.dimension_users AS u WHERE u.dimension_user_id = d.dimension_user_id
+    )
 ORDER BY item_key;

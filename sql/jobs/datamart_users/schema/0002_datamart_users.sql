@@ -44,9 +44,9 @@ CREATE TABLE dwh.datamart_users (
     current_streak_days integer NOT NULL,
     longest_streak_days integer NOT NULL,
     last_active_on date,
-    heat_map integer [] NOT NULL CHECK (cardinality(heat_map) = 365),
-    hours_of_week_opened integer [] NOT NULL CHECK (cardinality(hours_of_week_opened) = 168),
-    hours_of_week_closed integer [] NOT NULL CHECK (cardinality(hours_of_week_closed) = 168),
+    heat_map integer[] NOT NULL CHECK (cardinality(heat_map) = 365),
+    hours_of_week_opened integer[] NOT NULL CHECK (cardinality(hours_of_week_opened) = 168),
+    hours_of_week_closed integer[] NOT NULL CHECK (cardinality(hours_of_week_closed) = 168),
     busiest_dates_opened jsonb NOT NULL,
     busiest_dates_closed jsonb NOT NULL,
 
