@@ -2,11 +2,12 @@
 
 import itertools
 import time
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import cast
 
 import psycopg
 
@@ -31,6 +32,7 @@ from etl.supervisor import StopSignals, Supervisor
 
 _PROGRESS_EVERY_S = 1.0
 _STREAM_ROWS = 1000
+_COLUMNS = ("item_key", "level")
 
 Emit = Callable[[Event], None]
 
@@ -115,8 +117,10 @@ class Cycle:
 
     def _run(self, connection: db.Connection, signals: StopSignals) -> None:
         job, record = self._job, self.record
-        folder = private_folder(self._state) / "cycles" / _identity(connection) / job.name
-        queue = FileQueue(private_folder(folder))
+        folder = private_folder(self._state)
+        for part in ("cycles", _identity(connection), job.name):
+            folder = private_folder(folder / part)
+        queue = FileQueue(folder)
         with cycle_lock(folder, connection, job.command, record.started_at):
             recovered = ledger.recover(connection, queue, job)
             if recovered is not None:
@@ -147,11 +151,30 @@ class Cycle:
             self._count_backlog(connection)
             if self._options.only_key is not None:
                 row = (self._options.only_key, 0)
-                return queue.build(cycle_id, ("item_key", "level"), [row])
-            with db.explained(connection, self._job.prioritize):
-                columns, rows = self._prioritized(connection)
-                self._check_columns(columns)
-                return queue.build(cycle_id, columns, rows)
+                return queue.build(cycle_id, _COLUMNS, [row])
+            return self._freeze(connection, queue, cycle_id)
+
+    def _freeze(self, connection: db.Connection, queue: FileQueue, cycle_id: int) -> int:
+        """Stream the prioritized items into the queue. Returns how many there are."""
+        statement = self._job.prioritize
+        values = statement.bind(
+            {
+                "as_of": self.record.as_of,
+                "now": self.record.started_at,
+                "max_items": self.record.max_items,
+            }
+        )
+        cursor = connection.cursor()
+        size = _STREAM_ROWS if psycopg.capabilities.has_stream_chunked() else 1
+        stream = cursor.stream(statement.text, values, size=size)
+        with (
+            db.explained(connection, statement),
+            closing(cast(Generator[db.Row], stream)) as rows,
+        ):
+            first = list(itertools.islice(rows, 1))
+            columns = [column.name for column in cursor.description or ()] or list(_COLUMNS)
+            self._check_columns(columns)
+            return queue.build(cycle_id, columns, itertools.chain(first, rows))
 
     def _count_backlog(self, connection: db.Connection) -> int:
         """Count what is dirty by level and settle the limit. Returns how much will be queued."""
@@ -173,24 +196,8 @@ class Cycle:
         self._emit(BacklogCounted(record, queued, is_catch_up))
         return queued
 
-    def _prioritized(self, connection: db.Connection) -> tuple[list[str], Iterator[db.Row]]:
-        statement = self._job.prioritize
-        values = statement.bind(
-            {
-                "as_of": self.record.as_of,
-                "now": self.record.started_at,
-                "max_items": self.record.max_items,
-            }
-        )
-        cursor = connection.cursor()
-        size = _STREAM_ROWS if psycopg.capabilities.has_stream_chunked() else 1
-        stream = cursor.stream(statement.text, values, size=size)
-        first = list(itertools.islice(stream, 1))
-        columns = [column.name for column in cursor.description or ()]
-        return columns or ["item_key", "level"], itertools.chain(first, stream)
-
     def _check_columns(self, columns: list[str]) -> None:
-        if not {"item_key", "level"} <= set(columns):
+        if not set(_COLUMNS) <= set(columns):
             path = self._job.prioritize.path
             raise FileError(
                 path, None, "must return the columns item_key and level", f"It has {columns}."

@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from etl import db, deploy, settings
-from etl.cli.options import Dsn, day, job_named, say, target, whole_jobs
+from etl.cli.options import Dsn, day, job_named, target, whole_jobs
+from etl.cli.output import say, tell
 from etl.cli.run_job import exit_status, run_cycle
 from etl.cycle import CycleOptions
 from etl.errors import UsageError
@@ -49,13 +50,13 @@ def demo(
             db.run(connection, shipped("demo/analyze"))
         users, _ = db.one(connection, shipped("demo/warehouse_size"))
         (facts,) = db.one(connection, shipped("demo/count_facts"))
-    typer.echo(f"The warehouse has {users:,} users and {facts:,} facts.")
+    tell(f"The warehouse has {users:,} users and {facts:,} facts.")
     options = CycleOptions(
         as_of=as_of,
         limit=settings.ItemLimit(max_users),
         workers=settings.worker_count(None, os.environ),
     )
-    typer.echo(f"Now: etl {_JOB} --max-users {max_users}\n")
+    tell(f"Now: etl {_JOB} --max-users {max_users}\n")
     record = run_cycle(job, database.dsn, options, None, is_json=False)
-    typer.echo(_NEXT.format(prefix=".venv/bin/"))
+    tell(_NEXT.format(prefix=".venv/bin/"))
     raise typer.Exit(exit_status(record))

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from etl.cli.options import Dsn, Json, connected
+from etl.cli.output import tell
 from etl.errors import InputError
 from etl.notes import LoadReport, RejectLimit
 from etl.notes import load_notes as load
@@ -38,9 +39,9 @@ def load_notes(
         for file in files:
             report = load(connection, None if str(file) == "-" else file, limit)
             if json_output:
-                typer.echo(json.dumps({**asdict(report), "new_facts": report.new_facts}))
+                tell(json.dumps({**asdict(report), "new_facts": report.new_facts}))
             else:
-                typer.echo(_told(report))
+                tell(_told(report))
 
 
 def _told(report: LoadReport) -> str:

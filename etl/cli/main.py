@@ -10,14 +10,15 @@ import typer
 
 from etl import __version__
 from etl.cli import demo, load, schema, server, verify
-from etl.cli.options import job_paths, say
+from etl.cli.options import job_paths
+from etl.cli.output import say, tell
 from etl.cli.run_job import add_jobs
 from etl.errors import EtlError
 
 
 def _print_version(is_wanted: bool) -> None:
     if is_wanted:
-        typer.echo(f"etl {__version__}")
+        tell(f"etl {__version__}")
         raise typer.Exit
 
 

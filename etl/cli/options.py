@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import typer
 
 from etl import db, job, settings
+from etl.cli.output import say
 from etl.embedded import EmbeddedServer
 from etl.errors import FileError, UsageError
 from etl.job import Job
@@ -32,11 +33,6 @@ AsOf = Annotated[
         "--as-of", formats=["%Y-%m-%d"], metavar="DATE", help="The day that counts as today, UTC."
     ),
 ]
-
-
-def say(message: str) -> None:
-    """Print a line for people on standard error."""
-    typer.echo(message, err=True)
 
 
 def embedded_server() -> EmbeddedServer:

@@ -11,6 +11,8 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from etl.cli.output import say
+from etl.job import Job
 from etl.model import (
     BacklogCounted,
     CycleFinished,
@@ -164,8 +166,9 @@ def as_json(record: CycleRecord) -> dict[str, Any]:
 
 def summary(record: CycleRecord, title: str, unit: str) -> str:
     """The table and the sentence with which a cycle ends for people."""
-    number = f" cycle {record.cycle_id}" if record.cycle_id else ""
-    rows = [f"{title}:{number} {record.stop_reason}, as of {record.as_of}", ""]
+    number = f"cycle {record.cycle_id}, " if record.cycle_id else ""
+    reason = {"limit": "limit reached"}.get(record.stop_reason or "", record.stop_reason)
+    rows = [f"{title}: {number}{reason}, as of {record.as_of}", ""]
     rows.append(f"  {'level':<22}{'found':>10}{'done':>10}{'failed':>10}{'left':>10}")
     rows += [_level_row(level) for level in record.levels.values()]
     return "\n".join([*rows, "", outcome_line(record, unit)])
@@ -182,12 +185,12 @@ class LogLines:
     """Writes each line of a narrator on standard error, as text or as JSON.
 
     Args:
-        job: Name of the job, in each line.
+        job: The job, named in each line.
         narrator: Makes the lines.
         is_json: One JSON object a line instead of text.
     """
 
-    def __init__(self, job: str, narrator: Narrator, *, is_json: bool) -> None:
+    def __init__(self, job: Job, narrator: Narrator, *, is_json: bool) -> None:
         self._narrator = narrator
         self._job = job
         self._is_json = is_json
@@ -204,12 +207,12 @@ class LogLines:
         for severity, text, facts in self._narrator.lines(event):
             level = logging.getLevelName(severity)
             if self._is_json:
-                head = {"at": at, "severity": level, "job": self._job}
+                head = {"at": at, "severity": level, "job": self._job.name}
                 kind = {"event": type(event).__name__, "message": text}
                 line = json.dumps({**head, **kind, **facts}, ensure_ascii=False)
             else:
-                line = f"{at} {level} {self._job}: {text}"
-            sys.stderr.write(f"{line}\n")
+                line = f"{at} {level} {self._job.command}: {text}"
+            say(line)
 
 
 class Display:

@@ -12,6 +12,7 @@ import typer
 from etl import job as jobs
 from etl import settings
 from etl.cli.options import AsOf, Dsn, Json, day, target
+from etl.cli.output import tell
 from etl.cli.render import Display, LogLines, Narrator, as_json, summary
 from etl.cycle import Cycle, CycleOptions
 from etl.errors import FileError
@@ -61,15 +62,15 @@ def run_cycle(
     if sys.stderr.isatty() and log_format is None:
         display = Display(narrator)
     else:
-        display = LogLines(job.command, narrator, is_json=log_format == "json")
+        display = LogLines(job, narrator, is_json=log_format == "json")
     state = settings.state_path(os.environ)
     database = target(dsn)
     with display:
         record = Cycle(job, database, state, options, display).run()
     if is_json:
-        typer.echo(json.dumps(as_json(record), ensure_ascii=False))
+        tell(json.dumps(as_json(record), ensure_ascii=False))
     else:
-        typer.echo(summary(record, job.title, job.unit))
+        tell(summary(record, job.title, job.unit))
     return record
 
 

@@ -8,6 +8,7 @@ import typer
 
 from etl import __version__, deploy
 from etl.cli.options import Dsn, Json, connected, whole_jobs
+from etl.cli.output import tell
 from etl.deploy import DeployedFile, FileState
 from etl.errors import UsageError
 
@@ -36,14 +37,12 @@ def init(
             if dry_run or deploy.apply(connection, file):
                 done.append(file)
                 if not json_output:
-                    typer.echo(
-                        f"{'would apply' if dry_run else 'applied'}  {file.scope}: {file.name}"
-                    )
+                    tell(f"{'would apply' if dry_run else 'applied'}  {file.scope}: {file.name}")
     if json_output:
         files = [{"scope": file.scope, "name": file.name} for file in done]
-        typer.echo(json.dumps({"dry_run": dry_run, "applied": files}))
+        tell(json.dumps({"dry_run": dry_run, "applied": files}))
     elif not done:
-        typer.echo(f"nothing to do: the database has everything of etl {__version__}")
+        tell(f"nothing to do: the database has everything of etl {__version__}")
 
 
 @sql.command("list")
@@ -52,7 +51,7 @@ def list_files(json_output: Json = False, dsn: Dsn = None) -> None:
     with connected(dsn, "sql") as connection:
         files = deploy.compare(connection, whole_jobs())
     if json_output:
-        typer.echo(json.dumps([_as_json(file) for file in files]))
+        tell(json.dumps([_as_json(file) for file in files]))
         return
     width = max(len(_title(file)) for file in files)
     for file in files:
@@ -62,10 +61,10 @@ def list_files(json_output: Json = False, dsn: Dsn = None) -> None:
             else ""
         )
         version = f"etl {file.applied.etl_version}" if file.applied else ""
-        typer.echo(f"{file.state:<8} {_title(file):<{width}}  {when}{version}".rstrip())
+        tell(f"{file.state:<8} {_title(file):<{width}}  {when}{version}".rstrip())
     differing = {file.state for file in files} - {FileState.APPLIED}
     for state in sorted(differing):
-        typer.echo(f"{state}: {_MEANING[state]}")
+        tell(f"{state}: {_MEANING[state]}")
 
 
 @sql.command("show")
@@ -88,14 +87,14 @@ def show_file(
     file = named[0]
     if json_output:
         texts = {"file": file.text, "database": file.applied.content if file.applied else None}
-        typer.echo(json.dumps({**_as_json(file), **texts}))
+        tell(json.dumps({**_as_json(file), **texts}))
         return
-    typer.echo(f"-- {_title(file)}: {file.state}, {_MEANING[file.state]}")
+    tell(f"-- {_title(file)}: {file.state}, {_MEANING[file.state]}")
     if file.applied is None or file.state is FileState.APPLIED:
-        typer.echo(file.text, nl=False)
+        tell(file.text, end="")
         return
     old, new = file.applied.content.splitlines(True), file.text.splitlines(True)
-    typer.echo("".join(difflib.unified_diff(old, new, "database", str(file.path))), nl=False)
+    tell("".join(difflib.unified_diff(old, new, "database", str(file.path))), end="")
 
 
 def _title(file: DeployedFile) -> str:

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from etl.cli.options import Json, embedded_server, say
+from etl.cli.options import Json, embedded_server
+from etl.cli.output import say, tell
 
 server = typer.Typer(no_args_is_help=True, help="The embedded PostgreSQL server.")
 
@@ -16,15 +17,15 @@ def start() -> None:
     """Start it; its data is made where there is none yet."""
     embedded = embedded_server()
     word = "started" if embedded.start() else "runs already"
-    typer.echo(f"{word}: {embedded.target.label}")
-    typer.echo(f"connect by: psql '{embedded.target.dsn}'")
+    tell(f"{word}: {embedded.target.label}")
+    tell(f"connect by: psql '{embedded.target.dsn}'")
 
 
 @server.command()
 def stop() -> None:
     """Stop it; running statements are rolled back."""
     embedded = embedded_server()
-    typer.echo(f"{'stopped' if embedded.stop() else 'was not running'}: {embedded.target.label}")
+    tell(f"{'stopped' if embedded.stop() else 'was not running'}: {embedded.target.label}")
 
 
 @server.command()
@@ -40,11 +41,11 @@ def status(json_output: Json = False) -> None:
         "dsn": embedded.target.dsn,
     }
     if json_output:
-        typer.echo(json.dumps(facts))
+        tell(json.dumps(facts))
     else:
-        typer.echo(f"{'runs' if version else 'does not run'}: {embedded.target.label}")
+        tell(f"{'runs' if version else 'does not run'}: {embedded.target.label}")
         for name in ("version", "data", "log", "dsn"):
-            typer.echo(f"  {name:<8} {facts[name] or '-'}")
+            tell(f"  {name:<8} {facts[name] or '-'}")
     raise typer.Exit(0 if version else 1)
 
 

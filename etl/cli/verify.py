@@ -7,6 +7,7 @@ import typer
 
 from etl import db, deploy
 from etl.cli.options import AsOf, Dsn, Json, connected, day, job_named
+from etl.cli.output import tell
 from etl.errors import UsageError
 
 _SHOWN = 20
@@ -35,11 +36,11 @@ def verify(
         wrong = [(str(key), str(problem)) for key, problem in cursor]
     if json_output:
         items = [{"item_key": key, "problem": problem} for key, problem in wrong]
-        typer.echo(json.dumps({"job": found.name, "wrong": len(items), "items": items}))
+        tell(json.dumps({"job": found.name, "wrong": len(items), "items": items}))
     else:
         for key, problem in wrong[:_SHOWN]:
-            typer.echo(f"{found.unit} {key} {problem}")
+            tell(f"{found.unit} {key} {problem}")
         more = f" (the first {_SHOWN} above)" if len(wrong) > _SHOWN else ""
         verdict = f"{len(wrong):,} wrong{more}" if wrong else "all right"
-        typer.echo(f"{found.title}: {verdict}, as of {day(as_of)}")
+        tell(f"{found.title}: {verdict}, as of {day(as_of)}")
     raise typer.Exit(1 if wrong else 0)

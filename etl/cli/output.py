@@ -1,0 +1,29 @@
+"""Printing that does not mind when nobody listens any more (`etl … | head`).
+
+A reader that goes away must not end a cycle half way, nor change its exit status.
+"""
+
+import os
+import sys
+from typing import TextIO
+
+
+def tell(message: str, *, end: str = "\n") -> None:
+    """Print a result on standard output."""
+    _write(sys.stdout, message + end)
+
+
+def say(message: str) -> None:
+    """Print a line for people on standard error."""
+    _write(sys.stderr, f"{message}\n")
+
+
+def _write(stream: TextIO, text: str) -> None:
+    try:
+        stream.write(text)
+        stream.flush()
+    except BrokenPipeError:
+        # The interpreter flushes once more when it ends: give it something that takes it.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)

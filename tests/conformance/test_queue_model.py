@@ -1,0 +1,130 @@
+"""Any sequence of calls, compared with a queue that is just a list in memory."""
+
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
+
+from etl.model import Claim, Outcome, Result
+from tests.conformance.queues import IMPLEMENTATIONS, MakeQueue
+
+COLUMNS = ("item_key", "level", "more")
+TEXT = st.text(
+    st.one_of(
+        st.sampled_from("\t\n\r\\N\x0b\x0c\x1c\x85\u2028"), st.characters(exclude_categories=["Cs"])
+    ),
+    max_size=6,
+)
+Row = tuple[str, int, str | None]
+ROWS: st.SearchStrategy[list[Row]] = st.lists(
+    st.tuples(TEXT, st.integers(0, 6), st.none() | TEXT), max_size=8
+)
+WORKERS = st.integers(1, 3)
+Told = tuple[str, int, str, Result | None]
+
+
+class QueueMachine(RuleBasedStateMachine):
+    """Two users of one queue, and what they should see."""
+
+    implementation = "file"
+    claims: Bundle[tuple[int, Claim, Row] | None] = Bundle("claims")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory()
+        make_queue = MakeQueue(self.implementation, str(Path(self.folder.name) / "queue"))
+        self.users = [make_queue(), make_queue()]
+        self.cycle_id = 0
+        self.position = 0
+        self.waiting: list[Row] = []
+        self.history: list[Told] = []
+        self.unread = 0
+
+    def teardown(self) -> None:
+        self.folder.cleanup()
+
+    @initialize(rows=ROWS)
+    def begin(self, rows: list[Row]) -> None:
+        self.build(rows)
+
+    def build(self, rows: list[Row]) -> None:
+        """Build it for the next cycle."""
+        self.cycle_id += 1
+        assert self.users[0].build(self.cycle_id, COLUMNS, rows) == len(rows)
+        self.waiting, self.history = list(rows), []
+        self.position = self.unread = 0
+
+    @rule(target=claims, user=st.integers(0, 1), worker=WORKERS)
+    def claim(self, user: int, worker: int) -> tuple[int, Claim, Row] | None:
+        claim = self.users[user].claim(worker)
+        if not self.waiting:
+            assert claim is None
+            return None
+        assert claim is not None
+        self.position += 1
+        row = self.waiting.pop(0)
+        key, level, more = row
+        values = {"item_key": key, "level": str(level), "more": more}
+        assert claim == Claim(self.position, key, level, values)
+        self.history.append(("claimed", worker, key, None))
+        return worker, claim, row
+
+    @rule(
+        held=consumes(claims),
+        user=st.integers(0, 1),
+        outcome=st.sampled_from(Outcome),
+        message=TEXT,
+    )
+    def acknowledge(
+        self, held: tuple[int, Claim, Row] | None, user: int, outcome: Outcome, message: str
+    ) -> None:
+        if held is None:
+            return
+        worker, claim, _ = held
+        result = Result(outcome, 0.25, "XX000", message)
+        self.users[user].acknowledge(worker, claim, result)
+        self.history.append((outcome.value, worker, claim.item_key, result))
+
+    @rule(held=consumes(claims), user=st.integers(0, 1))
+    def release(self, held: tuple[int, Claim, Row] | None, user: int) -> None:
+        if held is None:
+            return
+        worker, claim, row = held
+        self.users[user].release(worker, claim)
+        self.waiting.append(row)
+        self.history.append(("released", worker, claim.item_key, None))
+
+    @rule()
+    def read_entries(self) -> None:
+        found = [(e.event, e.worker, e.claim.item_key, e.result) for e in self.users[0].entries()]
+        assert found == self.history[self.unread :]
+        self.unread = len(self.history)
+
+    @rule()
+    def read_history(self) -> None:
+        found = [(e.event, e.worker, e.claim.item_key, e.result) for e in self.users[1].history()]
+        assert found == self.history
+
+    @invariant()
+    def depth_is_what_waits(self) -> None:
+        if self.cycle_id:
+            assert [user.depth() for user in self.users] == [len(self.waiting)] * 2
+            assert self.users[1].unclosed_cycle() == self.cycle_id
+
+
+@pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
+def test_a_queue_behaves_as_a_list_would(implementation: str) -> None:
+    machine = type("Machine", (QueueMachine,), {"implementation": implementation})
+    few = settings(max_examples=60, stateful_step_count=25, deadline=None)
+    run_state_machine_as_test(machine, settings=few)

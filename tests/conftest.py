@@ -1,0 +1,164 @@
+"""Real servers for all tests: one PostgreSQL for the session, a database for each test.
+
+The server is the project's own embedded one, in a folder of its own. ``ETL_PG_BIN`` makes it
+another PostgreSQL: ``ETL_PG_BIN=/usr/lib/postgresql/15/bin make test``.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+from pytest_postgresql import factories
+
+from etl import deploy, job, settings
+from etl.db import Connection, Target, connect
+from etl.embedded import EmbeddedServer
+from etl.job import Job
+
+REPOSITORY = Path(__file__).parent.parent
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where the session's server is, in pytest-postgresql's words."""
+
+    host: str
+    port: int = 5432
+    user: str = "etl"
+    password: str | None = None
+    options: str = ""
+    maintenance_dbname: str = "postgres"
+    template_dbname: str = "template1"
+
+
+@pytest.fixture(scope="session")
+def server_address() -> Generator[Address]:
+    """A PostgreSQL server that lives as long as the tests."""
+    state = Path(tempfile.mkdtemp(prefix="etl-test-"))
+    server = EmbeddedServer.of(state, os.environ)
+    server.start()
+    with psycopg.connect(server.target.dsn, autocommit=True) as connection:
+        # What survives a crash of the machine is not what these tests are about.
+        connection.execute("ALTER SYSTEM SET fsync = off")
+        connection.execute("SELECT pg_reload_conf()")
+    yield Address(host=str(psycopg.conninfo.conninfo_to_dict(server.target.dsn)["host"]))
+    server.stop()
+    shutil.rmtree(server.home, ignore_errors=True)
+    shutil.rmtree(state, ignore_errors=True)
+
+
+def shipped_job() -> Job:
+    """The job that this project is about."""
+    return job.load(settings.sql_folder() / "jobs" / "datamart_users")
+
+
+def load_schema(**address: Any) -> None:
+    """Make a database as `etl init` leaves it."""
+    names = {"host": "host", "port": "port", "user": "user", "dbname": "dbname"}
+    dsn = make_conninfo(**{key: str(address[name]) for key, name in names.items()})
+    with connect(Target.parse(dsn), "tests") as connection:
+        for file in deploy.pending(connection, [shipped_job()]):
+            deploy.apply(connection, file)
+
+
+bare_server = factories.postgresql_noproc(depends_on="server_address", dbname="bare")
+bare_database = factories.postgresql("bare_server")
+schema_server = factories.postgresql_noproc(
+    depends_on="server_address", dbname="etl_test", load=[load_schema]
+)
+schema_database = factories.postgresql("schema_server")
+
+
+def _dsn(connection: "psycopg.Connection[Any]") -> str:
+    info = connection.info
+    return make_conninfo(host=info.host, port=info.port, user=info.user, dbname=info.dbname)
+
+
+@pytest.fixture
+def bare_dsn(bare_database: "psycopg.Connection[Any]") -> str:
+    """A database with nothing in it."""
+    return _dsn(bare_database)
+
+
+@pytest.fixture
+def dsn(schema_database: "psycopg.Connection[Any]") -> str:
+    """A database as `etl init` leaves it."""
+    return _dsn(schema_database)
+
+
+@pytest.fixture
+def connection(dsn: str) -> Generator[Connection]:
+    """A connection to the test's database, in autocommit."""
+    with connect(Target.parse(dsn), "tests") as connected:
+        yield connected
+
+
+@pytest.fixture
+def connect_again(dsn: str) -> Generator[Callable[[], Connection]]:
+    """More connections to the test's database: rivals."""
+    opened: list[Connection] = []
+
+    def another() -> Connection:
+        opened.append(connect(Target.parse(dsn), "rival"))
+        return opened[-1]
+
+    yield another
+    for one in opened:
+        one.close()
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a command ended."""
+
+    status: int
+    out: str
+    err: str
+
+
+Etl = Callable[..., Ran]
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """The environment of a command, with nothing of the surrounding settings."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("PG", "ETL_", "MAX_", "CATCHUP_", "XDG_"))
+    }
+    if "ETL_PG_BIN" in os.environ:
+        kept["ETL_PG_BIN"] = os.environ["ETL_PG_BIN"]
+    return {**kept, "ETL_STATE_DIR": str(tmp_path / "state"), "COLUMNS": "100"}
+
+
+@pytest.fixture
+def etl(environment: dict[str, str], dsn: str) -> Etl:
+    """Runs the program as a user does, on the test's database."""
+    return runner({**environment, "ETL_DSN": dsn})
+
+
+def runner(environment: dict[str, str]) -> Etl:
+    """Runs the program as a user does, in this environment."""
+
+    def run(*arguments: str | Path, stdin: bytes = b"", **more: str) -> Ran:
+        done = subprocess.run(
+            [sys.executable, "-m", "etl", *map(str, arguments)],
+            input=stdin,
+            capture_output=True,
+            check=False,
+            env={**environment, **more},
+            timeout=120,
+        )
+        return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    return run

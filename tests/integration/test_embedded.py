@@ -1,0 +1,131 @@
+"""The embedded server: found, started and stopped as a visitor would."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Generator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from etl.embedded import EmbeddedServer
+from tests.conftest import Etl, runner
+
+
+@pytest.fixture
+def state() -> Generator[Path]:
+    """A state folder whose server is gone afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="etl-test-"))
+    yield folder
+    server = EmbeddedServer.of(folder, os.environ)
+    server.stop()
+    shutil.rmtree(server.home, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def alone(environment: dict[str, str], state: Path) -> Etl:
+    """The program where nothing names a database."""
+    return runner({**environment, "ETL_STATE_DIR": str(state)})
+
+
+def test_without_settings_the_embedded_server_is_started_and_said_so(
+    alone: Etl, state: Path
+) -> None:
+    first = alone("init")
+    home = EmbeddedServer.of(state, os.environ).home
+    assert first.status == 0
+    assert first.err == f"etl: using the embedded server in {home} (just started)\n"
+    assert alone("init").err == f"etl: using the embedded server in {home}\n"
+
+
+def test_start_status_psql_stop(alone: Etl) -> None:
+    assert alone("server", "status").status == 1
+    assert alone("server", "start").status == 0
+    status = json.loads(alone("server", "status", "--json").out)
+    assert status["running"] is True
+    with psycopg.connect(status["dsn"]) as connection:
+        assert connection.execute("SHOW listen_addresses").fetchone() == ("",)
+    shown = alone("server", "psql", "--", "-X", "-A", "-t", "-c", "SELECT 6 * 7")
+    assert shown.out == "42\n"
+    assert alone("server", "stop").out.startswith("stopped")
+    assert alone("server", "stop").out.startswith("was not running")
+    assert alone("server", "status").status == 1
+
+
+def test_nobody_else_can_reach_its_socket_or_data(alone: Etl) -> None:
+    alone("server", "start")
+    status = json.loads(alone("server", "status", "--json").out)
+    host = Path(psycopg.conninfo.conninfo_to_dict(status["dsn"])["host"])
+    for folder in (host, Path(status["data"])):
+        assert folder.stat().st_mode & 0o077 == 0
+
+
+def test_eight_starts_at_once_make_one_server(
+    alone: Etl, environment: dict[str, str], state: Path
+) -> None:
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-m", "etl", "server", "start"],
+            env={**environment, "ETL_STATE_DIR": str(state)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(8)
+    ]
+    said = [process.communicate(timeout=60)[0] for process in started]
+    assert [process.returncode for process in started] == [0] * 8
+    assert sum(out.startswith("started") for out in said) == 1
+
+
+def test_it_starts_again_after_its_postmaster_was_killed(alone: Etl, state: Path) -> None:
+    alone("server", "start")
+    data = EmbeddedServer.of(state, os.environ).data
+    os.kill(int((data / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
+    assert alone("init").status == 0
+
+
+def test_a_start_that_was_killed_while_making_its_data_is_made_again(
+    alone: Etl, state: Path
+) -> None:
+    home = EmbeddedServer.of(state, os.environ).home
+    (home / "data.new").mkdir(parents=True)
+    (home / "data.new" / "half").write_text("done")
+    assert alone("server", "start").status == 0
+    assert not (home / "data.new").exists()
+
+
+def test_a_long_state_folder_gets_a_short_socket_path(
+    environment: dict[str, str], state: Path
+) -> None:
+    deep = state.joinpath(*["a-rather-long-name"] * 8)
+    run = runner({**environment, "ETL_STATE_DIR": str(deep)})
+    server = EmbeddedServer.of(deep, os.environ)
+    try:
+        assert run("server", "start").status == 0
+    finally:
+        server.stop()
+        shutil.rmtree(server.home, ignore_errors=True)
+
+
+def test_a_folder_without_binaries_is_named(alone: Etl, tmp_path: Path) -> None:
+    ran = alone("server", "start", ETL_PG_BIN=str(tmp_path))
+    assert ran.status == 2
+    assert f"no PostgreSQL server found in {tmp_path}" in ran.err
+
+
+def test_the_server_log_is_told_when_it_does_not_start(alone: Etl, state: Path) -> None:
+    alone("server", "start")
+    alone("server", "stop")
+    data = EmbeddedServer.of(state, os.environ).data
+    with (data / "postgresql.conf").open("a") as file:
+        file.write("no_such_setting = 1\n")
+    ran = alone("server", "start")
+    assert ran.status == 69
+    assert "no_such_setting" in ran.err
