@@ -1,9 +1,10 @@
 """A cycle: take the lock, count the backlog, freeze it into a queue, drain it, close the record."""
 
 import itertools
+import shutil
 import time
 from collections.abc import Callable, Generator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import cast
 import psycopg
 
 from etl import db, deploy, ledger
-from etl.errors import EtlError, FileError, UsageError
+from etl.errors import DatabaseUnreachableError, EtlError, FileError, UsageError
 from etl.job import Job
 from etl.lock import cycle_lock
 from etl.model import (
@@ -120,41 +121,41 @@ class Cycle:
         folder = private_folder(self._state)
         for part in ("cycles", _identity(connection), job.name):
             folder = private_folder(folder / part)
-        queue = FileQueue(folder)
         with cycle_lock(folder, connection, job.command, record.started_at):
-            recovered = ledger.recover(connection, queue, job)
-            if recovered is not None:
-                self._emit(
-                    CycleRecovered(recovered.cycle_id or 0, recovered.claimed, recovered.orphaned)
-                )
+            self._recover(connection, folder)
             cycle_id = ledger.open_cycle(connection, record)
-            with self._closed_on_error(connection):
-                queued = self._build(connection, queue, cycle_id)
-                self._drain(connection, queue, signals, queued)
-            ledger.close_cycle(connection, queue, record, job)
+            with closing(FileQueue(folder / f"cycle-{cycle_id}")) as queue:
+                try:
+                    queued = self._build(connection, queue)
+                    self._drain(connection, queue, signals, queued)
+                except EtlError as error:
+                    record.stop_reason = error.message
+                    with suppress(DatabaseUnreachableError):  # then the next cycle tells
+                        ledger.close_cycle(connection, queue, record, job)
+                    raise
+                ledger.close_cycle(connection, queue, record, job)
 
-    @contextmanager
-    def _closed_on_error(self, connection: db.Connection) -> Generator[None]:
-        """Write down why the cycle stopped; a lost database is left to the next cycle."""
-        try:
-            yield
-        except EtlError as error:
-            self.record.stop_reason = error.message
-            self.record.duration_s = time.monotonic() - self._begun
-            if not connection.closed:
-                ledger.update_cycle(connection, self.record)
-            raise
+    def _recover(self, connection: db.Connection, folder: Path) -> None:
+        """Close the records of cycles that were cut off, and remove the queues of old ones."""
+        for path in folder.glob("cycle-*/"):
+            queue, cycle_id = FileQueue(path), int(path.name.partition("-")[2])
+            with closing(queue):
+                cut_off = ledger.recover(connection, queue, cycle_id, self._job)
+            if cut_off is not None:
+                self._emit(CycleRecovered(cycle_id, cut_off.claimed, cut_off.orphaned))
+            shutil.rmtree(path)
+        ledger.close_abandoned(connection, self.record)
 
-    def _build(self, connection: db.Connection, queue: FileQueue, cycle_id: int) -> int:
+    def _build(self, connection: db.Connection, queue: FileQueue) -> int:
         """Freeze the backlog into the queue. Returns how many items it holds."""
         with _snapshot(connection):
             self._count_backlog(connection)
             if self._options.only_key is not None:
                 row = (self._options.only_key, 0)
-                return queue.build(cycle_id, _COLUMNS, [row])
-            return self._freeze(connection, queue, cycle_id)
+                return queue.build(_COLUMNS, [row])
+            return self._freeze(connection, queue)
 
-    def _freeze(self, connection: db.Connection, queue: FileQueue, cycle_id: int) -> int:
+    def _freeze(self, connection: db.Connection, queue: FileQueue) -> int:
         """Stream the prioritized items into the queue. Returns how many there are."""
         statement = self._job.prioritize
         values = statement.bind(
@@ -174,7 +175,7 @@ class Cycle:
             first = list(itertools.islice(rows, 1))
             columns = [column.name for column in cursor.description or ()] or list(_COLUMNS)
             self._check_columns(columns)
-            return queue.build(cycle_id, columns, itertools.chain(first, rows))
+            return queue.build(columns, itertools.chain(first, rows))
 
     def _count_backlog(self, connection: db.Connection) -> int:
         """Count what is dirty by level and settle the limit. Returns how much will be queued."""
@@ -254,8 +255,7 @@ class Cycle:
         if now - self._recorded < _PROGRESS_EVERY_S:
             return
         self._recorded = now
-        if not connection.closed:
-            ledger.update_cycle(connection, self.record)
+        ledger.update_cycle(connection, self.record)
 
 
 @contextmanager

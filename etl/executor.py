@@ -71,8 +71,14 @@ class Executor:
             Outcome.BUSY if busy else Outcome.FAILED,
             _milliseconds(begun),
             error.sqlstate or "",
-            (error.diag.message_primary or str(error))[:_MESSAGE_LENGTH],
+            reason(error),
         )
+
+
+def reason(error: psycopg.Error) -> str:
+    """What the server, or libpq where the connection is lost, says of an error; one line."""
+    said = error.diag.message_primary or str(error).strip().partition("\n")[0]
+    return said[:_MESSAGE_LENGTH]
 
 
 def _milliseconds(begun: float) -> float:

@@ -162,7 +162,7 @@ def load(folder: Path) -> Job:
         "lock_timeout": "1s",
         **table.get("defaults", {}),
     }
-    _check_keys(path, text, defaults, _DEFAULTS)
+    _check_keys(path, text, defaults, _DEFAULTS, "defaults")
     _check_values(path, text, table, defaults)
     return Job(
         folder=folder,
@@ -175,18 +175,21 @@ def load(folder: Path) -> Job:
 
 
 def _check_values(path: Path, text: str, table: dict[str, Any], defaults: dict[str, Any]) -> None:
-    for key in ("title", "unit"):
-        if not table.get(key):
-            raise FileError(path, 1, f"{key} is missing", f'Add a line such as {key} = "user".')
+    missing = [key for key in ("title", "unit") if key not in table]
+    if missing:
+        hint = f'Add a line such as {missing[0]} = "user".'
+        raise FileError(path, 1, f"{missing[0]} is missing", hint)
+    if not table["title"]:
+        raise _wrong(path, text, "title", "is empty")
     if not _NAME.match(table["unit"]):
         raise _wrong(path, text, "unit", "must be one word in small letters")
     if table.get("acknowledge", "statement") not in _ACKNOWLEDGE:
         raise _wrong(path, text, "acknowledge", f"must be one of: {', '.join(_ACKNOWLEDGE)}")
     for key, value in defaults.items():
         if isinstance(value, int) and value < 1:
-            raise _wrong(path, text, key, "must be at least 1")
+            raise _wrong(path, text, key, "must be at least 1", "defaults")
         if isinstance(value, str) and not _DURATION.match(value):
-            raise _wrong(path, text, key, "must be a duration such as 500ms, 60s, 5min")
+            raise _wrong(path, text, key, "must be a duration such as 500ms, 60s, 5min", "defaults")
 
 
 def _level_names(path: Path, text: str, table: dict[str, Any]) -> dict[int, str]:
@@ -215,16 +218,21 @@ def _parse(path: Path, text: str) -> dict[str, Any]:
         raise FileError(path, line, reason, "See https://toml.io for the notation.") from error
 
 
-def _check_keys(path: Path, text: str, table: dict[str, Any], known: dict[str, type]) -> None:
+def _check_keys(
+    path: Path, text: str, table: dict[str, Any], known: dict[str, type], section: str = ""
+) -> None:
     for key, value in table.items():
         if key not in known:
-            raise _wrong(path, text, key, f"is unknown; known are: {', '.join(known)}")
+            raise _wrong(path, text, key, f"is unknown; known are: {', '.join(known)}", section)
         if type(value) is not known[key]:
             kind = {str: "a text", int: "a whole number", dict: "a table"}[known[key]]
-            raise _wrong(path, text, key, f"must be {kind}")
+            raise _wrong(path, text, key, f"must be {kind}", section)
 
 
-def _wrong(path: Path, text: str, key: str, problem: str) -> FileError:
-    found = re.search(rf'^\s*\[?\s*"?{re.escape(key)}\b', text, re.MULTILINE)
+def _wrong(path: Path, text: str, key: str, problem: str, section: str = "") -> FileError:
+    head = re.search(rf"^\s*\[{section}\]", text, re.MULTILINE) if section else None
+    start = head.end() if head else 0
+    pattern = re.compile(rf"^[^=#\n]*?\b{re.escape(key)}\b", re.MULTILINE)
+    found = pattern.search(text, start)
     line = text.count("\n", 0, found.end()) + 1 if found else 1
     return FileError(path, line, f"{key} {problem}", "Correct this line.")

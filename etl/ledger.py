@@ -63,7 +63,7 @@ def update_cycle(
 def close_cycle(connection: db.Connection, queue: Queue, record: CycleRecord, job: Job) -> None:
     """Close the record of a cycle: attempts, held items, counts, in one durable transaction."""
     finished_at = datetime.now(UTC)
-    with connection.transaction():
+    with db.explained(connection, shipped("engine/copy_attempts")), connection.transaction():
         connection.execute("SET LOCAL synchronous_commit = on")
         with connection.cursor().copy(shipped("engine/copy_attempts").text) as copy:
             for entry, result in finished(queue):
@@ -78,7 +78,6 @@ def close_cycle(connection: db.Connection, queue: Queue, record: CycleRecord, jo
         )
         count_held(connection, record, finished_at)
         update_cycle(connection, record, finished_at)
-    queue.close()
 
 
 def count_held(connection: db.Connection, record: CycleRecord, now: datetime) -> None:
@@ -88,17 +87,14 @@ def count_held(connection: db.Connection, record: CycleRecord, now: datetime) ->
     )
 
 
-def recover(connection: db.Connection, queue: Queue, job: Job) -> CycleRecord | None:
+def recover(connection: db.Connection, queue: Queue, cycle_id: int, job: Job) -> CycleRecord | None:
     """Close the record of a cycle that was cut off, from the journal it left.
 
     The items that its workers had in hand count as orphaned: a crash is an attempt.
 
     Returns:
-        The closed record; None where nothing was left to do.
+        The closed record; None where it was closed already.
     """
-    cycle_id = queue.unclosed_cycle()
-    if cycle_id is None:
-        return None
     row = db.run(connection, shipped("engine/unclosed_cycle"), cycle_id=cycle_id).fetchone()
     if row is None or row[0] != job.name:
         return None
@@ -145,4 +141,11 @@ def _row(cycle_id: int | None, entry: Entry, result: Result) -> tuple[object, ..
         None if result.outcome is Outcome.ORPHANED else result.duration_ms,
         result.sqlstate or None,
         result.message or None,
+    )
+
+
+def close_abandoned(connection: db.Connection, record: CycleRecord) -> None:
+    """Close the records of this job's cycles that left nothing here to recover them from."""
+    db.run(
+        connection, shipped("engine/close_abandoned_cycles"), job=record.job, now=record.started_at
     )

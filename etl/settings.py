@@ -116,7 +116,9 @@ def state_path(environ: Mapping[str, str]) -> Path:
     if named:
         return Path(named).absolute()
     xdg = environ.get("XDG_STATE_HOME")
-    return (Path(xdg) if xdg else Path.home() / ".local" / "state") / "etl"
+    # The XDG specification: a relative path is no setting.
+    is_set = xdg is not None and Path(xdg).is_absolute()
+    return (Path(xdg) if xdg and is_set else Path.home() / ".local" / "state") / "etl"
 
 
 def private_folder(path: Path) -> Path:
@@ -127,7 +129,9 @@ def private_folder(path: Path) -> Path:
             or cannot be made or written.
     """
     try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for parent in reversed(path.parents):  # never writable by others, whatever the umask
+            parent.mkdir(mode=0o755, exist_ok=True)
+        path.mkdir(mode=0o700, exist_ok=True)
         found = path.lstat()
     except OSError as error:
         raise StateFolderError(

@@ -26,9 +26,10 @@ _TOKEN = re.compile(
     | (?P<cast>      :: | := )
     | (?P<variable>  :(?:'(?P<literal>\w+)'|(?P<plain>[A-Za-z_]\w*)) )
     | (?P<identifier>:"\w+" )
-    | (?P<word>      [^\W\d]\w* )
     | (?P<end>       ; )
-    | (?P<broken>    ['"] | (?<![\w$]) \$(?:[^\W\d]\w*)?\$ )
+    | (?P<broken>    \b[eE]' | ['"] | (?<![\w$]) \$(?:[^\W\d]\w*)?\$ )
+    | (?P<word>      [^\W\d]\w* )
+    | (?P<paren>     [()] )
     | (?P<other>     \S )
     """,
     re.VERBOSE | re.DOTALL,
@@ -77,8 +78,10 @@ class Statement:
 
     def line_of(self, name: str) -> int:
         """The line of the file on which a variable stands first."""
-        found = re.search(rf":'?{re.escape(name)}\b", self.source)
-        return self.line + self.source.count("\n", 0, found.start() if found else 0)
+        if name not in self.names:
+            return self.line
+        place = next(m for m in _variables(self.source) if name in (m["literal"], m["plain"]))
+        return self.line + self.source.count("\n", 0, place.start())
 
     def line_at(self, position: int) -> int:
         """The line of the file for a character position of ``text``, both from 1."""
@@ -92,7 +95,7 @@ def read_text(path: Path) -> str:
         FileError: It cannot be read, or is not UTF-8.
     """
     try:
-        return path.read_text(encoding="utf-8").replace("\r\n", "\n")
+        return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         line = path.read_bytes().count(b"\n", 0, error.start) + 1
         raise FileError(path, line, "not UTF-8", "Save the file as UTF-8.") from error
@@ -153,7 +156,7 @@ def _split(path: Path, text: str) -> Iterator[Statement]:
         if kind in _REFUSED:
             problem, hint = _REFUSED[kind]
             raise FileError(path, _line(text, token.start()), f"{token[0]} {problem}", hint)
-        if token["end"] and draft.depth == 0:
+        if token["end"] and draft.depth == draft.parens == 0:
             if draft.start is not None:
                 yield draft.finish(path, text, token.start())
             draft = _Draft()
@@ -161,6 +164,16 @@ def _split(path: Path, text: str) -> Iterator[Statement]:
         draft.add(token)
     if draft.start is not None:
         yield draft.finish(path, text, len(text))
+
+
+def _variables(text: str) -> Iterator[re.Match[str]]:
+    position = 0
+    while token := _TOKEN.search(text, position):
+        position = token.end()
+        if token["block"]:
+            position = _block_end(Path(), text, token.start())
+        elif token["variable"]:
+            yield token
 
 
 def _line(text: str, position: int) -> int:
@@ -184,6 +197,7 @@ class _Draft:
     def __init__(self) -> None:
         self.start: int | None = None
         self.depth = 0
+        self.parens = 0
         self._variables: list[tuple[int, int, str]] = []
         self._words: list[str] = []
 
@@ -193,6 +207,8 @@ class _Draft:
         if token["variable"]:
             name = token["literal"] or token["plain"]
             self._variables.append((token.start(), token.end(), name))
+        elif token["paren"]:
+            self.parens = max(0, self.parens + (1 if token[0] == "(" else -1))
         elif token["word"]:
             self._follow(token["word"].upper())
 

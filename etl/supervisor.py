@@ -19,7 +19,7 @@ from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import IO, cast
 
-from etl.errors import EtlError, WorkerStartError
+from etl.errors import DatabaseUnreachableError, EtlError, UsageError, WorkerStartError
 from etl.model import (
     Claim,
     CycleRecord,
@@ -179,11 +179,24 @@ class Supervisor:
                     self._signals.clear()
             self._follow()
             self._heed_signals()
-            self._on_tick()
+            self._tick()
         self._follow()
         self._selector.close()
         if self._error is not None:
             raise self._error
+
+    def _tick(self) -> None:
+        if self._error is not None:
+            return
+        try:
+            self._on_tick()
+        except EtlError as error:
+            self._stop(error)
+
+    def _stop(self, error: EtlError) -> None:
+        """Finish the items in hand, then end with this error."""
+        self._error = error
+        self._tell_all("drain")
 
     def _start(self, number: int) -> None:
         process = _Process(self._orders(number))
@@ -210,11 +223,13 @@ class Supervisor:
         said = process.said.decode(errors="replace").strip()
         if not process.has_claimed:
             self._fruitless_deaths += 1
-        if status in (2, 69) or self._fruitless_deaths >= _FRUITLESS_DEATHS:
+        if (
+            status in (UsageError.exit_code, DatabaseUnreachableError.exit_code)
+            or self._fruitless_deaths >= _FRUITLESS_DEATHS
+        ):
             hint = "The items it did not get to stay dirty for the next cycle."
             what = said.splitlines()[-1] if said else f"exit status {status}"
-            self._error = WorkerStartError(f"worker {process.number} gave up: {what}", hint)
-            self._tell_all("drain")
+            self._stop(WorkerStartError(f"worker {process.number} gave up: {what}", hint))
         if self._stop_requests or self._error is not None:
             return False
         self._start(process.number)

@@ -25,7 +25,7 @@ import psycopg
 
 from etl import db
 from etl.errors import EtlError
-from etl.executor import Executor, InterruptedItem
+from etl.executor import Executor, InterruptedItem, reason
 from etl.job import Job
 from etl.job import load as load_job
 from etl.model import Orders, Outcome, Result
@@ -83,7 +83,7 @@ class Worker:
                 self._queue.release(number, claim)
                 return
             except psycopg.OperationalError as error:
-                result = Result(Outcome.FAILED, 0.0, error.sqlstate or LOST, str(error).strip())
+                result = Result(Outcome.FAILED, 0.0, error.sqlstate or LOST, reason(error))
                 self._queue.acknowledge(number, claim, result)
                 self._connect()
                 continue

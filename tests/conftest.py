@@ -16,7 +16,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from pytest_postgresql import factories
 
 from etl import deploy, job, settings
@@ -39,6 +39,10 @@ class Address:
     maintenance_dbname: str = "postgres"
     template_dbname: str = "template1"
 
+    def dsn(self, dbname: str = "postgres") -> str:
+        """Connection string of a database."""
+        return make_conninfo(host=self.host, port=self.port, user=self.user, dbname=dbname)
+
 
 @pytest.fixture(scope="session")
 def server_address() -> Generator[Address]:
@@ -50,7 +54,7 @@ def server_address() -> Generator[Address]:
         # What survives a crash of the machine is not what these tests are about.
         connection.execute("ALTER SYSTEM SET fsync = off")
         connection.execute("SELECT pg_reload_conf()")
-    yield Address(host=str(psycopg.conninfo.conninfo_to_dict(server.target.dsn)["host"]))
+    yield Address(host=str(conninfo_to_dict(server.target.dsn)["host"]))
     server.stop()
     shutil.rmtree(server.home, ignore_errors=True)
     shutil.rmtree(state, ignore_errors=True)

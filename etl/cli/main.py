@@ -4,11 +4,12 @@ import signal
 import sys
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, NoReturn
 
+import psycopg
 import typer
 
-from etl import __version__
+from etl import __version__, db
 from etl.cli import demo, load, schema, server, verify
 from etl.cli.options import job_paths
 from etl.cli.output import say, tell
@@ -64,10 +65,16 @@ def main() -> None:
     try:
         build()()
     except EtlError as error:
-        say(f"etl: {error.message}")
-        if error.hint:
-            say(f"     {error.hint}")
-        sys.exit(error.exit_code)
+        _end_with(error)
+    except psycopg.OperationalError as error:  # lost between two statements
+        _end_with(db.unreachable("the server", error))
+
+
+def _end_with(error: EtlError) -> NoReturn:
+    say(f"etl: {error.message}")
+    if error.hint:
+        say(f"     {error.hint}")
+    sys.exit(error.exit_code)
 
 
 def _end(number: int, _frame: FrameType | None) -> None:

@@ -99,7 +99,14 @@ class Narrator:
             yield (
                 logging.INFO if result.outcome is Outcome.BUSY else logging.ERROR,
                 f"worker {worker}: {self._unit} {key} {result.outcome}: {result.message}{code}",
-                {"worker": worker, "item_key": key, **asdict(result)},
+                {
+                    "worker": worker,
+                    "item_key": key,
+                    "outcome": result.outcome,
+                    "sqlstate": result.sqlstate,
+                    "reason": result.message,
+                    "duration_ms": round(result.duration_ms, 3),
+                },
             )
         if self._attempts[worker] % _EVERY == 0:
             yield (
@@ -181,6 +188,11 @@ def _level_row(level: LevelCount) -> str:
     return f"  {name:<22}{level.found:>10,}{level.done:>10,}{failed:>10,}{left:>10,}"
 
 
+def printable(text: str) -> str:
+    """A key or a message of the server as one line that controls no terminal."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 class LogLines:
     """Writes each line of a narrator on standard error, as text or as JSON.
 
@@ -211,7 +223,7 @@ class LogLines:
                 kind = {"event": type(event).__name__, "message": text}
                 line = json.dumps({**head, **kind, **facts}, ensure_ascii=False)
             else:
-                line = f"{at} {level} {self._job.command}: {text}"
+                line = f"{at} {level} {self._job.command}: {printable(text)}"
             say(line)
 
 
@@ -263,7 +275,10 @@ class Display:
             self._task = self._progress.add_task(name, total=event.queued, rate="")
         for severity, text, _ in self._narrator.lines(event):
             if severity > logging.INFO or isinstance(event, BacklogCounted):
-                self._progress.console.print(text, style="red" if severity > 30 else "")
+                style = "red" if severity > logging.WARNING else ""
+                self._progress.console.print(
+                    printable(text), style=style, markup=False, highlight=False, soft_wrap=True
+                )
         if isinstance(event, ItemAttempted) and self._task is not None:
             self._progress.advance(self._task)
             now = time.monotonic()

@@ -31,6 +31,7 @@ _ANONYMOUS = frozenset(("", "Unknown"))
 _LINE_BYTES = 1 << 20
 _RECORD_LINES = 100
 _LARGEST_NOTE_ID = 2**63 - 1
+_NOTE_ID = re.compile(r"0*[1-9][0-9]{0,18}\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,21 +87,71 @@ def read_notes(stream: BinaryIO, name: str) -> Iterator[Note | Reject]:
     Raises:
         InputError: It is empty, or its first line is not the header.
     """
-    records = _records(stream)
-    columns = _header(name, next(records, None))
+    lines = _Lines(stream)
+    columns = _header(name, lines.take())
     places = tuple(columns.index(column) for column in _NEEDED)
-    for line, record in records:
+    line = 2
+    while first := lines.take():
+        more = lines.rest_of_record(first)
         try:
-            yield _note(record, len(columns), places)
+            yield _note(first + b"".join(more), len(columns), places)
+        except _NoRecordError as problem:
+            # Several lines that are no record together: the first one's quote is the mistake.
+            lines.give_back(more)
+            more = []
+            yield Reject(line, str(problem), _text(first))
         except ValueError as problem:
-            text = record.decode(errors="backslashreplace").rstrip("\r\n")
-            yield Reject(line, str(problem), text)
+            yield Reject(line, str(problem), _text(first + b"".join(more)))
+        line += 1 + len(more)
 
 
-def _header(name: str, first: tuple[int, bytes] | None) -> list[str]:
-    if first is None:
+class _NoRecordError(ValueError):
+    """The quotes or the number of fields are wrong."""
+
+
+class _Lines:
+    """The lines of a file; some may be given back."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._given_back: deque[bytes] = deque()
+
+    def take(self) -> bytes:
+        """The next line; what it has beyond the limit is skipped. Empty at the end."""
+        if self._given_back:
+            return self._given_back.popleft()
+        line = self._stream.readline(_LINE_BYTES)
+        if len(line) == _LINE_BYTES:
+            end = line
+            while end and not end.endswith(b"\n"):
+                end = self._stream.readline(_LINE_BYTES)
+        return line
+
+    def give_back(self, lines: list[bytes]) -> None:
+        """Take these again next."""
+        self._given_back.extendleft(reversed(lines))
+
+    def rest_of_record(self, first: bytes) -> list[bytes]:
+        """The lines up to the one that closes the quote which a record's first line opens."""
+        more: list[bytes] = []
+        if first.count(b'"') % 2 == 0:
+            return more
+        while len(more) < _RECORD_LINES and (following := self.take()):
+            more.append(following)
+            if following.count(b'"') % 2:
+                return more
+        self.give_back(more)
+        return []
+
+
+def _text(record: bytes) -> str:
+    return record.decode(errors="backslashreplace").rstrip("\r\n")
+
+
+def _header(name: str, first: bytes) -> list[str]:
+    if not first:
         raise InputError(f"{name} is empty", "Give a file of notes with its header.")
-    columns = first[1].removeprefix(b"\xef\xbb\xbf").decode(errors="replace").strip().split(",")
+    columns = first.removeprefix(b"\xef\xbb\xbf").decode(errors="replace").strip().split(",")
     missing = [column for column in _NEEDED if column not in columns]
     if missing:
         raise InputError(
@@ -108,38 +159,6 @@ def _header(name: str, first: tuple[int, bytes] | None) -> list[str]:
             "The first line must name the columns, as in the published files.",
         )
     return columns
-
-
-def _records(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    """The records, each with its first line; several lines where a quote goes on."""
-    given_back: deque[bytes] = deque()
-    line = 1
-
-    def take() -> bytes:
-        return given_back.popleft() if given_back else _line(stream)
-
-    while record := take():
-        more: list[bytes] = []
-        if record.count(b'"') % 2:
-            while len(more) < _RECORD_LINES and (following := take()):
-                more.append(following)
-                if following.count(b'"') % 2:
-                    break
-            else:
-                given_back.extendleft(reversed(more))
-                more = []
-        yield line, record + b"".join(more)
-        line += 1 + len(more)
-
-
-def _line(stream: BinaryIO) -> bytes:
-    """The next line; what it has beyond the limit is skipped."""
-    line = stream.readline(_LINE_BYTES)
-    if len(line) == _LINE_BYTES:
-        end = line
-        while end and not end.endswith(b"\n"):
-            end = stream.readline(_LINE_BYTES)
-    return line
 
 
 def _note(record: bytes, width: int, places: tuple[int, ...]) -> Note:
@@ -156,9 +175,9 @@ def _note(record: bytes, width: int, places: tuple[int, ...]) -> Note:
         raise ValueError(f"is not UTF-8 at byte {error.start + 1}") from None
     fields = _quoted_fields(text) if '"' in text else text.split(",")
     if len(fields) != width:
-        raise ValueError(f"has {len(fields)} fields instead of {width}")
+        raise _NoRecordError(f"has {len(fields)} fields instead of {width}")
     note_id, country, opened, closed, opened_by, closed_by, comment = [fields[p] for p in places]
-    if not (note_id.isdecimal() and note_id.isascii() and 0 < int(note_id) <= _LARGEST_NOTE_ID):
+    if not _NOTE_ID.match(note_id) or int(note_id) > _LARGEST_NOTE_ID:
         raise ValueError(f"note_id is no positive number: {note_id!r}")
     opened_at = _time("opened_at", opened)
     closed_at = _time("closed_at", closed) if closed else None
@@ -179,16 +198,16 @@ def _quoted_fields(text: str) -> list[str]:
     try:
         (fields,) = csv.reader([text], strict=True)
     except csv.Error as error:
-        raise ValueError(f"its quotes are wrong: {error}") from None
+        raise _NoRecordError(f"its quotes are wrong: {error}") from None
     return fields
 
 
 def _time(name: str, text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+    except (ValueError, OverflowError):
         raise ValueError(f"{name} is no date and time: {text!r}") from None
-    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
 
 
 @lru_cache(maxsize=1024)

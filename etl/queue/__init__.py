@@ -1,7 +1,8 @@
 """The work queue: a frozen, ordered list of items that workers claim one at a time.
 
-The database is the truth, the queue is a hint: losing it loses no work. Every
-implementation has this interface and passes the same conformance tests.
+The database is the truth, the queue is a hint: losing it loses no work. Each cycle builds a
+queue of its own, so that a worker which outlives its cycle never meets another one's items.
+Every implementation has this interface and passes the same conformance tests.
 
 States of an item, each move a line in the claim journal::
 
@@ -23,8 +24,8 @@ __all__ = ["Entry", "FileQueue", "Queue"]
 class Queue(Protocol):
     """What a cycle and its workers need of a queue."""
 
-    def build(self, cycle_id: int, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
-        """Replace the queue by these rows, in this order. Returns how many there are."""
+    def build(self, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
+        """Write these rows, in this order; once. Returns how many there are."""
         ...
 
     def claim(self, worker: int) -> Claim | None:
@@ -51,10 +52,6 @@ class Queue(Protocol):
         """Everything that has happened since the queue was built, in order."""
         ...
 
-    def unclosed_cycle(self) -> int | None:
-        """The cycle that left this queue behind when it was cut off; None: there is none."""
-        ...
-
     def close(self) -> None:
-        """The cycle's record is closed: nothing is left to recover."""
+        """Let go of it."""
         ...

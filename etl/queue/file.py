@@ -29,11 +29,12 @@ from etl.settings import private_folder
 
 _CURSOR_LENGTH = 41
 _READ = 4096
+_MAKE_ROOM = "Make room, or set ETL_STATE_DIR to a folder on another disk."
 _BATCH_ROWS = 5000
 
 
 class FileQueue:
-    """The queue of one job and database in the state folder.
+    """The queue of one cycle in the state folder.
 
     Args:
         folder: Its private folder; made where it is missing.
@@ -51,24 +52,21 @@ class FileQueue:
         """The readable queue file."""
         return self._folder / "queue.tsv"
 
-    def build(self, cycle_id: int, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
-        """Replace the queue by these rows, in this order, in bounded memory.
+    def build(self, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
+        """Write these rows, in this order, in bounded memory; once.
 
         Returns:
             How many there are.
         """
-        self._let_go()
-        draft = self._folder / "queue.new"
         try:
-            count, start = _write_queue(draft, columns, rows)
-            self._journal.begin(cycle_id)
+            count, start = _write_queue(self.path, columns, rows)
             self._write("cursor", _cursor(start, 1))
             self._write("lock", b"")
-            draft.replace(self.path)
+            self._journal.begin()
         except OSError as error:
             raise StateFolderError(
                 f"cannot write the queue in {self._folder}: {error.strerror}",
-                "Make room, or set ETL_STATE_DIR to a folder on another disk.",
+                _MAKE_ROOM,
             ) from error
         return count
 
@@ -95,10 +93,16 @@ class FileQueue:
 
     def release(self, worker: int, claim: Claim) -> None:
         """Give a claim back without an attempt; the item goes to the end of the queue."""
-        values = [claim.values[name] for name in self._read_columns()]
-        with self._locked(), self.path.open("a", encoding="utf-8", newline="\n") as file:
-            file.write(_line(values))
-            self._journal.append(RELEASED, worker, claim)
+        line = _line([claim.values[name] for name in self._read_columns()]).encode()
+        with self._locked():
+            queue = self._open("queue.tsv")
+            end = os.fstat(queue).st_size
+            try:
+                _write_whole(queue, line, end, self.path)
+                self._journal.append(RELEASED, worker, claim)
+            except StateFolderError:
+                os.ftruncate(queue, end)
+                raise
 
     def depth(self) -> int:
         """How many items nobody has claimed."""
@@ -114,33 +118,30 @@ class FileQueue:
 
     def history(self) -> Iterator[Entry]:
         """Everything that has happened since the queue was built, in order."""
-        self._journal.rewind()
-        while entries := self._journal.entries():
+        journal = Journal(self._folder / "journal.tsv")
+        while entries := journal.entries():
             yield from entries
 
-    def unclosed_cycle(self) -> int | None:
-        """The cycle that left this queue behind when it was cut off; None: there is none."""
-        return self._journal.cycle_id()
-
     def close(self) -> None:
-        """The cycle's record is closed: nothing is left to recover."""
-        self._let_go()
-        (self._folder / "journal.tsv").replace(self._folder / "journal.last.tsv")
-
-    def _let_go(self) -> None:
+        """Let go of its files."""
         self._journal.close()
         for descriptor in self._files.values():
             os.close(descriptor)
         self._files.clear()
-        self._columns = []
 
     def _open(self, name: str) -> int:
         if name not in self._files:
-            self._files[name] = os.open(self._folder / name, os.O_RDWR | os.O_NOFOLLOW)
+            try:
+                self._files[name] = os.open(self._folder / name, os.O_RDWR | os.O_NOFOLLOW)
+            except OSError as error:
+                raise StateFolderError(
+                    f"cannot open {self._folder / name}: {error.strerror}",
+                    "The folder of a running cycle must be left alone.",
+                ) from error
         return self._files[name]
 
     def _write(self, name: str, content: bytes) -> None:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
         descriptor = os.open(self._folder / name, flags, 0o600)
         try:
             os.write(descriptor, content)
@@ -189,12 +190,22 @@ def _cursor(offset: int, position: int) -> bytes:
     return f"{offset:020d} {position:020d}".encode()
 
 
+def _write_whole(descriptor: int, content: bytes, offset: int, path: Path) -> None:
+    reason: str | None = "no space left on device"
+    try:
+        if os.pwrite(descriptor, content, offset) == len(content):
+            return
+    except OSError as error:
+        reason = error.strerror
+    raise StateFolderError(f"cannot write {path}: {reason}", _MAKE_ROOM)
+
+
 def _write_queue(
     path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]
 ) -> tuple[int, int]:
     """Write the queue file. Returns its number of items and the offset of the first."""
     count = 0
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
     with os.fdopen(os.open(path, flags, 0o600), "w", encoding="utf-8", newline="\n") as file:
         file.write("\t".join(columns) + "\n")
         start = file.tell()

@@ -7,8 +7,7 @@ text format::
 
     at  event  worker  position  level  item_key  duration_ms  sqlstate  message
 
-``at`` is seconds since 1970, ``event`` is claimed, released, or an outcome. The first line
-names the cycle.
+``at`` is seconds since 1970, ``event`` is claimed, released, or an outcome.
 """
 
 import os
@@ -75,13 +74,10 @@ class Journal:
         self._file: int | None = None
         self._read_up_to = 0
 
-    def begin(self, cycle_id: int) -> None:
-        """Start anew for a cycle."""
-        self.close()
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
-        with os.fdopen(os.open(self._path, flags, 0o600), "w") as file:
-            file.write(f"cycle\t{cycle_id}\n")
-        self._read_up_to = 0
+    def begin(self) -> None:
+        """Make the file."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        os.close(os.open(self._path, flags, 0o600))
 
     def close(self) -> None:
         """Let the file go."""
@@ -96,7 +92,13 @@ class Journal:
             StateFolderError: It cannot be written; the journal is as it was before.
         """
         if self._file is None:
-            self._file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW)
+            try:
+                self._file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW)
+            except OSError as error:
+                raise StateFolderError(
+                    f"cannot write {self._path}: {error.strerror}",
+                    "The folder of a running cycle must be left alone.",
+                ) from error
         fields = f"{time.time():.3f}\t{event}\t{worker}\t{claim.position}\t{claim.level}\t"
         fields += escape(claim.item_key)
         if result is not None:
@@ -114,28 +116,19 @@ class Journal:
                 "Make room, or set ETL_STATE_DIR to a folder on another disk.",
             )
 
-    def cycle_id(self) -> int | None:
-        """The cycle that it is about; None where there is no journal."""
-        try:
-            with self._path.open("rb") as file:
-                word, _, number = file.readline().decode().partition("\t")
-        except OSError:
-            return None
-        return int(number) if word == "cycle" and number.strip().isdecimal() else None
-
     def entries(self) -> list[Entry]:
         """The whole lines that were added since the last call, at most a megabyte of them."""
+        if not self._path.exists():
+            return []
         with self._path.open("rb") as file:
             file.seek(self._read_up_to)
             chunk = file.read(_CHUNK)
+            if len(chunk) == _CHUNK and b"\n" not in chunk:
+                chunk += file.readline()
         chunk = chunk[: chunk.rfind(b"\n") + 1]
         self._read_up_to += len(chunk)
-        lines = chunk.decode().splitlines()
-        return [_entry(line) for line in lines if not line.startswith("cycle\t")]
-
-    def rewind(self) -> None:
-        """Read from the beginning again."""
-        self._read_up_to = 0
+        # Not splitlines(): that also splits at characters that may stand in a key.
+        return [_entry(line) for line in chunk.decode().split("\n")[:-1]]
 
 
 def _entry(line: str) -> Entry:

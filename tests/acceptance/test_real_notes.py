@@ -8,11 +8,11 @@ import gzip
 import json
 import os
 from collections.abc import Generator
+from dataclasses import asdict
 from pathlib import Path
 
 import psycopg
 import pytest
-from psycopg.conninfo import make_conninfo
 
 from etl.db import Connection, Target, connect
 from tests.conftest import Address, Etl, load_schema, runner
@@ -58,12 +58,11 @@ def notes() -> Path:
 @pytest.fixture(scope="module")
 def real_dsn(server_address: Address) -> Generator[str]:
     """A database of these tests' own, kept through all of them."""
-    address = {"host": server_address.host, "user": server_address.user}
-    with psycopg.connect(dbname="postgres", autocommit=True, **address) as connection:
+    with psycopg.connect(server_address.dsn(), autocommit=True) as connection:
         connection.execute("DROP DATABASE IF EXISTS real_notes WITH (FORCE)")
         connection.execute("CREATE DATABASE real_notes")
-        load_schema(port=5432, dbname="real_notes", **address)
-        yield make_conninfo(dbname="real_notes", **address)
+        load_schema(**asdict(server_address), dbname="real_notes")
+        yield server_address.dsn("real_notes")
         connection.execute("DROP DATABASE real_notes WITH (FORCE)")
 
 
@@ -107,7 +106,7 @@ def test_2_the_first_500_are_those_of_the_cascade(
     expected = [key for (key,) in real.execute(CASCADE.encode())]
     record = json.loads(etl_real("datamart-users", AS_OF, "--max-users=500", "--json").out)
     assert (record["found"], record["done"], record["remaining"]) == (63_887, 500, 63_387)
-    (queue,) = Path(environment["ETL_STATE_DIR"]).glob("cycles/*/*/queue.tsv")
+    (queue,) = Path(environment["ETL_STATE_DIR"]).glob("cycles/*/*/*/queue.tsv")
     assert [line.split("\t")[0] for line in queue.read_text().splitlines()[1:]] == expected
     refreshed = real.execute("SELECT dimension_user_id::text FROM dwh.datamart_users").fetchall()
     assert {key for (key,) in refreshed} == set(expected)

@@ -29,7 +29,7 @@ def folder(tmp_path: Path) -> Path:
 def queue(folder: Path) -> FileQueue:
     """A queue with two items."""
     queue = FileQueue(folder)
-    queue.build(7, COLUMNS, [("a", 1), ("b", 2)])
+    queue.build(COLUMNS, [("a", 1), ("b", 2)])
     return queue
 
 
@@ -44,7 +44,7 @@ def target(tmp_path: Path) -> Path:
 def test_only_the_owner_can_read_what_is_in_the_queue(folder: Path) -> None:
     before = os.umask(0)
     try:
-        FileQueue(folder).build(7, COLUMNS, [("a", 1)])
+        FileQueue(folder).build(COLUMNS, [("a", 1)])
     finally:
         os.umask(before)
     modes = {path.name: oct(stat.S_IMODE(path.stat().st_mode)) for path in folder.iterdir()}
@@ -52,30 +52,21 @@ def test_only_the_owner_can_read_what_is_in_the_queue(folder: Path) -> None:
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
-def test_the_queue_is_a_readable_text_file(queue: FileQueue) -> None:
-    queue.build(8, (*COLUMNS, "note"), [("x\ty", 1, None), ("z", 2, "a\nb")])
+def test_the_queue_is_a_readable_text_file(folder: Path) -> None:
+    queue = FileQueue(folder)
+    queue.build((*COLUMNS, "note"), [("x\ty", 1, None), ("z", 2, "a\nb")])
     assert queue.path.read_text() == "item_key\tlevel\tnote\nx\\ty\t1\t\\N\nz\t2\ta\\nb\n"
 
 
-@pytest.mark.parametrize("name", ["queue.new", "journal.tsv", "cursor", "lock"])
+@pytest.mark.parametrize("name", FILES)
 def test_a_link_in_the_place_of_a_file_is_not_followed_by_build(
-    folder: Path, queue: FileQueue, target: Path, name: str
+    folder: Path, target: Path, name: str
 ) -> None:
-    (folder / name).unlink(missing_ok=True)
+    queue = FileQueue(folder)
     (folder / name).symlink_to(target)
     with pytest.raises(StateFolderError, match="cannot write the queue"):
-        queue.build(8, COLUMNS, [("x", 1)])
+        queue.build(COLUMNS, [("x", 1)])
     assert target.read_text() == "precious"
-
-
-def test_a_link_in_the_place_of_the_queue_is_replaced_and_not_followed(
-    folder: Path, queue: FileQueue, target: Path
-) -> None:
-    queue.path.unlink()
-    queue.path.symlink_to(target)
-    queue.build(8, COLUMNS, [("x", 1)])
-    assert target.read_text() == "precious"
-    assert not queue.path.is_symlink()
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -99,18 +90,16 @@ def test_a_file_that_cannot_be_opened_is_one_clear_error(
         FileQueue(folder).claim(1)
 
 
-def test_closing_twice_is_closing(folder: Path, queue: FileQueue) -> None:
+def test_closing_twice_is_closing(queue: FileQueue) -> None:
     queue.close()
     queue.close()
-    assert FileQueue(folder).unclosed_cycle() is None
+    assert queue.depth() == 2
 
 
-@pytest.mark.parametrize("content", [b"", b"cycle\t", b"cycle\tx\n", b"\xff\xfe\n", b"cycle\t5"])
-def test_a_journal_without_a_whole_first_line_names_no_cycle(
-    folder: Path, queue: FileQueue, content: bytes
-) -> None:
-    (folder / "journal.tsv").write_bytes(content)
-    assert FileQueue(folder).unclosed_cycle() is None
+def test_a_queue_is_built_once(queue: FileQueue) -> None:
+    with pytest.raises(StateFolderError, match="File exists"):
+        queue.build(COLUMNS, [("x", 1)])
+    assert queue.depth() == 2
 
 
 def test_a_line_that_is_still_being_written_is_told_when_it_is_whole(
@@ -167,7 +156,7 @@ except StateFolderError as error:
 def test_a_full_disk_is_an_error_that_changes_nothing(folder: Path, action: str, room: int) -> None:
     """The kernel refuses, or writes the first bytes only: RLIMIT_FSIZE does both."""
     queue = FileQueue(folder)
-    queue.build(7, COLUMNS, [(f"a long key {n:05}", 1) for n in range(100)])
+    queue.build(COLUMNS, [(f"a long key {n:05}", 1) for n in range(100)])
     done = subprocess.run(
         [sys.executable, "-c", FULL_DISK, str(folder), str(room), action],
         capture_output=True,
@@ -180,7 +169,7 @@ def test_a_full_disk_is_an_error_that_changes_nothing(folder: Path, action: str,
 
 def test_the_queue_goes_on_when_there_is_room_again(folder: Path) -> None:
     queue = FileQueue(folder)
-    queue.build(7, COLUMNS, [(f"a long key {n:05}", 1) for n in range(100)])
+    queue.build(COLUMNS, [(f"a long key {n:05}", 1) for n in range(100)])
     arguments = [sys.executable, "-c", FULL_DISK, str(folder), "5"]
     for action in ("claim", "release"):
         subprocess.run([*arguments, action], capture_output=True, check=False)
@@ -203,7 +192,7 @@ queue = FileQueue(Path(sys.argv[1]))
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
 try:
-    queue.build(1, ("item_key", "level"), ((str(n), 1) for n in range(100_000)))
+    queue.build(("item_key", "level"), ((str(n), 1) for n in range(100_000)))
 except StateFolderError as error:
     print(error.message)
 """
@@ -211,4 +200,4 @@ except StateFolderError as error:
         [sys.executable, "-c", script, str(folder)], capture_output=True, text=True, check=False
     )
     assert done.stdout.startswith(f"cannot write the queue in {folder}: "), done.stderr
-    assert FileQueue(folder).unclosed_cycle() is None
+    assert list(FileQueue(folder).history()) == []

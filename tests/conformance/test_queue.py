@@ -31,7 +31,7 @@ def make_queue(request: pytest.FixtureRequest, tmp_path: Path) -> MakeQueue:
 def queue(make_queue: MakeQueue) -> Queue:
     """A queue with four items."""
     queue = make_queue()
-    assert queue.build(7, COLUMNS, ROWS) == 4
+    assert queue.build(COLUMNS, ROWS) == 4
     return queue
 
 
@@ -67,7 +67,7 @@ def test_an_exhausted_queue_gives_nothing_every_time(queue: Queue) -> None:
 
 def test_a_queue_may_be_empty(make_queue: MakeQueue) -> None:
     queue = make_queue()
-    assert queue.build(1, COLUMNS, []) == 0
+    assert queue.build(COLUMNS, []) == 0
     assert (queue.depth(), queue.claim(1), list(queue.history())) == (0, None, [])
 
 
@@ -136,7 +136,7 @@ def test_history_tells_everything_since_the_queue_was_built(
 def test_history_is_complete_however_much_has_happened(make_queue: MakeQueue) -> None:
     """More than any buffer holds at once."""
     queue = make_queue()
-    queue.build(1, COLUMNS, [(f"{n:05}" + "x" * 1000, 1) for n in range(1500)])
+    queue.build(COLUMNS, [(f"{n:05}" + "x" * 1000, 1) for n in range(1500)])
     keys = [claim.item_key for claim in remaining(queue)]
     assert [entry.claim.item_key for entry in queue.history()] == keys
     assert len(keys) == 1500
@@ -161,7 +161,7 @@ def test_reading_the_history_takes_nothing_from_entries(queue: Queue) -> None:
 def test_any_key_and_any_value_come_back_as_they_were(make_queue: MakeQueue, key: str) -> None:
     queue = make_queue()
     columns = ("level", "country", "item_key", "nothing")
-    queue.build(1, columns, [(1, key, key, None), (2, None, "next", key)])
+    queue.build(columns, [(1, key, key, None), (2, None, "next", key)])
     claim = claimed(queue)
     values = {"level": "1", "country": key, "item_key": key, "nothing": None}
     assert claim == Claim(1, key, 1, values)
@@ -175,43 +175,6 @@ def test_any_key_and_any_value_come_back_as_they_were(make_queue: MakeQueue, key
     assert history[-1].result == Result(Outcome.FAILED, message=key)
 
 
-def test_building_again_replaces_everything(make_queue: MakeQueue, queue: Queue) -> None:
-    queue.release(1, claimed(queue))
-    queue.entries()
-    assert queue.build(8, ("level", "item_key", "more"), [(9, "x", "y")]) == 1
-    assert (queue.depth(), queue.entries(), queue.unclosed_cycle()) == (1, [], 8)
-    for user in (queue, make_queue()):
-        assert list(user.history()) == []
-    assert claimed(queue) == Claim(1, "x", 9, {"level": "9", "item_key": "x", "more": "y"})
-    assert queue.claim(1) is None
-
-
-def test_who_opened_the_queue_before_it_was_built_again_gets_no_old_item(
-    make_queue: MakeQueue, queue: Queue
-) -> None:
-    """A worker whose supervisor was killed may still be there when the next cycle begins."""
-    left_over = make_queue()
-    assert claimed(left_over, 2).item_key == "a"
-    queue.build(8, COLUMNS, [("longer key", 1), ("y", 1)])
-    keys = [claim.item_key for claim in remaining(left_over, 2)]
-    keys += [claim.item_key for claim in remaining(queue, 1)]
-    assert set(keys) <= {"longer key", "y"}
-    assert len(keys) == len(set(keys))
-
-
-def test_the_cycle_is_unclosed_until_it_is_closed(make_queue: MakeQueue) -> None:
-    queue = make_queue()
-    assert queue.unclosed_cycle() is None
-    queue.build(41, COLUMNS, ROWS)
-    claimed(queue)
-    assert (queue.unclosed_cycle(), make_queue().unclosed_cycle()) == (41, 41)
-    queue.close()
-    assert (queue.unclosed_cycle(), make_queue().unclosed_cycle()) == (None, None)
-    queue.build(42, COLUMNS, ROWS)
-    assert queue.unclosed_cycle() == 42
-    assert claimed(queue).item_key == "a"
-
-
 def test_two_users_of_a_queue_never_claim_the_same_item(
     make_queue: MakeQueue, queue: Queue
 ) -> None:
@@ -223,7 +186,7 @@ def test_two_users_of_a_queue_never_claim_the_same_item(
 
 def test_processes_share_a_queue_item_by_item(make_queue: MakeQueue) -> None:
     queue = make_queue()
-    queue.build(1, COLUMNS, [(f"user {n}", 1) for n in range(1, 2001)])
+    queue.build(COLUMNS, [(f"user {n}", 1) for n in range(1, 2001)])
     processes = [make_queue.in_process(worker) for worker in range(1, 5)]
     for process in processes:
         assert process.stdout is not None

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from etl.db import Connection
-from tests.conftest import Etl
+from tests.conftest import Address, Etl
 from tests.support import DAY, add_facts, add_users, dirty, opened, user_ids
 
 AS_OF = f"--as-of={DAY}"
@@ -36,12 +36,13 @@ def gate(connection: Connection, connect_again: Connect) -> Connection:
     third = user_ids(connection)["user2"]
     connection.execute(
         "CREATE FUNCTION wait_at_gate() RETURNS trigger LANGUAGE plpgsql AS"
-        f" $$ BEGIN PERFORM pg_advisory_xact_lock_shared({GATE}); RETURN NEW; END $$"
+        " $$ BEGIN PERFORM pg_advisory_xact_lock_shared(42); RETURN NEW; END $$"
     )
-    connection.execute(
+    trigger = (
         "CREATE TRIGGER wait_at_gate BEFORE INSERT OR UPDATE ON dwh.datamart_users FOR EACH ROW"
         f" WHEN (NEW.dimension_user_id = {third}) EXECUTE FUNCTION wait_at_gate()"
     )
+    connection.execute(trigger.encode())
     keeper = connect_again()
     keeper.execute("SELECT pg_advisory_lock($1)", [GATE])
     return keeper
@@ -279,13 +280,12 @@ def test_a_second_cycle_from_another_host_ends_at_once_too(
 
 
 def test_an_unreachable_database_stops_the_cycle_and_nothing_is_lost(
-    start: Start, gate: Connection, connection: Connection, etl: Etl
+    start: Start, gate: Connection, connection: Connection, etl: Etl, server_address: Address
 ) -> None:
     run = start("--workers=1")
     wait_until_at_gate(gate)
     database = connection.info.dbname
-    address = {"host": connection.info.host, "user": connection.info.user}
-    with psycopg.connect(dbname="postgres", autocommit=True, **address) as elsewhere:
+    with psycopg.connect(server_address.dsn(), autocommit=True) as elsewhere:
         # Refuse new connections, then cut those of the cycle.
         elsewhere.execute(f'ALTER DATABASE "{database}" ALLOW_CONNECTIONS false'.encode())
         connection.execute(
@@ -294,7 +294,7 @@ def test_an_unreachable_database_stops_the_cycle_and_nothing_is_lost(
         )
         status, _, err = run.end()
         elsewhere.execute(f'ALTER DATABASE "{database}" ALLOW_CONNECTIONS true'.encode())
-    assert status == 69
+    assert status == 69, err
     assert "Traceback" not in err
     open_gate(gate)
     assert dirty(connection) == set(USERS[2:])

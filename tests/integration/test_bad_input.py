@@ -75,8 +75,7 @@ def test_a_password_on_the_command_line_is_warned_of(
 
 def test_a_wrong_password_is_told(server_address: Address, environment: dict[str, str]) -> None:
     """A role that must give its password, and gives a wrong one."""
-    address = {"host": server_address.host, "user": "etl"}
-    with psycopg.connect(dbname="postgres", autocommit=True, **address) as connection:
+    with psycopg.connect(server_address.dsn(), autocommit=True) as connection:
         row = connection.execute("SHOW hba_file").fetchone()
         assert row is not None
         hba = Path(str(row[0]))

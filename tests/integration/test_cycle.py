@@ -144,10 +144,8 @@ def test_log_lines_as_json_are_one_object_each(etl: Etl, warehouse: dict[str, in
 def test_a_failing_user_is_told_held_and_costs_nobody_else(
     etl: Etl, connection: Connection, warehouse: dict[str, int]
 ) -> None:
-    connection.execute(
-        "ALTER TABLE dwh.datamart_users ADD CONSTRAINT poison"
-        f" CHECK (dimension_user_id <> {warehouse['cy']})"
-    )
+    poison = f"CHECK (dimension_user_id <> {warehouse['cy']})"
+    connection.execute(f"ALTER TABLE dwh.datamart_users ADD CONSTRAINT poison {poison}".encode())
     ran = etl("datamart-users", AS_OF, "--json")
     assert ran.status == 1
     record = json.loads(ran.out)
@@ -249,7 +247,8 @@ def test_workers_are_named_for_the_dba(
     connection.execute("CREATE TABLE seen (name text)")
     connection.execute(
         "CREATE FUNCTION note_name() RETURNS trigger LANGUAGE plpgsql AS"
-        " $$ BEGIN INSERT INTO seen VALUES (current_setting('application_name')); RETURN NEW; END $$"
+        " $$ BEGIN INSERT INTO seen SELECT current_setting('application_name');"
+        " RETURN NEW; END $$"
     )
     connection.execute(
         "CREATE TRIGGER note_name BEFORE INSERT ON dwh.datamart_users"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from etl.embedded import EmbeddedServer
 from tests.conftest import Etl, runner
@@ -61,7 +62,7 @@ def test_start_status_psql_stop(alone: Etl) -> None:
 def test_nobody_else_can_reach_its_socket_or_data(alone: Etl) -> None:
     alone("server", "start")
     status = json.loads(alone("server", "status", "--json").out)
-    host = Path(psycopg.conninfo.conninfo_to_dict(status["dsn"])["host"])
+    host = Path(str(conninfo_to_dict(status["dsn"])["host"]))
     for folder in (host, Path(status["data"])):
         assert folder.stat().st_mode & 0o077 == 0
 

@@ -147,7 +147,8 @@ def test_what_is_read_does_not_grow_with_clean_users_and_their_facts(
         " SELECT 'clean' || i, FALSE FROM generate_series(1, 20000) AS i"
     )
     connection.execute(
-        "INSERT INTO dwh.dimension_users (username) SELECT 'dirty' || i FROM generate_series(1, 50) i"
+        "INSERT INTO dwh.dimension_users (username)"
+        " SELECT 'dirty' || i FROM generate_series(1, 50) AS i"
     )
     connection.execute("ANALYZE dwh.dimension_users")
     text = b"EXPLAIN (ANALYZE, FORMAT JSON) " + job.prioritize.text
@@ -173,7 +174,7 @@ def test_the_queue_file_is_the_prioritized_list(
     expected = db.run(connection, job.prioritize, as_of=DAY, now=NOW, max_items=7).fetchall()
     ran = etl("datamart-users", f"--as-of={DAY}", "--max-users=7", "--json")
     assert json.loads(ran.out)["done"] == 7
-    (queue,) = Path(environment["ETL_STATE_DIR"]).glob("cycles/*/datamart_users/queue.tsv")
+    (queue,) = Path(environment["ETL_STATE_DIR"]).glob("cycles/*/datamart_users/*/queue.tsv")
     assert queue.read_text().splitlines() == [
         "item_key\tlevel",
         *(f"{key}\t{level}" for key, level in expected),
