@@ -1,0 +1,129 @@
+"""bin/etl-nightly: what cron calls."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from etl.db import Connection
+from tests.conftest import REPOSITORY
+from tests.integration.test_load_notes import HEADER, NOTES
+from tests.support import dirty
+
+Nightly = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def settings(tmp_path: Path, environment: dict[str, str], dsn: str) -> Path:
+    """An environment file, readable by its owner only."""
+    program = tmp_path / "etl"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m etl "$@"\n')
+    program.chmod(0o755)
+    path = tmp_path / "etl.env"
+    lines = [
+        f'ETL_DSN="{dsn}"',
+        f"ETL_STATE_DIR={environment['ETL_STATE_DIR']}",
+        f"ETL_COMMAND={program}",
+        f"ETL_LOG={tmp_path}/nightly.log",
+    ]
+    path.write_text("\n".join(lines) + "\n")
+    path.chmod(0o600)
+    return path
+
+
+@pytest.fixture
+def nightly(tmp_path: Path) -> Nightly:
+    """Runs the script as cron does, with next to no environment."""
+
+    def run(*arguments: str | Path) -> tuple[int, str, str]:
+        done = subprocess.run(
+            [REPOSITORY / "bin" / "etl-nightly", *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd="/",
+            env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
+        )
+        log = tmp_path / "nightly.log"
+        return done.returncode, done.stderr, log.read_text() if log.exists() else ""
+
+    return run
+
+
+@pytest.fixture
+def notes(tmp_path: Path) -> Path:
+    path = tmp_path / "notes.csv"
+    path.write_text(HEADER + NOTES)
+    return path
+
+
+def test_it_loads_refreshes_and_logs(
+    nightly: Nightly, settings: Path, notes: Path, connection: Connection, tmp_path: Path
+) -> None:
+    status, said, log = nightly(settings, notes)
+    assert (status, said) == (0, "")
+    assert "new facts               5" in log
+    assert "3 of 3 users done" in log
+    assert "etl-nightly: ended with 0" in log
+    assert dirty(connection) == set()
+    assert (tmp_path / "nightly.log").stat().st_mode & 0o077 == 0
+
+
+def test_a_load_that_fails_is_told_and_the_users_are_refreshed(
+    nightly: Nightly, settings: Path, notes: Path, connection: Connection, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken.csv"
+    broken.write_text("no header\n")
+    status, _, log = nightly(settings, broken, notes, tmp_path / "none.csv")
+    assert status == 2
+    assert "the header is missing" in log
+    assert f"there is no file {tmp_path}/none.csv" in log
+    assert dirty(connection) == set()
+
+
+def test_the_exit_status_of_the_refresh_is_kept(
+    nightly: Nightly, settings: Path, notes: Path, connection: Connection
+) -> None:
+    connection.execute("ALTER TABLE dwh.datamart_users ADD CONSTRAINT poison CHECK (FALSE)")
+    status, _, log = nightly(settings, notes)
+    assert status == 1
+    assert "etl-nightly: ended with 1" in log
+
+
+def test_a_second_run_ends_at_once(
+    nightly: Nightly, settings: Path, environment: dict[str, str]
+) -> None:
+    state = Path(environment["ETL_STATE_DIR"])
+    state.mkdir(mode=0o700)
+    with subprocess.Popen(
+        ["flock", state / "nightly.lock", "sh", "-c", "echo locked; cat"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        status, _, log = nightly(settings)
+        assert status == 75
+        assert "another run is going on" in log
+        holder.communicate()
+
+
+def test_an_environment_file_that_everybody_can_read_is_refused(
+    nightly: Nightly, settings: Path
+) -> None:
+    settings.chmod(0o644)
+    status, said, _ = nightly(settings)
+    assert status == 2
+    assert "which may hold a password: chmod o=" in said
+
+
+@pytest.mark.parametrize("arguments", [[], ["/nowhere/etl.env"]])
+def test_without_an_environment_file_it_says_what_it_needs(
+    nightly: Nightly, arguments: list[str]
+) -> None:
+    status, said, _ = nightly(*arguments)
+    assert status == 2
+    assert said.startswith(("usage:", "etl-nightly: cannot read the environment file"))
