@@ -83,13 +83,13 @@ def pgbench(server: EmbeddedServer, workers: int) -> float:
     """Users a second of the same CALL over the same keys."""
     today = datetime.now(UTC).date()
     script = Path(tempfile.mkdtemp()) / "call.sql"
-    script.write_text(
-        f"SELECT nextval('bench_key') AS id \\gset\nCALL dwh.update_datamart_user(:id, '{today}');\n"
-    )
-    with psycopg.connect(server.target.dsn, autocommit=True) as connection:
-        connection.execute("DROP SEQUENCE IF EXISTS bench_key")
-        connection.execute("CREATE SEQUENCE bench_key CACHE 100")
-    arguments = ["-n", "-M", "prepared", "-c", str(workers), "-j", str(workers)]
+    lines = [
+        r"\set n :n + 1",
+        rf"\set id 1 + (:n * {workers} + :client_id) % {USERS}",
+        f"CALL dwh.update_datamart_user(:id, '{today}');",
+    ]
+    script.write_text("\n".join(lines) + "\n")
+    arguments = ["-n", "-M", "prepared", "-D", "n=-1", "-c", str(workers), "-j", str(workers)]
     done = subprocess.run(
         [server.binary("pgbench"), *arguments, "-t", str(USERS // workers), "-f", script,
          server.target.dsn],
