@@ -151,8 +151,8 @@ def etl(environment: dict[str, str], dsn: str) -> Etl:
     return runner({**environment, "ETL_DSN": dsn})
 
 
-def runner(environment: dict[str, str]) -> Etl:
-    """Runs the program as a user does, in this environment."""
+def runner(environment: dict[str, str], folder: Path = REPOSITORY) -> Etl:
+    """Runs the program as a user does, in this environment and folder."""
 
     def run(*arguments: str | Path, stdin: bytes = b"", **more: str) -> Ran:
         done = subprocess.run(
@@ -162,6 +162,7 @@ def runner(environment: dict[str, str]) -> Etl:
             check=False,
             env={**environment, **more},
             timeout=120,
+            cwd=folder,
         )
         return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
 

@@ -1,6 +1,8 @@
 """``etl demo``: the whole of it on sample data, for somebody who sees it for the first time."""
 
 import os
+import shutil
+import sys
 from typing import Annotated
 
 import typer
@@ -14,14 +16,14 @@ from etl.errors import UsageError
 from etl.sqlfile import shipped, statements
 
 _JOB = "datamart-users"
-_NEXT = """
-What to type next ({prefix} stands before each, or activate the environment):
-  etl datamart-users --max-users 500     the next 500 users, as cron does it
-  etl datamart-users --dry-run           what the next cycle would do
-  etl verify datamart-users              is every row right?
-  etl load-notes FILE.csv.gz             load real notes
-  etl server psql                        look around: SELECT * FROM etl.progress;
-  etl server stop                        when you are done"""
+_NEXT = (
+    ("datamart-users --max-users 500", "the next 500 users, as cron does it"),
+    ("datamart-users --dry-run", "what the next cycle would do"),
+    ("verify datamart-users", "is every row right?"),
+    ("load-notes FILE.csv.gz", "load real notes"),
+    ("server psql", "look around: SELECT * FROM etl.progress;"),
+    ("server stop", "when you are done"),
+)
 
 
 def demo(
@@ -58,5 +60,8 @@ def demo(
     )
     tell(f"Now: etl {_JOB} --max-users {max_users}\n")
     record = run_cycle(job, database.dsn, options, None, is_json=False)
-    tell(_NEXT.format(prefix=".venv/bin/"))
+    program = "etl" if shutil.which("etl") else os.path.relpath(sys.argv[0])
+    tell("\nWhat to type next:")
+    for command, meaning in _NEXT:
+        tell(f"  {f'{program} {command}':<48} {meaning}")
     raise typer.Exit(exit_status(record))

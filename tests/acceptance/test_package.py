@@ -1,0 +1,76 @@
+"""What is shipped: the wheel alone runs the demo, and the README names every command."""
+
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from etl.db import Connection
+from etl.embedded import EmbeddedServer
+from tests.conftest import REPOSITORY, runner
+from tests.support import add_users
+
+
+@pytest.fixture
+def state() -> Generator[Path]:
+    """A state folder whose server is gone afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="etl-test-"))
+    yield folder
+    server = EmbeddedServer(folder)
+    server.stop()
+    shutil.rmtree(server.home, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_the_wheel_alone_runs_the_demo(
+    tmp_path: Path, environment: dict[str, str], state: Path
+) -> None:
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(build, cwd=REPOSITORY, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    alone = tmp_path / "alone"
+    shutil.unpack_archive(wheel, alone, "zip")
+    assert (alone / "etl" / "py.typed").exists()
+    run = runner({**environment, "ETL_STATE_DIR": str(state), "PYTHONPATH": str(alone)}, tmp_path)
+    ran = run("demo", "--scale=200", "--max-users=20")
+    assert ran.status == 0, ran.err
+    assert "20 of 200 users done" in ran.out
+    shown = run("sql", "list", "--json")
+    assert str(alone / "etl" / "sql") in shown.out
+    # A second demo goes on with the next users.
+    assert "20 of 180 users done" in run("demo", "--max-users=20").out
+
+
+def test_the_demo_leaves_real_data_alone(
+    environment: dict[str, str], dsn: str, connection: Connection
+) -> None:
+    add_users(connection, "ana")
+    ran = runner({**environment, "ETL_DSN": dsn})("demo")
+    assert ran.status == 2
+    assert "1 users that are no sample data" in ran.err
+
+
+def test_the_readme_names_every_command_and_its_options(environment: dict[str, str]) -> None:
+    readme = (REPOSITORY / "README.md").read_text()
+    run = runner(environment)
+    commands = re.findall(r"^│ ([a-z][a-z-]+)  ", run("--help").out, re.MULTILINE)
+    assert {"init", "load-notes", "datamart-users", "verify", "server", "sql", "demo"} <= set(
+        commands
+    )
+    for command in commands:
+        assert f"etl {command}" in readme, command
+    options = re.findall(r"(--[a-z-]+)", run("datamart-users", "--help").out)
+    for option in set(options) - {"--help", "--dsn"}:
+        assert option in readme, option
+
+
+def test_help_and_version_need_no_database(environment: dict[str, str]) -> None:
+    run = runner({**environment, "ETL_DSN": "host=/nowhere"})
+    for arguments in (["--help"], ["--version"], ["datamart-users", "--help"], ["sql", "--help"]):
+        ran = run(*arguments)
+        assert (ran.status, ran.err) == (0, "")
