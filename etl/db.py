@@ -25,6 +25,7 @@ _DEFAULTS = {
     "keepalives_count": "3",
     "tcp_user_timeout": "50000",
 }
+_MISSING = (errors.InvalidSchemaName, errors.UndefinedTable, errors.UndefinedFunction)
 # One of these says which database is meant; a password alone does not.
 _NAMING = ("PGSERVICE", "PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGUSER")
 
@@ -146,7 +147,7 @@ def explained(connection: Connection, statement: Statement) -> Generator[None]:
         line = statement.line_at(int(position)) if position else statement.line
         reason = error.diag.message_primary or " ".join(str(error).split())
         hint = error.diag.message_hint or ""
-        if isinstance(error, (errors.UndefinedTable, errors.UndefinedFunction)):
+        if isinstance(error, _MISSING):
             hint = "Run 'etl init' on this database, or correct the statement."
         detail = f" ({error.diag.message_detail})" if error.diag.message_detail else ""
         raise FileError(

@@ -74,8 +74,9 @@ def real(real_dsn: str) -> Generator[Connection]:
 
 
 @pytest.fixture
-def etl_real(environment: dict[str, str], real_dsn: str) -> Etl:
-    """The program on it."""
+def etl_real(environment: dict[str, str], real_dsn: str, notes: Path) -> Etl:
+    """The program on it, for tests that need the notes loaded by the first of them."""
+    assert notes.exists()
     return runner({**environment, "ETL_DSN": real_dsn})
 
 

@@ -1,6 +1,7 @@
 """A cycle in the background that waits at a gate, for faults at a known moment."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Generator
@@ -44,6 +45,10 @@ def gate(connection: Connection, connect_again: Connect) -> Connection:
     return keeper
 
 
+def _heed_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Run:
     """A cycle in the background."""
 
@@ -55,6 +60,8 @@ class Run:
             stderr=subprocess.PIPE,
             text=True,
             process_group=0,
+            # Whoever runs the tests in the background has SIGINT ignored, and so its children.
+            preexec_fn=_heed_interrupts,
         )
 
     def workers(self) -> list[int]:

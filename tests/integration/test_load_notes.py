@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from etl.db import Connection
-from tests.conftest import Etl
+from tests.conftest import Etl, runner
 from tests.support import dirty, refresh_all
 
 HEADER = (
@@ -178,6 +178,15 @@ def test_a_wrong_reject_limit_is_a_usage_error(etl: Etl, notes: Path, limit: str
     ran = etl("load-notes", notes, f"--max-rejects={limit}")
     assert ran.status == 2
     assert "--max-rejects must be" in ran.err
+
+
+def test_a_database_without_schema_says_run_etl_init(
+    environment: dict[str, str], bare_dsn: str, notes: Path
+) -> None:
+    ran = runner({**environment, "ETL_DSN": bare_dsn})("load-notes", notes)
+    assert ran.status == 2
+    assert 'schema "dwh" does not exist' in ran.err
+    assert "Run 'etl init'" in ran.err
 
 
 def test_a_missing_file_is_named(etl: Etl, tmp_path: Path) -> None:
