@@ -1,19 +1,16 @@
 """A cycle: take the lock, count the backlog, freeze it into a queue, drain it, close the record."""
 
-import itertools
 import shutil
 import time
-from collections.abc import Callable, Generator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import cast
-
-import psycopg
 
 from etl import db, deploy, ledger
-from etl.errors import DatabaseUnreachableError, EtlError, FileError, UsageError
+from etl.backlog import Backlog
+from etl.errors import DatabaseUnreachableError, EtlError, UsageError
 from etl.job import Job
 from etl.lock import cycle_lock
 from etl.model import (
@@ -23,7 +20,6 @@ from etl.model import (
     CycleRecovered,
     Event,
     ItemAttempted,
-    LevelCount,
     Orders,
 )
 from etl.queue import FileQueue
@@ -32,8 +28,6 @@ from etl.sqlfile import shipped
 from etl.supervisor import StopSignals, Supervisor
 
 _PROGRESS_EVERY_S = 1.0
-_STREAM_ROWS = 1000
-_COLUMNS = ("item_key", "level")
 
 Emit = Callable[[Event], None]
 
@@ -109,12 +103,13 @@ class Cycle:
         return self.record
 
     def _look(self, connection: db.Connection) -> None:
-        with _snapshot(connection):
-            queued = self._count_backlog(connection)
-            ledger.count_held(connection, self.record, self.record.started_at)
         self.record.stop_reason = "dry run"
         self.record.is_dry_run = True
-        self.record.workers = min(self._options.workers, queued)
+        backlog = Backlog(connection, self._job, self.record, self._parameters())
+        with backlog.snapshot():
+            is_catch_up = backlog.count(self._options.limit)
+            ledger.count_held(connection, self.record, self.record.started_at)
+        self._tell_backlog(min(self.record.found, self.record.max_items), is_catch_up)
 
     def _run(self, connection: db.Connection, signals: StopSignals) -> None:
         job, record = self._job, self.record
@@ -143,67 +138,25 @@ class Cycle:
                 cut_off = ledger.recover(connection, queue, cycle_id, self._job)
             if cut_off is not None:
                 self._emit(CycleRecovered(cycle_id, cut_off.claimed, cut_off.orphaned))
-            shutil.rmtree(path)
+            shutil.rmtree(path, ignore_errors=True)
         ledger.close_abandoned(connection, self.record)
 
     def _build(self, connection: db.Connection, queue: FileQueue) -> int:
         """Freeze the backlog into the queue. Returns how many items it holds."""
-        with _snapshot(connection):
-            self._count_backlog(connection)
-            if self._options.only_key is not None:
-                row = (self._options.only_key, 0)
-                return queue.build(_COLUMNS, [row])
-            return self._freeze(connection, queue)
-
-    def _freeze(self, connection: db.Connection, queue: FileQueue) -> int:
-        """Stream the prioritized items into the queue. Returns how many there are."""
-        statement = self._job.prioritize
-        values = statement.bind(
-            {
-                "as_of": self.record.as_of,
-                "now": self.record.started_at,
-                "max_items": self.record.max_items,
-            }
-        )
-        cursor = connection.cursor()
-        size = _STREAM_ROWS if psycopg.capabilities.has_stream_chunked() else 1
-        stream = cursor.stream(statement.text, values, size=size)
-        with (
-            db.explained(connection, statement),
-            closing(cast(Generator[db.Row], stream)) as rows,
-        ):
-            first = list(itertools.islice(rows, 1))
-            columns = [column.name for column in cursor.description or ()] or list(_COLUMNS)
-            self._check_columns(columns)
-            return queue.build(columns, itertools.chain(first, rows))
-
-    def _count_backlog(self, connection: db.Connection) -> int:
-        """Count what is dirty by level and settle the limit. Returns how much will be queued."""
-        record, job = self.record, self._job
-        for level in job.level_names:
-            record.levels[level] = LevelCount(level, job.level_name(level))
+        backlog = Backlog(connection, self._job, self.record, self._parameters())
         is_catch_up = False
-        if self._options.only_key is not None:
-            record.levels = {0: LevelCount(0, job.level_name(0), found=1)}
-            record.max_items = 1
-        else:
-            values = {"as_of": record.as_of, "now": record.started_at}
-            for level, items, _ in db.run(connection, job.backlog, **values):
-                found = record.levels.setdefault(level, LevelCount(level, job.level_name(level)))
-                found.found = items
-            record.max_items, is_catch_up = self._options.limit.at(record.found)
-        queued = min(record.found, record.max_items)
-        record.workers = min(self._options.workers, queued)
-        self._emit(BacklogCounted(record, queued, is_catch_up))
+        with backlog.snapshot():
+            if self._options.only_key is not None:
+                queued = backlog.freeze_one(queue, self._options.only_key)
+            else:
+                is_catch_up = backlog.count(self._options.limit)
+                queued = backlog.freeze(queue)
+        self._tell_backlog(queued, is_catch_up)
         return queued
 
-    def _check_columns(self, columns: list[str]) -> None:
-        if not set(_COLUMNS) <= set(columns):
-            path = self._job.prioritize.path
-            raise FileError(
-                path, None, "must return the columns item_key and level", f"It has {columns}."
-            )
-        self._job.process.bind(dict.fromkeys([*columns, *self._parameters()]))
+    def _tell_backlog(self, queued: int, is_catch_up: bool) -> None:
+        self.record.workers = min(self._options.workers, queued)
+        self._emit(BacklogCounted(self.record, queued, is_catch_up))
 
     def _parameters(self) -> dict[str, str]:
         return {"as_of": self.record.as_of.isoformat()}
@@ -227,6 +180,8 @@ class Cycle:
         record.duration_s = time.monotonic() - self._begun
         if record.stop_signal is not None:
             record.stop_reason = "stopped"
+        elif record.claimed < queued:
+            record.stop_reason = "incomplete"  # somebody ended the workers
         else:
             record.stop_reason = "limit" if record.remaining else "drained"
 
@@ -244,10 +199,11 @@ class Cycle:
         self._emit(event)
         if self._options.only_key is None or not isinstance(event, ItemAttempted):
             return
-        # no_data_found is the statement's way to say that there is no such item; class 22
-        # (data exception) comes where the key is not even of the right kind.
-        if event.result.sqlstate.startswith(("P0002", "22")):
-            self._missing = event.result.message
+        # no_data_found is the statement's way to say that there is no such item; the others
+        # come where the key is not even of the right kind, and then name it.
+        state, message = event.result.sqlstate, event.result.message
+        if state == "P0002" or (state in ("22P02", "22003") and self._options.only_key in message):
+            self._missing = message
 
     def _record_progress(self, connection: db.Connection) -> None:
         now = time.monotonic()
@@ -256,19 +212,6 @@ class Cycle:
             return
         self._recorded = now
         ledger.update_cycle(connection, self.record)
-
-
-@contextmanager
-def _snapshot(connection: db.Connection) -> Generator[None]:
-    """Read one state of the database, and only read."""
-    connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-    connection.read_only = True
-    try:
-        with connection.transaction():
-            yield
-    finally:
-        if not connection.closed:
-            connection.isolation_level = connection.read_only = None
 
 
 def _identity(connection: db.Connection) -> str:

@@ -10,8 +10,8 @@ import psycopg
 from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from etl.errors import DatabaseUnreachableError, FileError, UsageError
-from etl.sqlfile import Statement
+from etl.errors import DatabaseUnreachableError, FileError, SchemaError, UsageError
+from etl.sqlfile import Statement, shipped
 
 Row = tuple[Any, ...]
 Connection = psycopg.Connection[Row]
@@ -25,7 +25,20 @@ _DEFAULTS = {
     "keepalives_count": "3",
     "tcp_user_timeout": "50000",
 }
-_MISSING = (errors.InvalidSchemaName, errors.UndefinedTable, errors.UndefinedFunction)
+_HINTS = (
+    (
+        (errors.InvalidSchemaName, errors.UndefinedTable, errors.UndefinedFunction),
+        "Run 'etl init' on this database, or correct the statement.",
+    ),
+    (
+        (errors.InsufficientPrivilege,),
+        "Connect as the role that ran 'etl init', or have it GRANT this one what it needs.",
+    ),
+    (
+        (errors.ReadOnlySqlTransaction,),
+        "This server or role only reads: connect to the primary, as a role that writes.",
+    ),
+)
 # One of these says which database is meant; a password alone does not.
 _NAMING = ("PGSERVICE", "PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGUSER")
 
@@ -93,13 +106,32 @@ def connect(target: Target, application_name: str) -> Connection:
         DatabaseUnreachableError: No connection was had.
     """
     given = {name: str(value) for name, value in conninfo_to_dict(target.dsn).items()}
-    settings = {**_DEFAULTS, **given, "application_name": application_name}
+    fixed = {"application_name": application_name, "client_encoding": "UTF8"}
+    settings = {**_defaults(given), **given, **fixed}
     try:
-        return psycopg.connect(
+        connection = psycopg.connect(
             make_conninfo(**settings), autocommit=True, cursor_factory=psycopg.RawCursor
         )
     except psycopg.OperationalError as error:
         raise unreachable(target.label, error) from error
+    encoding = one(connection, shipped("engine/set_session"))[0]
+    if encoding != "UTF8":
+        connection.close()
+        raise SchemaError(
+            f"the database at {target.label} has the encoding {encoding}, not UTF8",
+            "Create it with ENCODING 'UTF8': names and SQL files need all of Unicode.",
+        )
+    return connection
+
+
+def _defaults(given: Mapping[str, str]) -> dict[str, str]:
+    """Our defaults, less what the user has set in libpq's other ways."""
+    if "service" in given or os.environ.get("PGSERVICE"):
+        return {}
+    kept = dict(_DEFAULTS)
+    if os.environ.get("PGCONNECT_TIMEOUT"):
+        del kept["connect_timeout"]
+    return kept
 
 
 def unreachable(place: str, error: psycopg.Error) -> DatabaseUnreachableError:
@@ -146,12 +178,13 @@ def explained(connection: Connection, statement: Statement) -> Generator[None]:
         position = error.diag.statement_position
         line = statement.line_at(int(position)) if position else statement.line
         reason = error.diag.message_primary or " ".join(str(error).split())
-        hint = error.diag.message_hint or ""
-        if isinstance(error, _MISSING):
-            hint = "Run 'etl init' on this database, or correct the statement."
+        hint = next((hint for kinds, hint in _HINTS if isinstance(error, kinds)), None)
         detail = f" ({error.diag.message_detail})" if error.diag.message_detail else ""
         raise FileError(
-            statement.path, line, f"{reason}{detail} [{error.sqlstate}]", hint
+            statement.path,
+            line,
+            f"{reason}{detail} [{error.sqlstate}]",
+            hint or error.diag.message_hint or "",
         ) from error
 
 

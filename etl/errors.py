@@ -67,6 +67,14 @@ class DatabaseUnreachableError(EtlError):
     exit_code = 69
 
 
+class EnvironmentFaultError(EtlError):
+    """No item can succeed: privileges, disk, a missing function. The cycle stops."""
+
+
+class WorkerStoppedError(EtlError):
+    """A worker found that no item can succeed, or that its queue is gone."""
+
+
 class WorkerStartError(EtlError):
     """Worker processes end before they claim anything."""
 

@@ -11,10 +11,14 @@ import psycopg
 from psycopg import errors
 
 from etl import db
+from etl.errors import EnvironmentFaultError
 from etl.model import Claim, Outcome, Result
 from etl.sqlfile import Statement
 
 _IMMEDIATE_RETRIES = 3
+# Not the item's fault, and the same for every other one: read-only server, resources and disk,
+# system and internal errors; privileges and what is missing from the schema.
+_HOPELESS = ("25", "53", "58", "XX", "42501", "42883", "42P01", "3F000")
 _MESSAGE_LENGTH = 500
 
 
@@ -48,9 +52,12 @@ class Executor:
 
         Raises:
             InterruptedItem: It was cancelled while ``is_stopping`` was set.
+            EnvironmentFaultError: It failed as every other item would.
             psycopg.OperationalError: The connection is gone; whether the item was committed
                 is not known, and does not matter: it is done, or dirty.
         """
+        if self.is_stopping:
+            raise InterruptedItem
         begun = time.perf_counter()
         values = self._statement.bind({**claim.values, **self._parameters})
         try:
@@ -64,6 +71,11 @@ class Executor:
     def _judge(self, error: psycopg.Error, begun: float) -> Result:
         if self._cursor.connection.closed:
             raise error
+        state = error.sqlstate or ""
+        if state.startswith(_HOPELESS):
+            raise EnvironmentFaultError(
+                f"{reason(error)} [{state}]", "No item can succeed until this is mended."
+            )
         if isinstance(error, errors.QueryCanceled) and self.is_stopping:
             raise InterruptedItem from None
         busy = isinstance(error, errors.LockNotAvailable)

@@ -147,7 +147,7 @@ def load(folder: Path) -> Job:
     Raises:
         FileError: It is missing or broken; the message names its line.
     """
-    if not _NAME.match(folder.name):
+    if not _NAME.match(folder.name) or folder.name == "etl":
         raise FileError(
             folder, None, "is no name of a job", "Use small letters, digits and underscores."
         )

@@ -60,13 +60,31 @@ def update_cycle(
     )
 
 
-def close_cycle(connection: db.Connection, queue: Queue, record: CycleRecord, job: Job) -> None:
-    """Close the record of a cycle: attempts, held items, counts, in one durable transaction."""
+def close_cycle(
+    connection: db.Connection,
+    queue: Queue,
+    record: CycleRecord,
+    job: Job,
+    *,
+    is_recount: bool = False,
+) -> None:
+    """Close the record of a cycle: attempts, held items, counts, in one durable transaction.
+
+    Args:
+        connection: In autocommit.
+        queue: Has the attempts.
+        record: The record.
+        job: Its job.
+        is_recount: Count the outcomes anew, in the one pass that copies them: a worker that
+            outlives its supervisor may still be adding to them.
+    """
     finished_at = datetime.now(UTC)
     with db.explained(connection, shipped("engine/copy_attempts")), connection.transaction():
         connection.execute("SET LOCAL synchronous_commit = on")
         with connection.cursor().copy(shipped("engine/copy_attempts").text) as copy:
             for entry, result in finished(queue):
+                if is_recount:
+                    record.count(entry.claim.level, result.outcome)
                 copy.write_row(_row(record.cycle_id, entry, result))
         values = {"cycle_id": record.cycle_id, "job": record.job, "now": finished_at}
         db.run(connection, shipped("engine/release_done_items"), **values)
@@ -108,9 +126,7 @@ def recover(connection: db.Connection, queue: Queue, cycle_id: int, job: Job) ->
         record.levels[fresh.level] = fresh
     for worker, claim in in_hand(queue):
         queue.acknowledge(worker, claim, Result(Outcome.ORPHANED, message="the cycle was cut off"))
-    for entry, result in finished(queue):
-        record.count(entry.claim.level, result.outcome)
-    close_cycle(connection, queue, record, job)
+    close_cycle(connection, queue, record, job, is_recount=True)
     return record
 
 

@@ -63,14 +63,12 @@ def _write_private(path: Path, text: str) -> None:
 
 
 def _told(holder: Path, job: str) -> str:
+    said = f"another cycle of {job} is running on this database"
     try:
         who = json.loads(holder.read_text())
-    except (OSError, ValueError):  # the other is just starting
-        return f"another cycle of {job} is running on this database"
-    return (
-        f"another cycle of {job} is running on this database: "
-        f"process {who['pid']} on {who['host']} since {who['since']}"
-    )
+        return f"{said}: process {who['pid']} on {who['host']} since {who['since']}"
+    except (OSError, ValueError, TypeError, KeyError):  # the other is just starting
+        return said
 
 
 def _told_by_server(connection: db.Connection, job: str) -> str:

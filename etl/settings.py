@@ -8,6 +8,9 @@ from pathlib import Path
 
 from etl.errors import StateFolderError, UsageError
 
+LARGEST = 2**31 - 1
+"""The largest number that a limit can be."""
+
 
 def sql_folder() -> Path:
     """The SQL shipped with this package: in the wheel beside the code, else in the checkout."""
@@ -29,7 +32,7 @@ def positive(name: str, text: str) -> int:
         number = int(text)
     except ValueError:
         number = 0
-    if number < 1:
+    if not 1 <= number <= LARGEST:
         raise UsageError(
             f"{name} must be a whole number of at least 1, not {text!r}",
             f"Give a number such as {name}{'=' if name.isupper() else ' '}500.",

@@ -19,7 +19,13 @@ from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import IO, cast
 
-from etl.errors import DatabaseUnreachableError, EtlError, UsageError, WorkerStartError
+from etl.errors import (
+    DatabaseUnreachableError,
+    EtlError,
+    UsageError,
+    WorkerStartError,
+    WorkerStoppedError,
+)
 from etl.model import (
     Claim,
     CycleRecord,
@@ -92,8 +98,9 @@ class _Process:
 
     def __init__(self, orders: Orders) -> None:
         self.number = orders.number
+        # -P: the current folder is no place to import from; cron may run anywhere.
         popen = subprocess.Popen(
-            [sys.executable, "-m", "etl.worker"],
+            [sys.executable, "-P", "-m", "etl.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -199,7 +206,11 @@ class Supervisor:
         self._tell_all("drain")
 
     def _start(self, number: int) -> None:
-        process = _Process(self._orders(number))
+        try:
+            process = _Process(self._orders(number))
+        except OSError as error:
+            self._stop(WorkerStartError(f"cannot start worker {number}: {error.strerror}"))
+            return
         self._processes[number] = process
         self._selector.register(process.stderr, selectors.EVENT_READ, process)
 
@@ -214,22 +225,26 @@ class Supervisor:
         if claim is not None:
             reason = f"its worker died of signal {-status}" if status < 0 else "its worker died"
             result = Result(Outcome.ORPHANED, message=reason)
-            self._queue.acknowledge(process.number, claim, result)
+            try:
+                self._queue.acknowledge(process.number, claim, result)
+            except EtlError as error:
+                self._stop(error)
         replaced = status != 0 and self._replace(process, status)
         self._emit(WorkerFinished(process.number, status, replaced))
 
     def _replace(self, process: _Process, status: int) -> bool:
         """Put another process in the place of a dead one, unless that makes no sense."""
-        said = process.said.decode(errors="replace").strip()
         if not process.has_claimed:
             self._fruitless_deaths += 1
-        if (
-            status in (UsageError.exit_code, DatabaseUnreachableError.exit_code)
-            or self._fruitless_deaths >= _FRUITLESS_DEATHS
-        ):
-            hint = "The items it did not get to stay dirty for the next cycle."
+        gave_up = status in (UsageError.exit_code, DatabaseUnreachableError.exit_code)
+        if gave_up and any(other.has_claimed for other in self._processes.values()):
+            return False  # too many connections, say: go on with those that have one
+        if gave_up or self._fruitless_deaths >= _FRUITLESS_DEATHS:
+            said = process.said.decode(errors="replace").strip()
             what = said.splitlines()[-1] if said else f"exit status {status}"
-            self._stop(WorkerStartError(f"worker {process.number} gave up: {what}", hint))
+            kind = WorkerStoppedError if status == UsageError.exit_code else WorkerStartError
+            hint = "The items it did not get to stay dirty for the next cycle."
+            self._stop(kind(f"worker {process.number} gave up: {what}", hint))
         if self._stop_requests or self._error is not None:
             return False
         self._start(process.number)

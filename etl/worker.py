@@ -24,11 +24,11 @@ from pathlib import Path
 import psycopg
 
 from etl import db
-from etl.errors import EtlError
+from etl.errors import EnvironmentFaultError, EtlError
 from etl.executor import Executor, InterruptedItem, reason
 from etl.job import Job
 from etl.job import load as load_job
-from etl.model import Orders, Outcome, Result
+from etl.model import Claim, Orders, Outcome, Result
 from etl.queue import FileQueue, Queue
 from etl.sqlfile import shipped
 
@@ -62,6 +62,17 @@ class Worker:
         )
         self._executor = Executor(self._connection, self._job.process, self._orders.parameters)
 
+    def _reconnect(self, number: int, claim: Claim) -> None:
+        """Connect again after the connection was lost with an item in hand.
+
+        Where that succeeds, the item may have been the cause; else the server was.
+        """
+        try:
+            self._connect()
+        except EtlError:
+            self._queue.release(number, claim)
+            raise
+
     def drain(self) -> None:
         """Claim no more."""
         self._is_draining = True
@@ -82,11 +93,12 @@ class Worker:
             except InterruptedItem:
                 self._queue.release(number, claim)
                 return
+            except EnvironmentFaultError:
+                self._queue.release(number, claim)
+                raise
             except psycopg.OperationalError as error:
                 result = Result(Outcome.FAILED, 0.0, error.sqlstate or LOST, reason(error))
-                self._queue.acknowledge(number, claim, result)
-                self._connect()
-                continue
+                self._reconnect(number, claim)
             self._queue.acknowledge(number, claim, result)
 
 

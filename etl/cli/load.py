@@ -32,7 +32,7 @@ def load_notes(
     and reason.
     """
     limit = RejectLimit.parse(max_rejects)
-    missing = [file for file in files if str(file) != "-" and not file.is_file()]
+    missing = [file for file in files if str(file) != "-" and (file.is_dir() or not file.exists())]
     if missing:
         raise InputError(f"there is no file {missing[0]}", "Nothing was loaded.")
     with connected(dsn, "load-notes") as connection:

@@ -5,7 +5,7 @@ import re
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -66,9 +66,25 @@ def connected(dsn: str | None, purpose: str) -> Generator[db.Connection]:
         yield connection
 
 
-def day(as_of: datetime | None) -> date:
-    """The day that counts as today."""
-    return (as_of or datetime.now(UTC)).date()
+def day(as_of: datetime | None, *, may_be_future: bool = True) -> date:
+    """The day that counts as today.
+
+    Args:
+        as_of: What the user said.
+        may_be_future: False where rows are written as of this day: those of a day to come
+            would be wrong until it comes, and nothing would list them.
+
+    Raises:
+        UsageError: It lies in the future and may not.
+    """
+    today = datetime.now(UTC).date()
+    if as_of is None:
+        return today
+    if as_of.date() > today + timedelta(days=1) and not may_be_future:
+        raise UsageError(
+            f"--as-of {as_of:%F} lies in the future", "Give a day up to tomorrow, or --dry-run."
+        )
+    return as_of.date()
 
 
 def jobs_dir() -> Path | None:

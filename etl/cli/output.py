@@ -18,11 +18,13 @@ def say(message: str) -> None:
     _write(sys.stderr, f"{message}\n")
 
 
-def _write(stream: TextIO, text: str) -> None:
+def _write(stream: TextIO | None, text: str) -> None:
+    if stream is None:  # closed by whoever started us
+        return
     try:
         stream.write(text)
         stream.flush()
-    except BrokenPipeError:
+    except OSError:  # a reader that went away, a full disk
         # The interpreter flushes once more when it ends: give it something that takes it.
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())

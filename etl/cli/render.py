@@ -176,16 +176,17 @@ def summary(record: CycleRecord, title: str, unit: str) -> str:
     number = f"cycle {record.cycle_id}, " if record.cycle_id else ""
     reason = {"limit": "limit reached"}.get(record.stop_reason or "", record.stop_reason)
     rows = [f"{title}: {number}{reason}, as of {record.as_of}", ""]
-    rows.append(f"  {'level':<22}{'found':>10}{'done':>10}{'failed':>10}{'left':>10}")
+    rows.append(f"  {'level':<22}{'found':>10}{'done':>10}{'failed':>10}{'busy':>10}{'left':>10}")
     rows += [_level_row(level) for level in record.levels.values()]
     return "\n".join([*rows, "", outcome_line(record, unit)])
 
 
 def _level_row(level: LevelCount) -> str:
     failed = level.failed + level.orphaned
-    left = level.found - level.done - failed
+    left = level.found - level.done - failed - level.busy
     name = f"{level.level} {level.name}"
-    return f"  {name:<22}{level.found:>10,}{level.done:>10,}{failed:>10,}{left:>10,}"
+    numbers = (level.found, level.done, failed, level.busy, left)
+    return f"  {name:<22}" + "".join(f"{number:>10,}" for number in numbers)
 
 
 def printable(text: str) -> str:

@@ -15,7 +15,7 @@ from etl.cli.options import AsOf, Dsn, Json, day, target
 from etl.cli.output import tell
 from etl.cli.render import Display, LogLines, Narrator, as_json, summary
 from etl.cycle import Cycle, CycleOptions
-from etl.errors import FileError
+from etl.errors import EtlError, FileError, UsageError
 from etl.job import Job
 from etl.model import CycleRecord
 
@@ -65,8 +65,14 @@ def run_cycle(
         display = LogLines(job, narrator, is_json=log_format == "json")
     state = settings.state_path(os.environ)
     database = target(dsn)
+    cycle = Cycle(job, database, state, options, display)
     with display:
-        record = Cycle(job, database, state, options, display).run()
+        try:
+            record = cycle.run()
+        except EtlError:
+            if is_json and cycle.record.cycle_id is not None:
+                tell(json.dumps(as_json(cycle.record), ensure_ascii=False))
+            raise
     if is_json:
         tell(json.dumps(as_json(record), ensure_ascii=False))
     else:
@@ -90,6 +96,7 @@ def _command(job: Job) -> Callable[..., None]:
             typer.Option(
                 f"--max-{unit}s",
                 min=1,
+                max=settings.LARGEST,
                 help=f"How many {unit}s at most. Else MAX_{unit.upper()}S_PER_CYCLE, "
                 f"else {job.max_items}; more while CATCHUP_THRESHOLD is exceeded.",
             ),
@@ -115,8 +122,10 @@ def _command(job: Job) -> Callable[..., None]:
         json_output: Json = False,
         dsn: Dsn = None,
     ) -> None:
+        if only is not None and not only.isprintable():
+            raise UsageError(f"--{unit} {only!a} is no key", "Give it as the job's SQL lists it.")
         options = CycleOptions(
-            as_of=day(as_of),
+            as_of=day(as_of, may_be_future=dry_run),
             limit=settings.ItemLimit.read(max_items, os.environ, unit, job.max_items),
             workers=settings.worker_count(workers, os.environ),
             only_key=only,

@@ -127,7 +127,12 @@ class EmbeddedServer:
         if not (self.data / "postmaster.pid").exists():
             return False
         done = binaries.run(self.binary("pg_ctl"), "stop", "-D", str(self.data), "-m", "fast", "-w")
-        return done.returncode == 0
+        if done.returncode != 0:
+            raise DatabaseUnreachableError(
+                f"the embedded server does not stop: {_last_lines(done.stdout)}",
+                f"Read {self.log}.",
+            )
+        return True
 
     def binary(self, name: str) -> Path:
         """A program of the server's PostgreSQL, such as psql or pgbench."""

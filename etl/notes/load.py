@@ -7,7 +7,7 @@ import sys
 import time
 import zlib
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
@@ -197,8 +197,10 @@ class _Rejects:
         self._count = 0
 
     def __enter__(self) -> "_Rejects":
-        with suppress(FileNotFoundError):
-            self.path.unlink()
+        try:
+            self.path.unlink(missing_ok=True)
+        except OSError as error:
+            raise self._unwritable(error) from error
         return self
 
     def add(self, reject: Reject) -> None:
@@ -206,13 +208,17 @@ class _Rejects:
         try:
             self._write(reject)
         except OSError as error:
-            raise InputError(
-                f"cannot write {self._draft}: {error.strerror}", "Nothing was loaded. Make room."
-            ) from error
+            raise self._unwritable(error) from error
+
+    def _unwritable(self, error: OSError) -> InputError:
+        return InputError(
+            f"cannot write {self.path}: {error.strerror}",
+            "Nothing was loaded. Move the file to a folder that you can write.",
+        )
 
     def _write(self, reject: Reject) -> None:
         if not self._count:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
             descriptor = os.open(self._draft, flags, 0o644)
             self._file = os.fdopen(descriptor, "w", encoding="utf-8", newline="")
             self._writer = csv.writer(self._file)

@@ -121,6 +121,7 @@ class FileQueue:
         journal = Journal(self._folder / "journal.tsv")
         while entries := journal.entries():
             yield from entries
+        journal.close()
 
     def close(self) -> None:
         """Let go of its files."""

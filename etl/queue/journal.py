@@ -72,6 +72,7 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file: int | None = None
+        self._reader: int | None = None
         self._read_up_to = 0
 
     def begin(self) -> None:
@@ -81,9 +82,10 @@ class Journal:
 
     def close(self) -> None:
         """Let the file go."""
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
+        for descriptor in (self._file, self._reader):
+            if descriptor is not None:
+                os.close(descriptor)
+        self._file = self._reader = None
 
     def append(self, event: str, worker: int, claim: Claim, result: Result | None = None) -> None:
         """Add a line; the caller holds the queue's lock.
@@ -93,6 +95,7 @@ class Journal:
         """
         if self._file is None:
             try:
+                self._mend_end()
                 self._file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW)
             except OSError as error:
                 raise StateFolderError(
@@ -116,26 +119,50 @@ class Journal:
                 "Make room, or set ETL_STATE_DIR to a folder on another disk.",
             )
 
+    def _mend_end(self) -> None:
+        """End a line that a crash of the machine cut off, so that the next one is whole."""
+        descriptor = os.open(self._path, os.O_RDWR | os.O_NOFOLLOW)
+        try:
+            size = os.fstat(descriptor).st_size
+            if size and os.pread(descriptor, 1, size - 1) != b"\n":
+                os.pwrite(descriptor, b"\n", size)
+        finally:
+            os.close(descriptor)
+
     def entries(self) -> list[Entry]:
-        """The whole lines that were added since the last call, at most a megabyte of them."""
-        if not self._path.exists():
-            return []
-        with self._path.open("rb") as file:
-            file.seek(self._read_up_to)
-            chunk = file.read(_CHUNK)
-            if len(chunk) == _CHUNK and b"\n" not in chunk:
-                chunk += file.readline()
+        """The whole lines that were added since the last call, at most a megabyte of them.
+
+        A line that is none, as a crash of the machine may leave, is passed over.
+        """
+        if self._reader is None:
+            try:
+                self._reader = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW)
+            except OSError:
+                return []
+        chunk = os.pread(self._reader, _CHUNK, self._read_up_to)
+        while (
+            b"\n" not in chunk
+            and len(chunk) % _CHUNK == 0
+            and (more := os.pread(self._reader, _CHUNK, self._read_up_to + len(chunk)))
+        ):
+            chunk += more
         chunk = chunk[: chunk.rfind(b"\n") + 1]
         self._read_up_to += len(chunk)
         # Not splitlines(): that also splits at characters that may stand in a key.
-        return [_entry(line) for line in chunk.decode().split("\n")[:-1]]
+        lines = chunk.decode(errors="replace").split("\n")[:-1]
+        return [entry for line in lines if (entry := _entry(line)) is not None]
 
 
-def _entry(line: str) -> Entry:
-    at, event, worker, position, level, key, *rest = line.split("\t")
-    result = None
-    if rest:
-        duration, sqlstate, message = rest
-        result = Result(Outcome(event), float(duration), sqlstate, unescape(message))
-    claim = Claim(int(position), unescape(key), int(level), {})
-    return Entry(float(at), event, int(worker), claim, result)
+def _entry(line: str) -> Entry | None:
+    try:
+        at, event, worker, position, level, key, *rest = line.split("\t")
+        result = None
+        if rest:
+            duration, sqlstate, message = rest
+            result = Result(Outcome(event), float(duration), sqlstate, unescape(message))
+        elif event not in (CLAIMED, RELEASED):
+            return None
+        claim = Claim(int(position), unescape(key), int(level), {})
+        return Entry(float(at), event, int(worker), claim, result)
+    except ValueError:
+        return None

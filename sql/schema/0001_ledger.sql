@@ -64,8 +64,8 @@ CREATE INDEX cycle_by_job ON etl.cycle (job, started_at DESC);
 CREATE TABLE etl.attempt (
     cycle_id bigint NOT NULL REFERENCES etl.cycle ON DELETE CASCADE,
     item_key text NOT NULL,
-    level smallint NOT NULL,
-    worker smallint NOT NULL,
+    level integer NOT NULL,
+    worker integer NOT NULL,
     outcome text NOT NULL CHECK (outcome IN ('done', 'failed', 'busy', 'orphaned')),
     finished_at timestamptz NOT NULL,
     duration_ms real,

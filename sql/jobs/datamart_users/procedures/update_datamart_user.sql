@@ -172,9 +172,12 @@ BEGIN
     ),
 
     resolved AS (
-        SELECT count(DISTINCT f.note_id) AS notes
-        FROM dwh.facts AS f
-        WHERE f.opened_dimension_id_user = user_id AND f.action = 'closed'
+        SELECT count(*) AS notes
+        FROM own AS o
+        WHERE o.action = 'opened' AND o.note_id IN (
+            SELECT f.note_id FROM dwh.facts AS f
+            WHERE f.opened_dimension_id_user = user_id AND f.action = 'closed'
+        )
     ),
 
     -- The days on which the clock changes the row, for every active day: it

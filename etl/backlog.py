@@ -1,0 +1,134 @@
+"""The backlog of a job: counted by level, and frozen in order into a queue."""
+
+import itertools
+import re
+from collections import Counter
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing, contextmanager
+from typing import cast
+
+import psycopg
+from psycopg.types.string import TextLoader
+
+from etl import db
+from etl.errors import FileError
+from etl.job import Job
+from etl.model import CycleRecord, LevelCount
+from etl.queue import Queue
+from etl.settings import ItemLimit
+
+_STREAM_ROWS = 1000
+_COLUMNS = ("item_key", "level")
+_BACKLOG_COLUMNS = ("level", "items")
+_LEVEL = re.compile(r"[1-9]\d{0,8}\Z")
+
+
+class Backlog:
+    """What is dirty, for one cycle; everything it finds goes into the cycle's record.
+
+    Args:
+        connection: In autocommit.
+        job: The job.
+        record: The cycle's record; as_of and started_at are the time that counts as now.
+        parameters: Values that process.sql gets beside the columns of prioritize.sql.
+    """
+
+    def __init__(
+        self, connection: db.Connection, job: Job, record: CycleRecord, parameters: Iterable[str]
+    ) -> None:
+        self._connection = connection
+        self._job = job
+        self._record = record
+        self._parameters = tuple(parameters)
+
+    @contextmanager
+    def snapshot(self) -> Generator[None]:
+        """Read one state of the database, and only read."""
+        self._connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        self._connection.read_only = True
+        try:
+            with self._connection.transaction():
+                yield
+        finally:
+            if not self._connection.closed:
+                self._connection.isolation_level = self._connection.read_only = None
+
+    def count(self, limit: ItemLimit) -> bool:
+        """Count what is dirty by level and settle the limit.
+
+        Returns:
+            Whether the limit is that for catching up.
+        """
+        record, job = self._record, self._job
+        for number in job.level_names:
+            self._level(number)
+        rows = db.run(self._connection, job.backlog, as_of=record.as_of, now=record.started_at)
+        if [column.name for column in rows.description or ()][:2] != list(_BACKLOG_COLUMNS):
+            raise FileError(
+                job.backlog.path,
+                None,
+                "must return level, items and oldest_dirty_at",
+                "Name the columns so, in this order.",
+            )
+        for number, items, *_ in rows:
+            self._level(number).found = items
+        record.max_items, is_catch_up = limit.at(record.found)
+        return is_catch_up
+
+    def freeze_one(self, queue: Queue, item_key: str) -> int:
+        """Put one item into the queue, dirty or not. Returns 1."""
+        self._record.levels = {0: LevelCount(0, self._job.level_name(0), found=1)}
+        self._record.max_items = 1
+        return queue.build(_COLUMNS, [(item_key, 0)])
+
+    def freeze(self, queue: Queue) -> int:
+        """Stream the prioritized items into the queue. Returns how many there are."""
+        statement = self._job.prioritize
+        values = statement.bind(
+            {
+                "as_of": self._record.as_of,
+                "now": self._record.started_at,
+                "max_items": self._record.max_items,
+            }
+        )
+        cursor = self._connection.cursor()
+        # Every value as the server writes it: process.sql gets it back in the same form.
+        for kind in self._connection.adapters.types:
+            cursor.adapters.register_loader(kind.oid, TextLoader)
+            cursor.adapters.register_loader(kind.array_oid, TextLoader)
+        size = _STREAM_ROWS if psycopg.capabilities.has_stream_chunked() else 1
+        stream = cursor.stream(statement.text, values, size=size)
+        with (
+            db.explained(self._connection, statement),
+            closing(cast(Generator[db.Row], stream)) as rows,
+        ):
+            first = list(itertools.islice(rows, 1))
+            columns = [column.name for column in cursor.description or ()] or list(_COLUMNS)
+            if not set(_COLUMNS) <= set(columns):
+                raise FileError(
+                    statement.path, None, "must return item_key and level", f"It has {columns}."
+                )
+            self._job.process.bind(dict.fromkeys([*columns, *self._parameters]))
+            return queue.build(columns, self._counted(columns, itertools.chain(first, rows)))
+
+    def _counted(self, columns: list[str], rows: Iterable[db.Row]) -> Iterator[db.Row]:
+        """Check each row, and see to it that the levels have found what the queue holds."""
+        key, level = (columns.index(name) for name in _COLUMNS)
+        frozen: Counter[int] = Counter()
+        for row in rows:
+            if row[key] is None or not _LEVEL.match(row[level] or ""):
+                raise FileError(
+                    self._job.prioritize.path,
+                    None,
+                    f"returned the item_key {row[key]!r} with the level {row[level]!r}",
+                    "Both are needed; levels are whole numbers from 1.",
+                )
+            frozen[int(row[level])] += 1
+            yield row
+        for number, items in frozen.items():
+            counts = self._level(number)
+            counts.found = max(counts.found, items)
+
+    def _level(self, number: int) -> LevelCount:
+        fresh = LevelCount(number, self._job.level_name(number))
+        return self._record.levels.setdefault(number, fresh)
