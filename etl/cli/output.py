@@ -18,6 +18,21 @@ def say(message: str) -> None:
     _write(sys.stderr, f"{message}\n")
 
 
+def is_on_terminal() -> bool:
+    """Whether a person watches standard error."""
+    stream: TextIO | None = sys.stderr
+    return stream is not None and stream.isatty()
+
+
+def occupy_standard_streams() -> None:
+    """Open what was closed: else the next file or socket gets the number of standard error."""
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+
+
 def _write(stream: TextIO | None, text: str) -> None:
     if stream is None:  # closed by whoever started us
         return

@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal
@@ -12,7 +11,7 @@ import typer
 from etl import job as jobs
 from etl import settings
 from etl.cli.options import AsOf, Dsn, Json, day, target
-from etl.cli.output import tell
+from etl.cli.output import is_on_terminal, tell
 from etl.cli.render import Display, LogLines, Narrator, as_json, summary
 from etl.cycle import Cycle, CycleOptions
 from etl.errors import EtlError, FileError, UsageError
@@ -59,7 +58,7 @@ def run_cycle(
     """Run one cycle and print how it went."""
     narrator = Narrator(job.unit)
     display: Display | LogLines
-    if sys.stderr.isatty() and log_format is None:
+    if is_on_terminal() and log_format is None:
         display = Display(narrator)
     else:
         display = LogLines(job, narrator, is_json=log_format == "json")

@@ -93,8 +93,8 @@ def start(environment: dict[str, str], dsn: str) -> Generator[Start]:
     """Starts cycles, and ends what a failed test leaves."""
     runs: list[Run] = []
 
-    def begin(*arguments: str) -> Run:
-        runs.append(Run({**environment, "ETL_DSN": dsn}, *arguments))
+    def begin(*arguments: str, **more: str) -> Run:
+        runs.append(Run({**environment, "ETL_DSN": dsn, **more}, *arguments))
         return runs[-1]
 
     yield begin

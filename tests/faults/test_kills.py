@@ -154,5 +154,6 @@ def test_an_unreachable_database_stops_the_cycle_and_nothing_is_lost(
     assert dirty(connection) == set(USERS[2:])
     again = etl("datamart-users", AS_OF, "--json")
     assert again.status == 0
-    assert json.loads(again.out)["done"] == 3
+    assert json.loads(again.out)["done"] == 4
+    assert connection.execute("SELECT FROM etl.held_item").rowcount == 0
     assert [row[6] for row in ledger(connection)] == ["crashed", "drained"]

@@ -152,7 +152,3 @@ def test_an_error_in_a_job_query_names_file_and_line(etl: Etl, tmp_path: Path) -
     (folder / "process.sql").write_text("SELECT :item_key;\n")
     ran = etl("tally", ETL_JOBS_DIR=str(folder.parent))
     assert clear(ran, 2, f'{folder}/backlog.sql:3: column "missing" does not exist')
-    (folder / "backlog.sql").write_text("SELECT 1, 1, now();\n")
-    (folder / "prioritize.sql").write_text("SELECT 1 AS item;\n")
-    ran = etl("tally", ETL_JOBS_DIR=str(folder.parent))
-    assert clear(ran, 2, "prioritize.sql: must return the columns item_key and level")

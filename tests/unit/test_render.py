@@ -128,11 +128,11 @@ def test_a_dry_run_says_what_it_would_do() -> None:
 def test_the_summary_is_a_table_whose_rows_add_up() -> None:
     lines = summary(record(), "User datamarts", "user").splitlines()
     assert lines[0] == "User datamarts: cycle 42, limit reached, as of 2026-01-16"
-    assert lines[2].split() == ["level", "found", "done", "failed", "left"]
+    assert lines[2].split() == ["level", "found", "done", "failed", "busy", "left"]
     assert [line.split() for line in lines[3:6]] == [
-        ["1", "critical", "1,200", "1,190", "3", "7"],
-        ["2", "high", "800", "10", "0", "790"],
-        ["3", "medium", "0", "0", "0", "0"],
+        ["1", "critical", "1,200", "1,190", "3", "3", "4"],
+        ["2", "high", "800", "10", "0", "0", "790"],
+        ["3", "medium", "0", "0", "0", "0", "0"],
     ]
     assert len({len(line) for line in lines[2:6]}) == 1
     assert lines[7:] == [outcome_line(record(), "user")]

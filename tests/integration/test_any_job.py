@@ -1,0 +1,145 @@
+"""A job that nobody has seen before: the engine knows none, and takes any key and any mistake."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from etl.db import Connection
+from tests.conftest import Etl, Ran
+
+HOSTILE = [
+    "it's",
+    'a "b"',
+    "tab\there",
+    "new\nline",
+    "back\\slash",
+    "\\N",
+    "'; DROP TABLE thing; --",
+    "😀 ü\u2028",
+    "$1 :item_key",
+    "[/red] %s {x}",
+    "  spaces  ",
+]
+
+
+class Tally:
+    """A small job on a table of its own: things are dirty until they are counted."""
+
+    def __init__(self, folder: Path, etl: Etl, connection: Connection) -> None:
+        self.folder, self._etl, self.connection = folder, etl, connection
+        folder.mkdir(parents=True)
+        connection.execute(
+            "CREATE TABLE thing (key text PRIMARY KEY, level integer DEFAULT 1, tags text[]"
+            " DEFAULT '{a,\"b c\"}', seen text[], dirty boolean DEFAULT TRUE)"
+        )
+        self.write("job.toml", 'title = "Tally"\nunit = "thing"\n')
+        self.write(
+            "backlog.sql",
+            "SELECT level, count(*) AS items, now() FROM thing WHERE dirty GROUP BY 1",
+        )
+        self.write(
+            "prioritize.sql",
+            "SELECT t.key AS item_key, t.level, t.tags FROM thing AS t WHERE t.dirty"
+            " AND NOT EXISTS (SELECT FROM etl.held_item AS h"
+            " WHERE h.job = 'tally' AND h.item_key = t.key)"
+            " ORDER BY t.level, t.key LIMIT :max_items",
+        )
+        self.write(
+            "process.sql", "UPDATE thing SET dirty = FALSE, seen = :'tags' WHERE key = :'item_key'"
+        )
+
+    def write(self, name: str, text: str) -> None:
+        """Write a file of the job."""
+        (self.folder / name).write_text(text + "\n")
+
+    def add(self, *keys: str) -> None:
+        """Add dirty things."""
+        for key in keys:
+            self.connection.execute("INSERT INTO thing (key) VALUES ($1)", [key])
+
+    def run(self, *arguments: str) -> Ran:
+        """Run a cycle."""
+        return self._etl("tally", "--json", *arguments, ETL_JOBS_DIR=str(self.folder.parent))
+
+
+@pytest.fixture
+def tally(tmp_path: Path, etl: Etl, connection: Connection) -> Tally:
+    return Tally(tmp_path / "jobs" / "tally", etl, connection)
+
+
+def test_any_text_is_a_key_and_never_sql(tally: Tally) -> None:
+    tally.add(*HOSTILE)
+    ran = tally.run("--workers=2")
+    assert json.loads(ran.out)["done"] == len(HOSTILE), ran.err
+    rows = tally.connection.execute("SELECT DISTINCT dirty, seen = tags FROM thing").fetchall()
+    assert rows == [(False, True)]
+
+
+def test_keys_that_fail_are_told_on_one_line_each_and_held(tally: Tally) -> None:
+    tally.add(*HOSTILE)
+    tally.write("process.sql", "SELECT 1 / (length(CAST(:'item_key' AS text)) * 0)")
+    ran = tally.run()
+    assert ran.status == 1
+    assert sum("failed: division by zero [22012]" in line for line in ran.err.splitlines()) == len(
+        HOSTILE
+    )
+    held = tally.connection.execute("SELECT item_key FROM etl.held_item").fetchall()
+    assert {key for (key,) in held} == set(HOSTILE)
+
+
+@pytest.mark.parametrize(
+    "counts",
+    ["SELECT 1 AS level, 1 AS items, now() WHERE FALSE", "SELECT 7 AS level, 1 AS items, now()"],
+)
+def test_the_sums_hold_also_where_the_backlog_is_counted_wrong(tally: Tally, counts: str) -> None:
+    tally.add("a", "b", "c")
+    tally.write("backlog.sql", counts)
+    record = json.loads(tally.run().out)
+    assert record["done"] == 3
+    assert record["found"] == record["claimed"] + record["remaining"]
+    assert all(level["found"] >= level["done"] for level in record["levels"])
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("SELECT key AS item_key, NULL::integer AS level FROM thing", "with the level None"),
+        ("SELECT key AS item_key, 'high' AS level FROM thing", "with the level 'high'"),
+        ("SELECT key AS item_key, 0 AS level FROM thing", "with the level '0'"),
+        ("SELECT NULL AS item_key, 1 AS level FROM thing", "returned the item_key None"),
+        ("SELECT key AS item FROM thing", "must return item_key and level"),
+        ("SELECT key AS item_key, 1 AS level FROM thing LIMIT :many", "unknown variable :many"),
+    ],
+)
+def test_a_wrong_prioritization_is_one_clear_error(tally: Tally, query: str, said: str) -> None:
+    tally.add("a")
+    tally.write("process.sql", "SELECT CAST(:'item_key' AS text)")
+    tally.write("prioritize.sql", query)
+    ran = tally.run()
+    assert ran.status == 2
+    assert said in ran.err
+    assert "Traceback" not in ran.err
+    closed = tally.connection.execute("SELECT FROM etl.cycle WHERE finished_at IS NULL").rowcount
+    assert closed == 0
+
+
+def test_a_backlog_without_its_columns_is_one_clear_error(tally: Tally) -> None:
+    tally.write("backlog.sql", "SELECT 1, 2")
+    ran = tally.run()
+    assert (ran.status, "must return level, items and oldest_dirty_at" in ran.err) == (2, True)
+
+
+def test_a_process_statement_with_an_unknown_variable_is_refused_before_any_work(
+    tally: Tally,
+) -> None:
+    tally.add("a")
+    tally.write("process.sql", "SELECT :item_key,\n  :nothing")
+    ran = tally.run()
+    assert ran.status == 2
+    assert f"{tally.folder}/process.sql:2: unknown variable :nothing" in ran.err
+
+
+def test_a_key_that_is_no_text_is_a_usage_error(tally: Tally) -> None:
+    ran = tally.run("--thing=a\x01b")
+    assert (ran.status, "is no key" in ran.err) == (2, True)
