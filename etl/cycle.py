@@ -1,16 +1,21 @@
 """A cycle: take the lock, count the backlog, freeze it into a queue, drain it, close the record."""
 
+import os
+import select
 import shutil
+import threading
 import time
-from collections.abc import Callable
-from contextlib import closing, suppress
+from collections.abc import Callable, Generator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import psycopg
+
 from etl import db, deploy, ledger
 from etl.backlog import Backlog
-from etl.errors import DatabaseUnreachableError, EtlError, UsageError
+from etl.errors import DatabaseUnreachableError, EtlError, FileError, UsageError
 from etl.job import Job
 from etl.lock import cycle_lock
 from etl.model import (
@@ -121,7 +126,7 @@ class Cycle:
             cycle_id = ledger.open_cycle(connection, record)
             with closing(FileQueue(folder / f"cycle-{cycle_id}")) as queue:
                 try:
-                    queued = self._build(connection, queue)
+                    queued = self._build(connection, queue, signals)
                     self._drain(connection, queue, signals, queued)
                 except EtlError as error:
                     record.stop_reason = error.message
@@ -141,16 +146,21 @@ class Cycle:
             shutil.rmtree(path, ignore_errors=True)
         ledger.close_abandoned(connection, self.record)
 
-    def _build(self, connection: db.Connection, queue: FileQueue) -> int:
+    def _build(self, connection: db.Connection, queue: FileQueue, signals: StopSignals) -> int:
         """Freeze the backlog into the queue. Returns how many items it holds."""
         backlog = Backlog(connection, self._job, self.record, self._parameters())
         is_catch_up = False
-        with backlog.snapshot():
-            if self._options.only_key is not None:
-                queued = backlog.freeze_one(queue, self._options.only_key)
-            else:
-                is_catch_up = backlog.count(self._options.limit)
-                queued = backlog.freeze(queue)
+        try:
+            with _cancelled_by(signals, connection), backlog.snapshot():
+                if self._options.only_key is not None:
+                    queued = backlog.freeze_one(queue, self._options.only_key)
+                else:
+                    is_catch_up = backlog.count(self._options.limit)
+                    queued = backlog.freeze(queue)
+        except FileError:
+            if not signals.received:
+                raise
+            return 0
         self._tell_backlog(queued, is_catch_up)
         return queued
 
@@ -212,6 +222,27 @@ class Cycle:
             return
         self._recorded = now
         ledger.update_cycle(connection, self.record)
+
+
+@contextmanager
+def _cancelled_by(signals: StopSignals, connection: db.Connection) -> Generator[None]:
+    """Cancel the running statement when a signal comes: a prioritization may take minutes."""
+    over, end = os.pipe()
+
+    def watch() -> None:
+        ready, _, _ = select.select([signals.fileno(), over], [], [])
+        if over not in ready:
+            with suppress(psycopg.Error):
+                connection.cancel_safe(timeout=5)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield
+    finally:
+        os.close(end)
+        watcher.join()
+        os.close(over)
 
 
 def _identity(connection: db.Connection) -> str:

@@ -24,7 +24,7 @@ RELEASED = "released"
 _ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
 _ESCAPE = str.maketrans(_ESCAPES)
 _UNESCAPE = {escaped[1]: plain for plain, escaped in _ESCAPES.items()}
-_CHUNK = 1 << 20
+_CHUNK = 1 << 16
 
 
 def escape(text: str) -> str:
@@ -130,7 +130,7 @@ class Journal:
             os.close(descriptor)
 
     def entries(self) -> list[Entry]:
-        """The whole lines that were added since the last call, at most a megabyte of them.
+        """The whole lines that were added since the last call, a batch at a time.
 
         A line that is none, as a crash of the machine may leave, is passed over.
         """

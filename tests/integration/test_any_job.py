@@ -1,6 +1,9 @@
 """A job that nobody has seen before: the engine knows none, and takes any key and any mistake."""
 
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -138,6 +141,30 @@ def test_a_process_statement_with_an_unknown_variable_is_refused_before_any_work
     ran = tally.run()
     assert ran.status == 2
     assert f"{tally.folder}/process.sql:2: unknown variable :nothing" in ran.err
+
+
+def test_a_signal_ends_a_long_prioritization(
+    tally: Tally, environment: dict[str, str], dsn: str
+) -> None:
+    tally.add("a")
+    tally.write(
+        "prioritize.sql",
+        "SELECT key AS item_key, level FROM thing, pg_sleep(3600) LIMIT :max_items",
+    )
+    with subprocess.Popen(
+        [sys.executable, "-m", "etl", "tally", "--json"],
+        env={**environment, "ETL_DSN": dsn, "ETL_JOBS_DIR": str(tally.folder.parent)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        sleeping = "SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = $1"
+        while not tally.connection.execute(sleeping, [tally.connection.info.dbname]).rowcount:
+            assert process.poll() is None
+        process.terminate()
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGTERM, err
+    record = json.loads(out)
+    assert (record["found"], record["remaining"], record["stop_reason"]) == (1, 1, "stopped")
 
 
 def test_a_key_that_is_no_text_is_a_usage_error(tally: Tally) -> None:
