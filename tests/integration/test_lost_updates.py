@@ -142,6 +142,7 @@ def test_a_loader_never_waits_for_a_refresh_that_computes(
 def test_a_second_refresh_of_the_same_user_is_busy_and_does_not_wait(
     connection: Connection, ana: int, paused: Paused
 ) -> None:
+    connection.execute("SET lock_timeout = '1ms'")  # to wait would be another error
     with pytest.raises(psycopg.errors.LockNotAvailable, match="being refreshed by another"):
         refresh(connection, ana)
     assert paused.finish() == ""
