@@ -37,7 +37,7 @@ def cycle_lock(
     Raises:
         CycleRunningError: Somebody else runs one.
     """
-    from filelock import FileLock, Timeout  # 40 ms that only a cycle needs
+    from filelock import FileLock, Timeout  # 14 ms that only a cycle needs
 
     holder = folder / "holder.json"
     lock = FileLock(folder / "cycle.lock", timeout=0, mode=0o600)

@@ -106,7 +106,7 @@ class EmbeddedServer:
         """
         if self.is_running():
             return False
-        from filelock import FileLock  # 40 ms that only a start needs
+        from filelock import FileLock  # 14 ms that only a start needs
 
         self._make_home()
         with FileLock(self.home / "start.lock", mode=0o600):

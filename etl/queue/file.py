@@ -9,7 +9,7 @@
 A claim reads one line at the cursor and moves the cursor on, so it costs the same with ten
 items as with ten million; the queue file itself is never rewritten. flock on a descriptor
 that stays open blocks in the kernel and costs 1.5 us; the filelock package, which opens the
-file anew and polls every 50 ms, made two workers slower than one.
+file anew and polls every 50 ms, left two workers hardly faster than one.
 
 The cursor moves before the claim is written to the journal. Whoever is killed in between
 had not begun the item: it is skipped in this cycle, counts as not attempted, is still dirty

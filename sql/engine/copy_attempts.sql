@@ -4,7 +4,7 @@
 -- Returns:    nothing
 -- Writes:     etl.attempt, one row an attempt
 -- Locks:      none
--- Cost:       about 2 us an attempt
+-- Cost:       in proportion to the attempts
 COPY etl.attempt (
     cycle_id, item_key, level, worker, outcome, finished_at, duration_ms, sqlstate, message
 ) FROM STDIN;

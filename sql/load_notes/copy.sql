@@ -4,7 +4,7 @@
 -- Returns:    nothing
 -- Writes:     pg_temp.staged_notes
 -- Locks:      none
--- Cost:       about 1 us a note
+-- Cost:       in proportion to the notes
 COPY pg_temp.staged_notes (
     note_id, country_name, opened_at, closed_at, opened_by, closed_by, application_name
 ) FROM STDIN;

@@ -5,7 +5,7 @@
 --             failures: one row for each attempt that did not succeed, latest first
 -- Reads:      etl.cycle, etl.attempt
 -- Locks:      none
--- Cost:       progress: constant for each job; failures: filter by job or cycle_id
+-- Cost:       progress: in proportion to the cycles; failures: filter by job or cycle_id
 CREATE OR REPLACE VIEW etl.progress AS
 SELECT DISTINCT ON (c.job)
     c.job,

@@ -15,7 +15,8 @@
 -- Reads:      the dirty rows of dwh.dimension_users, by partial index; the due rows
 --             of dwh.datamart_users, by index; etl.held_item. Never dwh.facts
 -- Locks:      none
--- Cost:       about 1 us a dirty user, whatever the number of users and facts
+-- Cost:       1.5 us a dirty user when all are listed, 0.5 us when the first 500 are,
+--             whatever the number of clean users and of facts
 WITH today AS (SELECT CAST(:'as_of' AS date) AS as_of),
 
 dirty AS (

@@ -7,5 +7,5 @@
 -- Returns:    nothing; 55P03 where somebody else holds the user
 -- Writes:     see procedures/update_datamart_user.sql
 -- Locks:      see there
--- Cost:       0.4 ms for a user of 10 facts; one statement, one transaction
+-- Cost:       0.5 ms for a user of 10 facts; one statement, one transaction
 CALL dwh.update_datamart_user(:item_key, :'as_of');

@@ -9,7 +9,7 @@
 --             if it was refreshed days before
 -- Reads:      every fact; dwh.dimension_users, dwh.datamart_users
 -- Locks:      none
--- Cost:       about 0.1 ms a user and 10 us a fact
+-- Cost:       0.16 ms a user with 8.5 facts on the average
 WITH today AS (SELECT CAST(:'as_of' AS date) AS as_of),
 
 clean AS (

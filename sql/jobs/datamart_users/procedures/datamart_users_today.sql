@@ -6,7 +6,7 @@
 --             so that it ends today; is_dirty tells that a refresh is due
 -- Reads:      dwh.datamart_users, dwh.dimension_users
 -- Locks:      none
--- Cost:       5 us a row read; filter by dimension_user_id or username
+-- Cost:       3 us a row read; filter by dimension_user_id or username
 CREATE OR REPLACE VIEW dwh.datamart_users_today AS
 SELECT
     u.username,
