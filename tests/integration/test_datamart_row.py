@@ -165,6 +165,14 @@ def test_resolution_of_the_notes_opened(connection: Connection, ana: dict[str, A
     assert figures(row(connection, "closer", DAY), *names) == (0, 0, None)
 
 
+def test_closings_that_outlive_their_opening_resolve_nothing(
+    connection: Connection, ana: dict[str, Any]
+) -> None:
+    add_facts(connection, [closed(1000 + n, "2025-01-01", "bo", "ana") for n in range(60)])
+    found = row(connection, "ana", DAY)
+    assert figures(found, "opened_and_resolved", "resolution_rate") == (2, 40.0)
+
+
 def test_days_to_resolution_of_the_notes_closed(connection: Connection) -> None:
     add_users(connection, "ana", "bo")
     notes = [closed(note, f"2025-01-0{note} 10:00", "ana", "bo") for note in (1, 2, 3, 4)]
