@@ -16,9 +16,10 @@ from etl.model import Claim, Outcome, Result
 from etl.sqlfile import Statement
 
 _IMMEDIATE_RETRIES = 3
-# Not the item's fault, and the same for every other one: read-only server, resources and disk,
-# system and internal errors; privileges and what is missing from the schema.
-_HOPELESS = ("25", "53", "58", "XX", "42501", "42883", "42P01", "3F000")
+# The same for every other item: a read-only server, a full disk, a missing privilege, function,
+# table or schema. Not: out of memory, I/O and internal errors. Those may be one item's (a damaged
+# page), and a cycle that stopped at it would stop there for good.
+_HOPELESS = ("25006", "53100", "42501", "42883", "42P01", "3F000")
 _MESSAGE_LENGTH = 500
 
 
@@ -72,7 +73,7 @@ class Executor:
         if self._cursor.connection.closed:
             raise error
         state = error.sqlstate or ""
-        if state.startswith(_HOPELESS):
+        if state in _HOPELESS:
             raise EnvironmentFaultError(
                 f"{reason(error)} [{state}]", "No item can succeed until this is mended."
             )

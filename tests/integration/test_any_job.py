@@ -91,6 +91,20 @@ def test_keys_that_fail_are_told_on_one_line_each_and_held(tally: Tally) -> None
     assert {key for (key,) in held} == set(HOSTILE)
 
 
+@pytest.mark.parametrize("state", ["XX001", "53200", "58030"])
+def test_a_server_fault_of_one_item_costs_nobody_else(tally: Tally, state: str) -> None:
+    tally.add("a", "b", "c")
+    tally.connection.execute(
+        "CREATE FUNCTION count_it(key text, state text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN"
+        " IF key = 'a' THEN RAISE EXCEPTION 'damaged' USING ERRCODE = state; END IF; END $$"
+    )
+    tally.write("process.sql", f"SELECT count_it(:'item_key', '{state}')")
+    ran = tally.run("--workers=1")
+    record = json.loads(ran.out)
+    assert ran.status == 1, ran.err
+    assert (record["done"], record["failed"], record["held"]) == (2, 1, 1)
+
+
 @pytest.mark.parametrize(
     "counts",
     ["SELECT 1 AS level, 1 AS items, now() WHERE FALSE", "SELECT 7 AS level, 1 AS items, now()"],
