@@ -165,3 +165,15 @@ def test_result_and_clearing_roll_back_together(connection: Connection, ana: int
         assert "ana" not in dirty(connection)
     assert "ana" in dirty(connection)
     assert opened_total(connection, ana) == 0
+
+
+def test_a_user_marked_in_between_counts_as_dirty_since_then(
+    connection: Connection, ana: int, paused: Paused
+) -> None:
+    connection.execute("UPDATE dwh.dimension_users SET dirty_since = '2020-01-01'")
+    connection.execute("UPDATE dwh.dimension_users SET modified = TRUE WHERE username = 'ana'")
+    assert paused.finish() == ""
+    still_old = connection.execute(
+        "SELECT username FROM dwh.dimension_users WHERE modified AND dirty_since < '2021-01-01'"
+    ).fetchall()
+    assert still_old == [("bo",)]

@@ -8,7 +8,8 @@
 --             not committed. Then nothing is changed and the user stays dirty.
 -- Reads:      dwh.facts of this user, by index, each row once
 -- Writes:     one row of dwh.datamart_users; dwh.dimension_users: the mark, and
---             the two activity figures, set right should they have drifted
+--             the two activity figures, set right should they have drifted; or, where
+--             the mark stays, dirty_since
 -- Locks:      an advisory lock on (dwh.datamart_users, user_id) throughout: one
 --             refresh of a user at a time. The user's row only for the last
 --             statement before the commit: loaders never wait for the computing.
@@ -271,6 +272,13 @@ BEGIN
         UPDATE dwh.dimension_users AS u
         SET modified = FALSE, total_actions = actions, last_action_at = latest_at
         WHERE u.dimension_user_id = user_id AND u.xmin = version_before;
+
+        IF NOT FOUND THEN
+            -- Dirty again, but only since this refresh began: its place among those
+            -- that have been dirty longest belongs to somebody else now.
+            UPDATE dwh.dimension_users AS u SET dirty_since = now()
+            WHERE u.dimension_user_id = user_id AND u.modified;
+        END IF;
     END IF;
 END
 $$;

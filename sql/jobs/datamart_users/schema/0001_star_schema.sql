@@ -43,7 +43,7 @@ CREATE TABLE dwh.dimension_users (
 COMMENT ON COLUMN dwh.dimension_users.modified IS
 'Dirty: the row in dwh.datamart_users is out of date. Set it by any UPDATE';
 COMMENT ON COLUMN dwh.dimension_users.dirty_since IS
-'When modified last turned from false to true';
+'Since when the datamart row is out of date, as far as modified says so';
 
 CREATE INDEX dimension_users_dirty
 ON dwh.dimension_users (dimension_user_id) WHERE modified;
