@@ -81,14 +81,20 @@ class Backlog:
         self._record.max_items = 1
         return queue.build(_COLUMNS, [(item_key, 0)])
 
-    def freeze(self, queue: Queue) -> int:
-        """Stream the prioritized items into the queue. Returns how many there are."""
+    def freeze(self, queue: Queue, reserved_percent: int) -> int:
+        """Stream the prioritized items into the queue. Returns how many there are.
+
+        Args:
+            queue: The queue.
+            reserved_percent: Share of it for the items that have been dirty longest.
+        """
         statement = self._job.prioritize
         values = statement.bind(
             {
                 "as_of": self._record.as_of,
                 "now": self._record.started_at,
                 "max_items": self._record.max_items,
+                "reserved_percent": reserved_percent,
             }
         )
         cursor = self._connection.cursor()

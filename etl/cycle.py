@@ -5,7 +5,7 @@ import select
 import shutil
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -15,26 +15,26 @@ import psycopg
 
 from etl import db, deploy, ledger
 from etl.backlog import Backlog
-from etl.errors import DatabaseUnreachableError, EtlError, FileError, UsageError
-from etl.job import Job
-from etl.lock import cycle_lock
-from etl.model import (
+from etl.errors import CycleRunningError, DatabaseUnreachableError, EtlError, FileError, UsageError
+from etl.events import (
     BacklogCounted,
     CycleFinished,
-    CycleRecord,
     CycleRecovered,
+    Emit,
     Event,
     ItemAttempted,
-    Orders,
 )
+from etl.job import Job
+from etl.link import Link
+from etl.lock import host_lock
+from etl.model import CycleRecord, Orders
 from etl.queue import FileQueue
 from etl.settings import ItemLimit, private_folder
 from etl.sqlfile import shipped
 from etl.supervisor import StopSignals, Supervisor
 
 _PROGRESS_EVERY_S = 1.0
-
-Emit = Callable[[Event], None]
+_CANCEL_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,8 @@ class CycleOptions:
         as_of: The day that counts as today, UTC.
         limit: How many items at most.
         workers: How many worker processes at most.
+        reserved_percent: Share of the items for those that have been dirty longest.
+        time_limit_s: Claim nothing after that many seconds; None: no limit.
         only_key: Just this item, dirty or not; None: what the prioritization lists.
         is_dry_run: Count and list, write nothing at all.
     """
@@ -52,6 +54,8 @@ class CycleOptions:
     as_of: date
     limit: ItemLimit
     workers: int
+    reserved_percent: int
+    time_limit_s: float | None = None
     only_key: str | None = None
     is_dry_run: bool = False
 
@@ -76,6 +80,8 @@ class Cycle:
         self._options = options
         self._emit = emit
         self._begun = time.monotonic()
+        limit = options.time_limit_s
+        self._deadline = None if limit is None else self._begun + limit
         self._recorded = 0.0
         self._missing: str | None = None
         self.record = CycleRecord(
@@ -95,13 +101,14 @@ class Cycle:
             EtlError: It could not begin, or had to stop; what was done stays done.
         """
         self._job.check()
-        name = f"etl:{self._job.command}"
-        with StopSignals() as signals, db.connect(self._target, name) as connection:
-            deploy.require_current(connection, self._job)
+        with closing(Link(self._target, self._job.command, self._emit)) as link:
+            deploy.require_current(link.connection, self._job)
             if self._options.is_dry_run:
-                self._look(connection)
+                self._look(link.connection)
             else:
-                self._run(connection, signals)
+                # Up to here a signal ends the process: there is nothing to finish yet.
+                with StopSignals() as signals:
+                    self._run(link, signals)
         self._emit(CycleFinished(self.record))
         if self._missing is not None:
             raise UsageError(self._missing, f"Check the key of the {self._job.unit}.")
@@ -116,24 +123,34 @@ class Cycle:
             ledger.count_held(connection, self.record, self.record.started_at)
         self._tell_backlog(min(self.record.found, self.record.max_items), is_catch_up)
 
-    def _run(self, connection: db.Connection, signals: StopSignals) -> None:
+    def _run(self, link: Link, signals: StopSignals) -> None:
         job, record = self._job, self.record
         folder = private_folder(self._state)
-        for part in ("cycles", _identity(connection), job.name):
+        for part in ("cycles", _identity(link.connection), job.name):
             folder = private_folder(folder / part)
-        with cycle_lock(folder, connection, job.command, record.started_at):
-            self._recover(connection, folder)
-            cycle_id = ledger.open_cycle(connection, record)
+        with host_lock(folder, job.command, record.started_at):
+            link.lock()
+            self._recover(link.connection, folder)
+            cycle_id = ledger.open_cycle(link.connection, record)
             with closing(FileQueue(folder / f"cycle-{cycle_id}")) as queue:
                 try:
-                    queued = self._build(connection, queue, signals)
-                    self._drain(connection, queue, signals, queued)
+                    queued = self._build(link.connection, queue, signals)
+                    self._drain(link, queue, signals, queued)
                 except EtlError as error:
                     record.stop_reason = error.message
-                    with suppress(DatabaseUnreachableError):  # then the next cycle tells
-                        ledger.close_cycle(connection, queue, record, job)
+                    with suppress(
+                        DatabaseUnreachableError, CycleRunningError
+                    ):  # the next one tells
+                        self._close(link, queue, signals)
                     raise
-                ledger.close_cycle(connection, queue, record, job)
+                self._close(link, queue, signals)
+            link.unlock()
+
+    def _close(self, link: Link, queue: FileQueue, signals: StopSignals) -> None:
+        link.insist(
+            lambda to: ledger.close_cycle(to, queue, self.record, self._job),
+            is_enough=lambda: len(signals.received) > 1,
+        )
 
     def _recover(self, connection: db.Connection, folder: Path) -> None:
         """Close the records of cycles that were cut off, and remove the queues of old ones."""
@@ -151,14 +168,14 @@ class Cycle:
         backlog = Backlog(connection, self._job, self.record, self._parameters())
         is_catch_up = False
         try:
-            with _cancelled_by(signals, connection), backlog.snapshot():
+            with self._cancellable(signals, connection), backlog.snapshot():
                 if self._options.only_key is not None:
                     queued = backlog.freeze_one(queue, self._options.only_key)
                 else:
                     is_catch_up = backlog.count(self._options.limit)
-                    queued = backlog.freeze(queue)
+                    queued = backlog.freeze(queue, self._options.reserved_percent)
         except FileError:
-            if not signals.received:
+            if not signals.received and not self._is_over():
                 raise
             return 0
         self._tell_backlog(queued, is_catch_up)
@@ -171,27 +188,29 @@ class Cycle:
     def _parameters(self) -> dict[str, str]:
         return {"as_of": self.record.as_of.isoformat()}
 
-    def _drain(
-        self, connection: db.Connection, queue: FileQueue, signals: StopSignals, queued: int
-    ) -> None:
+    def _is_over(self) -> bool:
+        return self._deadline is not None and time.monotonic() >= self._deadline
+
+    def _drain(self, link: Link, queue: FileQueue, signals: StopSignals, queued: int) -> None:
         record = self.record
-        if queued and not signals.received:
-            ledger.update_cycle(connection, record)
+        if queued and not signals.received and not self._is_over():
+            ledger.update_cycle(link.connection, record)
             supervisor = Supervisor(
                 queue,
                 record,
                 lambda number: self._orders(number, queue),
                 signals,
                 emit=self._heed,
-                on_tick=lambda: self._record_progress(connection),
+                on_tick=lambda: self._record_progress(link),
             )
             supervisor.drain(record.workers)
         record.stop_signal = next(iter(signals.received), None)
         record.duration_s = time.monotonic() - self._begun
         if record.stop_signal is not None:
             record.stop_reason = "stopped"
-        elif record.claimed < queued:
-            record.stop_reason = "incomplete"  # somebody ended the workers
+        elif record.claimed < queued or (self._is_over() and not queued):
+            # Else somebody ended the workers.
+            record.stop_reason = "time limit" if self._is_over() else "incomplete"
         else:
             record.stop_reason = "limit" if record.remaining else "drained"
 
@@ -203,6 +222,7 @@ class Cycle:
             job_folder=str(self._job.folder),
             queue_folder=str(queue.path.parent),
             parameters=self._parameters(),
+            deadline=self._deadline,
         )
 
     def _heed(self, event: Event) -> None:
@@ -215,34 +235,40 @@ class Cycle:
         if state == "P0002" or (state in ("22P02", "22003") and self._options.only_key in message):
             self._missing = message
 
-    def _record_progress(self, connection: db.Connection) -> None:
+    def _record_progress(self, link: Link) -> None:
         now = time.monotonic()
         self.record.duration_s = now - self._begun
         if now - self._recorded < _PROGRESS_EVERY_S:
             return
         self._recorded = now
-        ledger.update_cycle(connection, self.record)
+        link.attempt(lambda to: ledger.update_cycle(to, self.record))
 
+    @contextmanager
+    def _cancellable(self, signals: StopSignals, connection: db.Connection) -> Generator[None]:
+        """Cancel what runs inside when a signal comes or the time is over.
 
-@contextmanager
-def _cancelled_by(signals: StopSignals, connection: db.Connection) -> Generator[None]:
-    """Cancel the running statement when a signal comes: a prioritization may take minutes."""
-    over, end = os.pipe()
+        A prioritization may take minutes; and where the server does not even cancel, the
+        connection is cut.
+        """
+        over, end = os.pipe()
+        left_s = None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
 
-    def watch() -> None:
-        ready, _, _ = select.select([signals.fileno(), over], [], [])
-        if over not in ready:
+        def watch() -> None:
+            if over in select.select([signals.fileno(), over], [], [], left_s)[0]:
+                return
             with suppress(psycopg.Error):
-                connection.cancel_safe(timeout=5)
+                connection.cancel_safe(timeout=_CANCEL_S)
+            if not select.select([over], [], [], _CANCEL_S)[0]:
+                db.cut(connection)
 
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
-        yield
-    finally:
-        os.close(end)
-        watcher.join()
-        os.close(over)
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        try:
+            yield
+        finally:
+            os.close(end)
+            watcher.join()
+            os.close(over)
 
 
 def _identity(connection: db.Connection) -> str:

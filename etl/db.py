@@ -1,8 +1,10 @@
 """Connections, with every way in which they fail turned into one clear error."""
 
 import os
+import socket
+import threading
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -132,6 +134,24 @@ def _defaults(given: Mapping[str, str]) -> dict[str, str]:
     if os.environ.get("PGCONNECT_TIMEOUT"):
         del kept["connect_timeout"]
     return kept
+
+
+def cut(connection: Connection) -> None:
+    """End a connection from outside, from any thread; whoever waits for an answer sees it lost."""
+    with suppress(psycopg.Error, OSError), socket.socket(fileno=os.dup(connection.fileno())) as end:
+        end.shutdown(socket.SHUT_RDWR)
+
+
+@contextmanager
+def answered_within(connection: Connection, seconds: float) -> Generator[None]:
+    """Cut the connection where the server has not answered by then, instead of waiting for ever."""
+    timer = threading.Timer(seconds, cut, [connection])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def unreachable(place: str, error: psycopg.Error) -> DatabaseUnreachableError:

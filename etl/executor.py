@@ -1,7 +1,17 @@
 """One item, one transaction, one outcome.
 
 The statement runs in autocommit, so one round trip is the whole transaction. This is the
-only place where the failure of an item becomes a value; everything else raises.
+only place where the failure of an item becomes a value; what is no item's failure raises.
+What is done about a failure at once is decided here, by its SQLSTATE::
+
+    40001, 40P01  serialization, deadlock      tried again at once, three times, then failed
+    55P03         somebody holds a lock        busy
+    57014         the statement timeout        deferred to the slow lane; there, failed
+    _HOPELESS     as every item would fare     no outcome: the worker decides
+    connection    lost with the item in hand   no outcome: the worker decides
+    others        the item's own               failed
+
+How long a failed item is then held is decided in SQL, by sql/engine/hold_items.sql.
 """
 
 import time
@@ -11,20 +21,35 @@ import psycopg
 from psycopg import errors
 
 from etl import db
-from etl.errors import EnvironmentFaultError
 from etl.model import Claim, Outcome, Result
 from etl.sqlfile import Statement
 
 _IMMEDIATE_RETRIES = 3
-# The same for every other item: a read-only server, a full disk, a missing privilege, function,
-# table or schema. Not: out of memory, I/O and internal errors. Those may be one item's (a damaged
-# page), and a cycle that stopped at it would stop there for good.
-_HOPELESS = ("25006", "53100", "42501", "42883", "42P01", "3F000")
+# Broken SQL, a missing privilege, function, table or schema; a read-only server; a full disk;
+# errors of the system and of the server itself. Most often the same for every item. But one
+# item's path through a procedure, or its damaged page, can meet them alone: see Worker.
+_HOPELESS = ("42", "58", "XX", "25006", "53100", "3F000")
 _MESSAGE_LENGTH = 500
 
 
 class InterruptedItem(Exception):
     """The running statement was cancelled because the cycle stops: no attempt."""
+
+
+class SlowItem(Exception):
+    """The statement ran into the timeout, and may come again with a longer one."""
+
+
+class DoubtfulItem(Exception):
+    """It failed as every other item would, most likely.
+
+    Args:
+        result: The outcome, should it be this item's fault after all.
+    """
+
+    def __init__(self, result: Result) -> None:
+        super().__init__(result.message)
+        self.result = result
 
 
 class Executor:
@@ -43,49 +68,63 @@ class Executor:
         self._statement = statement
         self._parameters = dict(parameters)
         self.is_stopping = False
+        self.begun_at: float | None = None
+        """When the running statement began, of ``time.monotonic()``; None between two."""
 
-    def run(self, claim: Claim, retries: int = _IMMEDIATE_RETRIES) -> Result:
+    def run(self, claim: Claim, timeout_s: float, *, may_defer: bool) -> Result:
         """Process one item.
 
         Args:
             claim: The item.
-            retries: How often a serialization failure or deadlock is tried again at once.
+            timeout_s: The statement timeout in force, seconds.
+            may_defer: Whether an item that runs into it gets a second try.
 
         Raises:
             InterruptedItem: It was cancelled while ``is_stopping`` was set.
-            EnvironmentFaultError: It failed as every other item would.
+            SlowItem: It ran into the timeout, and may be deferred.
+            DoubtfulItem: It failed as every other item would, most likely.
             psycopg.OperationalError: The connection is gone; whether the item was committed
                 is not known, and does not matter: it is done, or dirty.
         """
-        if self.is_stopping:
-            raise InterruptedItem
-        begun = time.perf_counter()
         values = self._statement.bind({**claim.values, **self._parameters})
-        try:
-            self._cursor.execute(self._statement.text, values, prepare=True)
-        except (errors.SerializationFailure, errors.DeadlockDetected) as error:
-            return self.run(claim, retries - 1) if retries else self._judge(error, begun)
-        except psycopg.Error as error:
-            return self._judge(error, begun)
+        begun = time.monotonic()
+        for retries_left in range(_IMMEDIATE_RETRIES, -1, -1):
+            if self.is_stopping:
+                raise InterruptedItem
+            self.begun_at = time.monotonic()
+            try:
+                self._cursor.execute(self._statement.text, values, prepare=True)
+            except (errors.SerializationFailure, errors.DeadlockDetected) as error:
+                if not retries_left or time.monotonic() - begun > timeout_s:
+                    return self._failure(error, begun)
+            except psycopg.Error as error:
+                if may_defer and self._has_timed_out(error, timeout_s):
+                    raise SlowItem from None
+                return self._failure(error, begun)
+            else:
+                break
+            finally:
+                self.begun_at = None
         return Result(Outcome.DONE, _milliseconds(begun))
 
-    def _judge(self, error: psycopg.Error, begun: float) -> Result:
+    def _has_timed_out(self, error: psycopg.Error, timeout_s: float) -> bool:
+        """Tell the statement timeout from a cancellation, which has the same SQLSTATE."""
+        ran_s = time.monotonic() - (self.begun_at or 0.0)
+        is_cancelled = isinstance(error, errors.QueryCanceled)
+        return is_cancelled and not self.is_stopping and ran_s >= timeout_s
+
+    def _failure(self, error: psycopg.Error, begun: float) -> Result:
         if self._cursor.connection.closed:
             raise error
         state = error.sqlstate or ""
-        if state in _HOPELESS:
-            raise EnvironmentFaultError(
-                f"{reason(error)} [{state}]", "No item can succeed until this is mended."
-            )
         if isinstance(error, errors.QueryCanceled) and self.is_stopping:
             raise InterruptedItem from None
-        busy = isinstance(error, errors.LockNotAvailable)
-        return Result(
-            Outcome.BUSY if busy else Outcome.FAILED,
-            _milliseconds(begun),
-            error.sqlstate or "",
-            reason(error),
-        )
+        is_busy = isinstance(error, errors.LockNotAvailable)
+        outcome = Outcome.BUSY if is_busy else Outcome.FAILED
+        result = Result(outcome, _milliseconds(begun), state, reason(error))
+        if state.startswith(_HOPELESS):
+            raise DoubtfulItem(result)
+        return result
 
 
 def reason(error: psycopg.Error) -> str:
@@ -95,4 +134,4 @@ def reason(error: psycopg.Error) -> str:
 
 
 def _milliseconds(begun: float) -> float:
-    return (time.perf_counter() - begun) * 1000
+    return (time.monotonic() - begun) * 1000

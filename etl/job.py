@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from etl.errors import FileError, UsageError
+from etl.settings import duration_s
 from etl.sqlfile import Statement, single
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
-_DURATION = re.compile(r"[1-9]\d*(ms|s|min|h)\Z")
 _ACKNOWLEDGE = ("statement",)
 _TOP: dict[str, type] = {
     "title": str,
@@ -28,9 +28,12 @@ _TOP: dict[str, type] = {
 }
 _DEFAULTS: dict[str, type] = {
     "max_items": int,
+    "reserved_percent": int,
     "max_attempts": int,
     "statement_timeout": str,
+    "slow_statement_timeout": str,
     "lock_timeout": str,
+    "time_limit": str,
 }
 
 
@@ -44,9 +47,13 @@ class Job:
         summary: One sentence for ``--help``.
         unit: What one item is, in the singular: "user" makes ``--max-users``.
         max_items: Items a cycle takes unless told otherwise.
+        reserved_percent: Share of a cycle for the items that have been dirty longest.
         max_attempts: Failures of an item before it is quarantined.
-        statement_timeout: Of one item's statement, in PostgreSQL's notation.
-        lock_timeout: Of any lock that the statement waits for, in the same.
+        statement_timeout_s: Of one item's statement, seconds.
+        slow_statement_timeout_s: Of the second try of an item that ran into it, seconds, at
+            the end of the cycle; there is none where it is not longer than the first.
+        lock_timeout_s: Of any lock that the statement waits for, seconds.
+        time_limit_s: What a cycle may take, seconds; None: no limit.
         level_names: Name of each priority level.
     """
 
@@ -55,9 +62,12 @@ class Job:
     summary: str
     unit: str
     max_items: int
+    reserved_percent: int
     max_attempts: int
-    statement_timeout: str
-    lock_timeout: str
+    statement_timeout_s: float
+    slow_statement_timeout_s: float
+    lock_timeout_s: float
+    time_limit_s: float | None
     level_names: dict[int, str]
 
     @property
@@ -77,7 +87,8 @@ class Job:
     @cached_property
     def prioritize(self) -> Statement:
         """Lists the dirty items in order."""
-        return self._statement("prioritize.sql", {"as_of", "now", "max_items"})
+        variables = {"as_of", "now", "max_items", "reserved_percent"}
+        return self._statement("prioritize.sql", variables)
 
     @cached_property
     def backlog(self) -> Statement:
@@ -157,20 +168,32 @@ def load(folder: Path) -> Job:
     _check_keys(path, text, table, _TOP)
     defaults: dict[str, Any] = {
         "max_items": 1000,
+        "reserved_percent": 10,
         "max_attempts": 5,
         "statement_timeout": "60s",
+        "slow_statement_timeout": "10min",
         "lock_timeout": "1s",
         **table.get("defaults", {}),
     }
     _check_keys(path, text, defaults, _DEFAULTS, "defaults")
     _check_values(path, text, table, defaults)
+
+    def seconds(key: str) -> float:
+        return _duration(path, text, key, defaults[key])
+
     return Job(
         folder=folder,
         title=table["title"],
         summary=table.get("summary", table["title"]),
         unit=table["unit"],
         level_names=_level_names(path, text, table.get("levels", {})),
-        **defaults,
+        max_items=defaults["max_items"],
+        reserved_percent=defaults["reserved_percent"],
+        max_attempts=defaults["max_attempts"],
+        statement_timeout_s=seconds("statement_timeout"),
+        slow_statement_timeout_s=seconds("slow_statement_timeout"),
+        lock_timeout_s=seconds("lock_timeout"),
+        time_limit_s=seconds("time_limit") if "time_limit" in defaults else None,
     )
 
 
@@ -186,10 +209,18 @@ def _check_values(path: Path, text: str, table: dict[str, Any], defaults: dict[s
     if table.get("acknowledge", "statement") not in _ACKNOWLEDGE:
         raise _wrong(path, text, "acknowledge", f"must be one of: {', '.join(_ACKNOWLEDGE)}")
     for key, value in defaults.items():
-        if isinstance(value, int) and value < 1:
+        if key == "reserved_percent" and not 0 <= value <= 99:
+            raise _wrong(path, text, key, "must be from 0 to 99", "defaults")
+        if key in ("max_items", "max_attempts") and value < 1:
             raise _wrong(path, text, key, "must be at least 1", "defaults")
-        if isinstance(value, str) and not _DURATION.match(value):
-            raise _wrong(path, text, key, "must be a duration such as 500ms, 60s, 5min", "defaults")
+
+
+def _duration(path: Path, text: str, key: str, value: str) -> float:
+    try:
+        return duration_s(key, value)
+    except UsageError:
+        problem = "must be a duration such as 500ms, 60s, 5min"
+        raise _wrong(path, text, key, problem, "defaults") from None
 
 
 def _level_names(path: Path, text: str, table: dict[str, Any]) -> dict[int, str]:

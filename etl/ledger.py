@@ -16,9 +16,8 @@ from datetime import UTC, datetime
 
 from etl import __version__, db
 from etl.job import Job
-from etl.model import Claim, CycleRecord, LevelCount, Outcome, Result
-from etl.queue import Entry, Queue
-from etl.queue.journal import CLAIMED
+from etl.model import CycleRecord, LevelCount, Outcome, Result
+from etl.queue import Entry, OpenClaims, Queue
 from etl.sqlfile import shipped
 
 
@@ -81,6 +80,10 @@ def close_cycle(
     finished_at = datetime.now(UTC)
     with db.explained(connection, shipped("engine/copy_attempts")), connection.transaction():
         connection.execute("SET LOCAL synchronous_commit = on")
+        if _unclosed(connection, record.cycle_id) is None:
+            # The connection was lost after the COMMIT and before its answer.
+            count_held(connection, record, finished_at)
+            return
         with connection.cursor().copy(shipped("engine/copy_attempts").text) as copy:
             for entry, result in finished(queue):
                 if is_recount:
@@ -98,6 +101,10 @@ def close_cycle(
         update_cycle(connection, record, finished_at)
 
 
+def _unclosed(connection: db.Connection, cycle_id: int | None) -> db.Row | None:
+    return db.run(connection, shipped("engine/unclosed_cycle"), cycle_id=cycle_id).fetchone()
+
+
 def count_held(connection: db.Connection, record: CycleRecord, now: datetime) -> None:
     """Put the numbers of held and of quarantined items into the record."""
     record.held, record.quarantined = db.one(
@@ -113,7 +120,7 @@ def recover(connection: db.Connection, queue: Queue, cycle_id: int, job: Job) ->
     Returns:
         The closed record; None where it was closed already.
     """
-    row = db.run(connection, shipped("engine/unclosed_cycle"), cycle_id=cycle_id).fetchone()
+    row = _unclosed(connection, cycle_id)
     if row is None or row[0] != job.name:
         return None
     name, started_at, as_of, max_items, workers, levels = row
@@ -124,21 +131,13 @@ def recover(connection: db.Connection, queue: Queue, cycle_id: int, job: Job) ->
     for level in levels:
         fresh = LevelCount(level["level"], level["name"], level["found"])
         record.levels[fresh.level] = fresh
-    for worker, claim in in_hand(queue):
-        queue.acknowledge(worker, claim, Result(Outcome.ORPHANED, message="the cycle was cut off"))
+    claims = OpenClaims()
+    for entry in queue.history():
+        claims.follow(entry)
+    for worker, claim, result in claims.settle("the cycle was cut off"):
+        queue.acknowledge(worker, claim, result)
     close_cycle(connection, queue, record, job, is_recount=True)
     return record
-
-
-def in_hand(queue: Queue) -> list[tuple[int, Claim]]:
-    """The claims without an outcome, with the worker of each."""
-    held: dict[int, Claim] = {}
-    for entry in queue.history():
-        if entry.event == CLAIMED:
-            held[entry.worker] = entry.claim
-        else:
-            held.pop(entry.worker, None)
-    return list(held.items())
 
 
 def finished(queue: Queue) -> Iterator[tuple[Entry, Result]]:

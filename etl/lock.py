@@ -3,8 +3,9 @@
 On one host a flock on a file in the state folder decides, so that an overlapping cron start
 ends at once and says who runs since when. The kernel drops it with its process: a lock that
 a dead process left is free. Between hosts an advisory lock of the database decides; it goes
-with the connection. The name of the holder stands in a file of its own, because a process
-that tries the lock opens the lock file for writing.
+with the connection, and is taken again with the next one (see Link). The name of the holder
+stands in a file of its own, because a process that tries the lock opens the lock file for
+writing.
 """
 
 import json
@@ -23,19 +24,16 @@ _HINT = "It was left alone. Run this one again when the other has ended."
 
 
 @contextmanager
-def cycle_lock(
-    folder: Path, connection: db.Connection, job: str, started_at: datetime
-) -> Generator[None]:
-    """Hold the right to run a cycle.
+def host_lock(folder: Path, job: str, started_at: datetime) -> Generator[None]:
+    """Hold the right to run a cycle on this host.
 
     Args:
         folder: The private folder of this job and database.
-        connection: Connection of this cycle; the lock between hosts is bound to it.
         job: Name of the job.
         started_at: For whoever finds the lock taken.
 
     Raises:
-        CycleRunningError: Somebody else runs one.
+        CycleRunningError: Another process here runs one.
     """
     from filelock import FileLock, Timeout  # 14 ms that only a cycle needs
 
@@ -46,14 +44,40 @@ def cycle_lock(
     except Timeout:
         raise CycleRunningError(_told(holder, job), _HINT) from None
     try:
-        if db.one(connection, shipped("engine/try_cycle_lock"), job=job) != (True,):
-            raise CycleRunningError(_told_by_server(connection, job), _HINT)
         text = {"pid": os.getpid(), "host": socket.gethostname(), "since": f"{started_at:%FT%TZ}"}
         _write_private(holder, json.dumps(text))
         yield
-        db.run(connection, shipped("engine/free_cycle_lock"), job=job)
     finally:
         lock.release()
+
+
+def lock_database(connection: db.Connection, job: str, ghost: int | None = None) -> int | None:
+    """Take the right to run a cycle on this database; the connection holds it.
+
+    Args:
+        connection: In autocommit.
+        job: Name of the job.
+        ghost: Server process of a connection that this cycle has lost. Where the server has
+            not noticed that and keeps the lock for it, it is told to end.
+
+    Returns:
+        The server process that holds it now; None where the ghost has only just been ended.
+
+    Raises:
+        CycleRunningError: Another host runs one.
+    """
+    is_taken, process = db.one(connection, shipped("engine/try_cycle_lock"), job=job)
+    if is_taken:
+        return int(process)
+    holder = db.run(connection, shipped("engine/cycle_lock_holder"), job=job).fetchone()
+    if holder is not None and holder[0] == ghost:
+        db.run(connection, shipped("engine/end_session"), pid=ghost)
+        return None
+    said = f"another cycle of {job} is running on this database"
+    if holder is not None:
+        pid, name, client, since = holder
+        said += f": server process {pid}, {name} from {client}, since {since}"
+    raise CycleRunningError(said, _HINT)
 
 
 def _write_private(path: Path, text: str) -> None:
@@ -69,13 +93,3 @@ def _told(holder: Path, job: str) -> str:
         return f"{said}: process {who['pid']} on {who['host']} since {who['since']}"
     except (OSError, ValueError, TypeError, KeyError):  # the other is just starting
         return said
-
-
-def _told_by_server(connection: db.Connection, job: str) -> str:
-    row = db.run(connection, shipped("engine/cycle_lock_holder"), job=job).fetchone()
-    if row is None:
-        return f"another cycle of {job} is running on this database"
-    return (
-        f"another cycle of {job} is running on this database: "
-        f"server process {row[0]}, {row[1]} from {row[2]}, since {row[3]}"
-    )

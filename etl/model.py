@@ -1,4 +1,4 @@
-"""The words of this project as types: items, outcomes, cycles and what happens in them."""
+"""The words of this project as types: items, outcomes, orders, cycles."""
 
 import json
 from dataclasses import asdict, dataclass, field
@@ -25,12 +25,14 @@ class Claim:
         item_key: The item's key, as text.
         level: Its priority level, 1 first; 0 where it was asked for by name.
         values: All columns of the item's row of the prioritization query, as text.
+        is_slow: It ran into the statement timeout in this cycle; now it may take longer.
     """
 
     position: int
     item_key: str
     level: int
     values: dict[str, str | None]
+    is_slow: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,8 @@ class Orders:
         job_folder: The job.
         queue_folder: The queue.
         parameters: Values of the process statement that are the same for every item.
+        deadline: Claim nothing from then on; of ``time.monotonic()``, which all processes
+            of a machine share. None: no limit.
     """
 
     number: int
@@ -69,6 +73,7 @@ class Orders:
     job_folder: str
     queue_folder: str
     parameters: dict[str, Any]
+    deadline: float | None = None
 
     def to_json(self) -> str:
         """As the one line that a worker reads."""
@@ -156,71 +161,3 @@ class CycleRecord:
         """Count one attempt."""
         counts = self.levels.setdefault(level, LevelCount(level, f"level {level}"))
         setattr(counts, outcome.value, getattr(counts, outcome.value) + 1)
-
-
-@dataclass(frozen=True, slots=True)
-class BacklogCounted:
-    """The cycle knows what is dirty and how much of it it will do."""
-
-    record: CycleRecord
-    queued: int
-    is_catch_up: bool
-
-
-@dataclass(frozen=True, slots=True)
-class CycleRecovered:
-    """The cycle before was cut off; its record is closed now."""
-
-    cycle_id: int
-    claimed: int
-    orphaned: int
-
-
-@dataclass(frozen=True, slots=True)
-class ItemAttempted:
-    """An attempt ended, with any outcome.
-
-    Attributes:
-        worker: Number of the worker, the first is 1.
-        claim: The item.
-        result: What the attempt came to.
-    """
-
-    worker: int
-    claim: Claim
-    result: Result
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerFinished:
-    """A worker process ended.
-
-    Attributes:
-        worker: Its number, the first is 1.
-        exit_status: 0 after the work, else what it died of; negative: the signal.
-        replaced: Whether another process takes its place.
-    """
-
-    worker: int
-    exit_status: int
-    replaced: bool
-
-
-@dataclass(frozen=True, slots=True)
-class StopRequested:
-    """A signal came; the items in hand are finished, or cancelled at the second one."""
-
-    signal_number: int
-    is_cancelling: bool
-
-
-@dataclass(frozen=True, slots=True)
-class CycleFinished:
-    """The record is closed."""
-
-    record: CycleRecord
-
-
-Event = (
-    BacklogCounted | CycleRecovered | ItemAttempted | WorkerFinished | StopRequested | CycleFinished
-)

@@ -1,6 +1,7 @@
 """Where settings come from: flag before environment before job.toml before default."""
 
 import os
+import re
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +11,10 @@ from etl.errors import StateFolderError, UsageError
 
 LARGEST = 2**31 - 1
 """The largest number that a limit can be."""
+
+_DURATION = re.compile(r"(\d{1,9})(ms|s|m|min|h)\Z", re.ASCII)
+_UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+_LONGEST_S = 7 * 24 * 3600.0  # PostgreSQL's timeouts end at 24 days
 
 
 def sql_folder() -> Path:
@@ -40,6 +45,29 @@ def positive(name: str, text: str) -> int:
     return number
 
 
+def duration_s(name: str, text: str) -> float:
+    """Read a duration such as 500ms, 90s, 15m (or 15min), 2h.
+
+    Args:
+        name: The flag, variable or key it came from, for the message.
+        text: What was given.
+
+    Returns:
+        Seconds.
+
+    Raises:
+        UsageError: It is anything else, or longer than a week.
+    """
+    match = _DURATION.match(text)
+    seconds = int(match[1]) * _UNIT_S[match[2]] if match else 0.0
+    if not 0 < seconds <= _LONGEST_S:
+        raise UsageError(
+            f"{name} must be a duration such as 500ms, 90s, 15m or 2h, not {text!r}",
+            "Write a whole number and its unit, a week at most.",
+        )
+    return seconds
+
+
 def _from_environment(environ: Mapping[str, str], name: str) -> int | None:
     text = environ.get(name, "")
     return positive(name, text) if text else None
@@ -51,6 +79,31 @@ def worker_count(flag: int | None, environ: Mapping[str, str]) -> int:
         return flag
     threads = _from_environment(environ, "MAX_THREADS") or _processors()
     return max(1, threads - 1)
+
+
+def time_limit_s(
+    flag: str | None, environ: Mapping[str, str], default: float | None
+) -> float | None:
+    """Seconds that a cycle may take: ``--time-limit``, else ``CYCLE_TIME_LIMIT``, else job.toml."""
+    if flag is not None:
+        return duration_s("--time-limit", flag)
+    text = environ.get("CYCLE_TIME_LIMIT", "")
+    return duration_s("CYCLE_TIME_LIMIT", text) if text else default
+
+
+def reserved_percent(flag: int | None, environ: Mapping[str, str], default: int) -> int:
+    """Share of a cycle for the longest dirty: ``--reserved-percent``, ``RESERVED_PERCENT``, job."""
+    if flag is not None:
+        return flag
+    text = environ.get("RESERVED_PERCENT", "")
+    if not text:
+        return default
+    if not text.isascii() or not text.isdecimal() or int(text) > 99:
+        raise UsageError(
+            f"RESERVED_PERCENT must be a whole number from 0 to 99, not {text!r}",
+            "Give a number such as RESERVED_PERCENT=10; 0 reserves nothing.",
+        )
+    return int(text)
 
 
 def _processors() -> int:

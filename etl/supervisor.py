@@ -26,19 +26,10 @@ from etl.errors import (
     WorkerStartError,
     WorkerStoppedError,
 )
-from etl.model import (
-    Claim,
-    CycleRecord,
-    Event,
-    ItemAttempted,
-    Orders,
-    Outcome,
-    Result,
-    StopRequested,
-    WorkerFinished,
-)
-from etl.queue import Queue
-from etl.queue.journal import CLAIMED
+from etl.events import Emit, ItemAttempted, ItemDeferred, StopRequested, WorkerFinished
+from etl.model import CycleRecord, Orders, Outcome, Result
+from etl.queue import OpenClaims, Queue
+from etl.queue.journal import CLAIMED, DEFERRED
 
 Handler = Callable[[int, FrameType | None], object] | int | None
 
@@ -98,14 +89,19 @@ class _Process:
 
     def __init__(self, orders: Orders) -> None:
         self.number = orders.number
-        # -P: the current folder is no place to import from; cron may run anywhere.
-        popen = subprocess.Popen(
-            [sys.executable, "-P", "-m", "etl.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            process_group=0,
-        )
+        # It inherits SIGTERM blocked, and lets it through once it can heed it.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+        try:
+            # -P: the current folder is no place to import from; cron may run anywhere.
+            popen = subprocess.Popen(
+                [sys.executable, "-P", "-m", "etl.worker"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                process_group=0,
+            )
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         self._popen = popen
         self._stdin = cast(IO[bytes], popen.stdin)
         self.stderr = cast(IO[bytes], popen.stderr)
@@ -153,7 +149,7 @@ class Supervisor:
         orders: Callable[[int], Orders],
         signals: StopSignals,
         *,
-        emit: Callable[[Event], None],
+        emit: Emit,
         on_tick: Callable[[], None],
     ) -> None:
         self._queue = queue
@@ -164,7 +160,7 @@ class Supervisor:
         self._on_tick = on_tick
         self._selector = selectors.DefaultSelector()
         self._processes: dict[int, _Process] = {}
-        self._in_hand: dict[int, Claim] = {}
+        self._open = OpenClaims()
         self._stop_requests = 0
         self._fruitless_deaths = 0
         self._error: EtlError | None = None
@@ -187,10 +183,20 @@ class Supervisor:
             self._follow()
             self._heed_signals()
             self._tick()
-        self._follow()
+        self._settle()
         self._selector.close()
         if self._error is not None:
             raise self._error
+
+    def _settle(self) -> None:
+        """Record the outcomes of the claims that nobody works on any more."""
+        self._follow()
+        try:
+            for worker, claim, result in self._open.settle("its worker is gone"):
+                self._queue.acknowledge(worker, claim, result)
+        except EtlError as error:
+            self._error = self._error or error
+        self._follow()
 
     def _tick(self) -> None:
         if self._error is not None:
@@ -202,7 +208,7 @@ class Supervisor:
 
     def _stop(self, error: EtlError) -> None:
         """Finish the items in hand, then end with this error."""
-        self._error = error
+        self._error = self._error or error
         self._tell_all("drain")
 
     def _start(self, number: int) -> None:
@@ -221,7 +227,7 @@ class Supervisor:
         status = process.reap()
         del self._processes[process.number]
         self._follow()
-        claim = self._in_hand.get(process.number)
+        claim = self._open.in_hand.get(process.number)
         if claim is not None:
             reason = f"its worker died of signal {-status}" if status < 0 else "its worker died"
             result = Result(Outcome.ORPHANED, message=reason)
@@ -236,13 +242,14 @@ class Supervisor:
         """Put another process in the place of a dead one, unless that makes no sense."""
         if not process.has_claimed:
             self._fruitless_deaths += 1
-        gave_up = status in (UsageError.exit_code, DatabaseUnreachableError.exit_code)
-        if gave_up and any(other.has_claimed for other in self._processes.values()):
+        found_hopeless = status == UsageError.exit_code
+        found_no_server = status == DatabaseUnreachableError.exit_code
+        if found_no_server and self._processes:
             return False  # too many connections, say: go on with those that have one
-        if gave_up or self._fruitless_deaths >= _FRUITLESS_DEATHS:
+        if found_hopeless or found_no_server or self._fruitless_deaths >= _FRUITLESS_DEATHS:
             said = process.said.decode(errors="replace").strip()
             what = said.splitlines()[-1] if said else f"exit status {status}"
-            kind = WorkerStoppedError if status == UsageError.exit_code else WorkerStartError
+            kind = WorkerStoppedError if found_hopeless else WorkerStartError
             hint = "The items it did not get to stay dirty for the next cycle."
             self._stop(kind(f"worker {process.number} gave up: {what}", hint))
         if self._stop_requests or self._error is not None:
@@ -254,14 +261,14 @@ class Supervisor:
         """Count what the journal tells since the last time."""
         while entries := self._queue.entries():
             for entry in entries:
+                self._open.follow(entry)
                 if entry.event == CLAIMED:
-                    self._in_hand[entry.worker] = entry.claim
                     if entry.worker in self._processes:
                         self._processes[entry.worker].has_claimed = True
                     self._fruitless_deaths = 0
-                    continue
-                self._in_hand.pop(entry.worker, None)
-                if entry.result is not None:
+                elif entry.event == DEFERRED:
+                    self._emit(ItemDeferred(entry.worker, entry.claim))
+                elif entry.result is not None:
                     self._record.count(entry.claim.level, entry.result.outcome)
                     self._emit(ItemAttempted(entry.worker, entry.claim, entry.result))
 

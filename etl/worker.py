@@ -8,32 +8,37 @@ input is how the supervisor is heard:
 ``cancel``         cancel the running statement as well, give the item back, end
 end of the file    the supervisor is gone: as ``cancel``, and end at once
 
-A thread listens, because the main one waits for the database. Nothing else is shared with
-the supervisor but the queue. Exit status: 0 when done, else as for every error.
+A thread listens, because the main one waits for the database; it also cuts a connection on
+which no answer comes. Nothing else is shared with the supervisor but the queue. Exit status:
+0 when done, else as for every error.
 """
 
 import json
 import os
+import select
 import signal
 import sys
 import threading
-from contextlib import suppress
+import time
 from io import FileIO, RawIOBase
 from pathlib import Path
 
 import psycopg
 
-from etl import db
-from etl.errors import EnvironmentFaultError, EtlError
-from etl.executor import Executor, InterruptedItem, reason
-from etl.job import Job
+from etl.errors import DatabaseUnreachableError, EnvironmentFaultError, EtlError
+from etl.executor import DoubtfulItem, InterruptedItem, SlowItem, reason
 from etl.job import load as load_job
 from etl.model import Claim, Orders, Outcome, Result
 from etl.queue import FileQueue, Queue
-from etl.sqlfile import shipped
+from etl.session import Session
 
 LOST = "08006"
 """SQLSTATE connection_failure, of an attempt whose connection was lost."""
+
+_RECONNECT_S = 60.0
+_LONGEST_PAUSE_S = 2.0
+_LISTEN_S = 1.0
+_CANCEL_S = 5.0
 
 
 class Worker:
@@ -45,72 +50,172 @@ class Worker:
 
     def __init__(self, orders: Orders) -> None:
         self._orders = orders
-        self._target = db.Target(orders.dsn, orders.label)
-        self._job: Job = load_job(Path(orders.job_folder))
+        self._job = load_job(Path(orders.job_folder))
         self._queue: Queue = FileQueue(Path(orders.queue_folder))
-        self._is_draining = False
-        self._connect()
-
-    def _connect(self) -> None:
-        name = f"etl:{self._job.command} w{self._orders.number}"
-        self._connection = db.connect(self._target, name)
-        db.run(
-            self._connection,
-            shipped("engine/set_worker_session"),
-            statement_timeout=self._job.statement_timeout,
-            lock_timeout=self._job.lock_timeout,
-        )
-        self._executor = Executor(self._connection, self._job.process, self._orders.parameters)
-
-    def _reconnect(self, number: int, claim: Claim) -> None:
-        """Connect again after the connection was lost with an item in hand.
-
-        Where that succeeds, the item may have been the cause; else the server was.
-        """
-        try:
-            self._connect()
-        except EtlError:
-            self._queue.release(number, claim)
-            raise
+        self._stop = threading.Event()
+        self._session: Session | None = None
+        self._answer_due_s = 0.0
+        self._cancelled_at: float | None = None
+        self._suspect: str | None = None
+        self._doubted: set[str] = set()
+        self._given_back: set[str] = set()
+        self._has_done = False
 
     def drain(self) -> None:
         """Claim no more."""
-        self._is_draining = True
+        self._stop.set()
 
     def cancel(self) -> None:
         """Claim no more, and cancel the running statement."""
         self.drain()
-        self._executor.is_stopping = True
-        with suppress(psycopg.Error):  # the connection is gone, and the statement with it
-            self._connection.cancel_safe(timeout=5)
+        self._cancelled_at = self._cancelled_at or time.monotonic()
+        if self._session is not None:
+            self._session.cancel()
+
+    def watch(self) -> None:
+        """Cut the connection where an answer is overdue: the server would have timed out.
+
+        The kernel notices a network that is gone; this notices a server that is there and
+        has stopped working, which no timeout of its own can end.
+        """
+        session, now = self._session, time.monotonic()
+        begun_at = session.executor.begun_at if session is not None else None
+        if session is None or begun_at is None:
+            return
+        is_cancel_overdue = self._cancelled_at is not None and now - self._cancelled_at > _CANCEL_S
+        if is_cancel_overdue or now - begun_at > self._answer_due_s:
+            session.cut()
 
     def run(self) -> None:
-        """Work until the queue is empty or a drain is asked for."""
+        """Work until the queue is empty, the time is over, or a drain is asked for.
+
+        Raises:
+            EtlError: No item can succeed, or there is no database or no queue any more.
+        """
         number = self._orders.number
-        while not self._is_draining and (claim := self._queue.claim(number)) is not None:
+        session = self._session = Session(self._orders, self._job)
+        while self._goes_on() and (claim := self._queue.claim(number)) is not None:
+            result = self._attempt(session, claim)
+            if result is not None:
+                self._queue.acknowledge(number, claim, result)
+            session = self._session or session
+
+    def _goes_on(self) -> bool:
+        deadline = self._orders.deadline
+        return not self._stop.is_set() and (deadline is None or time.monotonic() < deadline)
+
+    def _attempt(self, session: Session, claim: Claim) -> Result | None:
+        """Process an item. Returns its outcome; None where it was given back without one."""
+        number = self._orders.number
+        timeout_s = self._timeout_s(claim)
+        may_defer = not claim.is_slow and timeout_s < self._job.slow_statement_timeout_s
+        self._answer_due_s = timeout_s + min(10.0, max(1.0, timeout_s))
+        try:
+            session.limit(timeout_s)
+            result = session.executor.run(claim, timeout_s, may_defer=may_defer)
+        except InterruptedItem:
+            self._queue.release(number, claim)
+        except SlowItem:
+            self._queue.defer(number, claim)
+        except DoubtfulItem as item:
+            return self._doubt(claim, item.result)
+        except DatabaseUnreachableError:  # before the statement began
+            return self._lost(session, claim, None)
+        except psycopg.Error as error:
+            lost = Result(Outcome.FAILED, 0.0, error.sqlstate or LOST, reason(error))
+            return self._lost(session, claim, lost)
+        else:
+            self._suspect = None
+            self._has_done = self._has_done or result.outcome is Outcome.DONE
+            return result
+        return None
+
+    def _timeout_s(self, claim: Claim) -> float:
+        """The statement timeout of a claim; in the slow lane as long as the cycle's time allows."""
+        ordinary, slow = self._job.statement_timeout_s, self._job.slow_statement_timeout_s
+        if not claim.is_slow:
+            return ordinary
+        deadline = self._orders.deadline
+        return slow if deadline is None else min(slow, deadline - time.monotonic() + ordinary)
+
+    def _doubt(self, claim: Claim, result: Result) -> Result | None:
+        """Find out whose fault it is: everybody's where two different items in a row meet it.
+
+        The first one goes to the end of the queue. When it comes again and meets it again,
+        while others have succeeded, the fault is its own.
+
+        Raises:
+            EnvironmentFaultError: It is everybody's.
+        """
+        key = claim.item_key
+        if key in self._doubted and (self._has_done or self._suspect != key):
+            return result
+        self._queue.release(self._orders.number, claim)
+        if self._suspect is not None:
+            raise EnvironmentFaultError(
+                f"{result.message} [{result.sqlstate}]", "No item can succeed until this is mended."
+            )
+        self._suspect = key
+        self._doubted.add(key)
+        return None
+
+    def _lost(self, session: Session, claim: Claim, result: Result | None) -> Result | None:
+        """Connect again after the connection was lost with an item in hand.
+
+        Where only this session was ended, the item may have been the cause, and the attempt
+        counts. Where the server went down it is given back, once: an item that takes the
+        server down with it must not do so for ever.
+
+        Args:
+            session: The one that was lost.
+            claim: The item.
+            result: Its outcome, should it be to blame; None where it cannot be.
+        """
+        try:
+            successor = self._reconnect()
+        except EtlError:
+            self._queue.release(self._orders.number, claim)
+            raise
+        if result is not None and successor is not None:
+            is_first_time = claim.item_key not in self._given_back
+            if not (is_first_time and session.went_down_before(successor)):
+                return result
+        self._given_back.add(claim.item_key)
+        self._queue.release(self._orders.number, claim)
+        return None
+
+    def _reconnect(self) -> Session | None:
+        """Wait for the server. Returns None where this worker is to end meanwhile."""
+        patient_until = time.monotonic() + _RECONNECT_S
+        pause_s = 0.1
+        while self._goes_on():
             try:
-                result = self._executor.run(claim)
-            except InterruptedItem:
-                self._queue.release(number, claim)
-                return
-            except EnvironmentFaultError:
-                self._queue.release(number, claim)
-                raise
-            except psycopg.OperationalError as error:
-                result = Result(Outcome.FAILED, 0.0, error.sqlstate or LOST, reason(error))
-                self._reconnect(number, claim)
-            self._queue.acknowledge(number, claim, result)
+                self._session = Session(self._orders, self._job)
+            except DatabaseUnreachableError:
+                if time.monotonic() > patient_until:
+                    raise
+                self._stop.wait(pause_s)
+                pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+            else:
+                return self._session
+        return None
 
 
 def _listen(worker: Worker, orders: RawIOBase) -> None:
-    for line in orders:
+    while True:
+        if not select.select([orders], [], [], _LISTEN_S)[0]:
+            worker.watch()
+            continue
+        line = orders.readline()
         if line == b"drain\n":
             worker.drain()
         elif line == b"cancel\n":
             worker.cancel()
+        elif not line:
+            break
     worker.cancel()
     # The item in hand may have been committed: leave the main thread the time to say so.
-    threading.main_thread().join(timeout=5)
+    threading.main_thread().join(timeout=_CANCEL_S)
     os._exit(1)
 
 
@@ -120,9 +225,14 @@ def main() -> None:
         signal.signal(number, signal.SIG_IGN)
     # Unbuffered: a thread that waits in a buffered read would break the interpreter's end.
     orders = FileIO(sys.stdin.fileno(), closefd=False)
+    line = orders.readline()
+    if not line:  # the supervisor has died already
+        sys.exit(1)
     try:
-        worker = Worker(Orders(**json.loads(orders.readline())))
+        worker = Worker(Orders(**json.loads(line)))
         signal.signal(signal.SIGTERM, lambda _number, _frame: worker.drain())
+        # The supervisor starts workers with it blocked: until now it would have been their end.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
         threading.Thread(target=_listen, args=(worker, orders), daemon=True).start()
         worker.run()
     except EtlError as error:

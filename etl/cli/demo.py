@@ -57,6 +57,7 @@ def demo(
         as_of=as_of,
         limit=settings.ItemLimit(max_users),
         workers=settings.worker_count(None, os.environ),
+        reserved_percent=job.reserved_percent,
     )
     tell(f"Now: etl {_JOB} --max-users {max_users}\n")
     record = run_cycle(job, database.dsn, options, None, is_json=False)

@@ -10,9 +10,11 @@ import typer
 
 from etl import job as jobs
 from etl import settings
+from etl.cli.display import Display, LogLines
+from etl.cli.narrator import Narrator
 from etl.cli.options import AsOf, Dsn, Json, day, target
 from etl.cli.output import is_on_terminal, tell
-from etl.cli.render import Display, LogLines, Narrator, as_json, summary
+from etl.cli.render import as_json, summary
 from etl.cycle import Cycle, CycleOptions
 from etl.errors import EtlError, FileError, UsageError
 from etl.job import Job
@@ -110,6 +112,24 @@ def _command(job: Job) -> Callable[..., None]:
                 "--workers", min=1, help="Worker processes. Else MAX_THREADS (processors) less one."
             ),
         ] = None,
+        time_limit: Annotated[
+            str | None,
+            typer.Option(
+                "--time-limit",
+                metavar="DURATION",
+                help="Claim nothing after that long, such as 90s or 15m. Else CYCLE_TIME_LIMIT.",
+            ),
+        ] = None,
+        reserved_percent: Annotated[
+            int | None,
+            typer.Option(
+                "--reserved-percent",
+                min=0,
+                max=99,
+                help=f"Share for the {unit}s that have been dirty longest. Else RESERVED_PERCENT, "
+                f"else {job.reserved_percent}.",
+            ),
+        ] = None,
         as_of: AsOf = None,
         dry_run: Annotated[
             bool, typer.Option("--dry-run", help="Say what would be done; write nothing at all.")
@@ -127,6 +147,10 @@ def _command(job: Job) -> Callable[..., None]:
             as_of=day(as_of, may_be_future=dry_run),
             limit=settings.ItemLimit.read(max_items, os.environ, unit, job.max_items),
             workers=settings.worker_count(workers, os.environ),
+            reserved_percent=settings.reserved_percent(
+                reserved_percent, os.environ, job.reserved_percent
+            ),
+            time_limit_s=settings.time_limit_s(time_limit, os.environ, job.time_limit_s),
             only_key=only,
             is_dry_run=dry_run,
         )

@@ -8,7 +8,8 @@ States of an item, each move a line in the claim journal::
 
     queued --claim--> claimed --acknowledge--> done | failed | busy | orphaned
       ^                  |
-      +----- release ----+      (interrupted by a signal: no attempt; to the queue's end)
+      +----- release ----+      (no attempt came about; to the queue's end)
+      +----- defer ------+      (it ran into the statement timeout; to the queue's end, slow)
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,8 +18,9 @@ from typing import Protocol
 from etl.model import Claim, Result
 from etl.queue.file import FileQueue
 from etl.queue.journal import Entry
+from etl.queue.open_claims import OpenClaims
 
-__all__ = ["Entry", "FileQueue", "Queue"]
+__all__ = ["Entry", "FileQueue", "OpenClaims", "Queue"]
 
 
 class Queue(Protocol):
@@ -38,6 +40,10 @@ class Queue(Protocol):
 
     def release(self, worker: int, claim: Claim) -> None:
         """Give a claim back without an attempt; the item goes to the end of the queue."""
+        ...
+
+    def defer(self, worker: int, claim: Claim) -> None:
+        """Give back a claim that ran into its timeout; it comes again as a slow one."""
         ...
 
     def depth(self) -> int:

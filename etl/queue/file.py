@@ -1,10 +1,13 @@
 """The file queue: one ordered, readable text file, a cursor, and a claim journal.
 
 ``queue.tsv``    a line for each item, the columns of the prioritization separated by tabs
-                 (COPY's text format), the first line their names
+                 (COPY's text format), the first line their names. An item that comes
+                 back stands at the end once more; with one field more, "slow", where it
+                 ran into the statement timeout
 ``cursor``       where the next claim reads: byte offset and number of the item
 ``journal.tsv``  every claim and what became of it
 ``lock``         held by flock around a claim, for microseconds
+``reserve``      disk space for the journal's last words
 
 A claim reads one line at the cursor and moves the cursor on, so it costs the same with ten
 items as with ten million; the queue file itself is never rewritten. flock on a descriptor
@@ -24,11 +27,12 @@ from pathlib import Path
 
 from etl.errors import StateFolderError
 from etl.model import Claim, Result
-from etl.queue.journal import CLAIMED, RELEASED, Entry, Journal, escape, unescape
+from etl.queue.journal import CLAIMED, DEFERRED, RELEASED, Entry, Journal, escape, unescape
 from etl.settings import private_folder
 
 _CURSOR_LENGTH = 41
 _READ = 4096
+_SLOW = "slow"
 _MAKE_ROOM = "Make room, or set ETL_STATE_DIR to a folder on another disk."
 _BATCH_ROWS = 5000
 
@@ -93,13 +97,21 @@ class FileQueue:
 
     def release(self, worker: int, claim: Claim) -> None:
         """Give a claim back without an attempt; the item goes to the end of the queue."""
-        line = _line([claim.values[name] for name in self._read_columns()]).encode()
+        self._give_back(RELEASED, worker, claim, is_slow=claim.is_slow)
+
+    def defer(self, worker: int, claim: Claim) -> None:
+        """Give back a claim that ran into its timeout; it comes again as a slow one."""
+        self._give_back(DEFERRED, worker, claim, is_slow=True)
+
+    def _give_back(self, event: str, worker: int, claim: Claim, *, is_slow: bool) -> None:
+        values = [claim.values[name] for name in self._read_columns()]
+        line = _line([*values, _SLOW] if is_slow else values).encode()
         with self._locked():
             queue = self._open("queue.tsv")
             end = os.fstat(queue).st_size
             try:
                 _write_whole(queue, line, end, self.path)
-                self._journal.append(RELEASED, worker, claim)
+                self._journal.append(event, worker, claim)
             except StateFolderError:
                 os.ftruncate(queue, end)
                 raise
@@ -175,11 +187,13 @@ class FileQueue:
 
     def _claim(self, position: int, line: bytes) -> Claim:
         fields = line[:-1].decode().split("\t")
+        columns = self._read_columns()
         values = {
             name: None if field == r"\N" else unescape(field)
-            for name, field in zip(self._read_columns(), fields, strict=True)
+            for name, field in zip(columns, fields[: len(columns)], strict=True)
         }
-        return Claim(position, values["item_key"] or "", int(values["level"] or 0), values)
+        is_slow = len(fields) > len(columns)
+        return Claim(position, values["item_key"] or "", int(values["level"] or 0), values, is_slow)
 
     def _read_columns(self) -> list[str]:
         if not self._columns:

@@ -7,9 +7,13 @@ text format::
 
     at  event  worker  position  level  item_key  duration_ms  sqlstate  message
 
-``at`` is seconds since 1970, ``event`` is claimed, released, or an outcome.
+``at`` is seconds since 1970, ``event`` is claimed, released, deferred, or an outcome.
+
+An outcome has to be told also on a full disk: its item is committed by then. So some disk
+space is set aside when the journal begins, and given up when the first outcome needs it.
 """
 
+import errno
 import os
 import time
 from dataclasses import dataclass
@@ -20,11 +24,13 @@ from etl.model import Claim, Outcome, Result
 
 CLAIMED = "claimed"
 RELEASED = "released"
+DEFERRED = "deferred"
 
 _ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
 _ESCAPE = str.maketrans(_ESCAPES)
 _UNESCAPE = {escaped[1]: plain for plain, escaped in _ESCAPES.items()}
 _CHUNK = 1 << 16
+_RESERVE = 1 << 16  # bytes: an outcome of a hundred workers, each with the longest message
 
 
 def escape(text: str) -> str:
@@ -49,7 +55,7 @@ class Entry:
 
     Attributes:
         at: Seconds since 1970.
-        event: claimed, released, or an outcome.
+        event: claimed, released, deferred, or an outcome.
         worker: Number of the worker it is about.
         claim: The claim it is about, without the values of the row.
         result: The result, where the event is an outcome.
@@ -75,10 +81,19 @@ class Journal:
         self._reader: int | None = None
         self._read_up_to = 0
 
+    @property
+    def _reserve(self) -> Path:
+        return self._path.with_name("reserve")
+
     def begin(self) -> None:
-        """Make the file."""
+        """Make the file, and set disk space aside."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
         os.close(os.open(self._path, flags, 0o600))
+        descriptor = os.open(self._reserve, flags, 0o600)
+        try:
+            self._write(descriptor, bytes(_RESERVE))
+        finally:
+            os.close(descriptor)
 
     def close(self) -> None:
         """Let the file go."""
@@ -107,17 +122,30 @@ class Journal:
         if result is not None:
             fields += f"\t{result.duration_ms:.3f}\t{result.sqlstate}\t{escape(result.message)}"
         line = f"{fields}\n".encode(errors="replace")
-        written, reason = 0, "no space left on device"
         try:
-            written = os.write(self._file, line)
+            self._write(self._file, line)
         except OSError as error:
-            reason = error.strerror or reason
+            if result is None or error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise self._unwritable(error) from error
+            try:
+                os.close(os.open(self._reserve, os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW))
+                self._write(self._file, line)
+            except OSError as again:
+                raise self._unwritable(again) from again
+
+    @staticmethod
+    def _write(descriptor: int, line: bytes) -> None:
+        """Write a whole line, or nothing."""
+        written = os.write(descriptor, line)
         if written < len(line):
-            os.ftruncate(self._file, os.fstat(self._file).st_size - written)
-            raise StateFolderError(
-                f"cannot write {self._path}: {reason}",
-                "Make room, or set ETL_STATE_DIR to a folder on another disk.",
-            )
+            os.ftruncate(descriptor, os.fstat(descriptor).st_size - written)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def _unwritable(self, error: OSError) -> StateFolderError:
+        return StateFolderError(
+            f"cannot write {self._path}: {error.strerror}",
+            "Make room, or set ETL_STATE_DIR to a folder on another disk.",
+        )
 
     def _mend_end(self) -> None:
         """End a line that a crash of the machine cut off, so that the next one is whole."""
@@ -160,7 +188,7 @@ def _entry(line: str) -> Entry | None:
         if rest:
             duration, sqlstate, message = rest
             result = Result(Outcome(event), float(duration), sqlstate, unescape(message))
-        elif event not in (CLAIMED, RELEASED):
+        elif event not in (CLAIMED, RELEASED, DEFERRED):
             return None
         claim = Claim(int(position), unescape(key), int(level), {})
         return Entry(float(at), event, int(worker), claim, result)

@@ -17,6 +17,7 @@ from etl.queue.journal import escape, unescape
 
 COLUMNS = ("item_key", "level")
 FILES = ("queue.tsv", "journal.tsv", "cursor", "lock")
+ALL = (*FILES, "reserve")
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def test_only_the_owner_can_read_what_is_in_the_queue(folder: Path) -> None:
     finally:
         os.umask(before)
     modes = {path.name: oct(stat.S_IMODE(path.stat().st_mode)) for path in folder.iterdir()}
-    assert modes == dict.fromkeys(FILES, "0o600")
+    assert modes == dict.fromkeys(ALL, "0o600")
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
@@ -58,7 +59,7 @@ def test_the_queue_is_a_readable_text_file(folder: Path) -> None:
     assert queue.path.read_text() == "item_key\tlevel\tnote\nx\\ty\t1\t\\N\nz\t2\ta\\nb\n"
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", ALL)
 def test_a_link_in_the_place_of_a_file_is_not_followed_by_build(
     folder: Path, target: Path, name: str
 ) -> None:

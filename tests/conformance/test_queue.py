@@ -95,6 +95,20 @@ def test_a_released_item_goes_to_the_end_and_is_given_again(queue: Queue) -> Non
     assert again[-1].position > again[-2].position
 
 
+def test_a_deferred_item_comes_again_as_a_slow_one(queue: Queue) -> None:
+    first = claimed(queue)
+    assert not first.is_slow
+    queue.defer(1, first)
+    again = list(remaining(queue, worker=2))
+    assert [(claim.item_key, claim.is_slow) for claim in again] == [
+        ("b", False), ("c", False), ("d", False), ("a", True),
+    ]  # fmt: skip
+    assert again[-1].values == first.values
+    assert ("deferred", 1, "a") in told(queue.entries())
+    queue.release(2, again[-1])
+    assert claimed(queue).is_slow
+
+
 def test_an_item_can_be_released_after_the_queue_was_exhausted(queue: Queue) -> None:
     *_, last = remaining(queue)
     queue.release(1, last)

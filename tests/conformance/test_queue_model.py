@@ -47,7 +47,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.users = [make_queue(), make_queue()]
         self.is_built = False
         self.position = 0
-        self.waiting: list[Row] = []
+        self.waiting: list[tuple[Row, bool]] = []
         self.history: list[Told] = []
         self.unread = 0
 
@@ -57,7 +57,7 @@ class QueueMachine(RuleBasedStateMachine):
     @initialize(rows=ROWS)
     def build(self, rows: list[Row]) -> None:
         assert self.users[0].build(COLUMNS, rows) == len(rows)
-        self.waiting = list(rows)
+        self.waiting = [(row, False) for row in rows]
         self.is_built = True
 
     @rule(target=claims, user=st.integers(0, 1), worker=WORKERS)
@@ -68,10 +68,10 @@ class QueueMachine(RuleBasedStateMachine):
             return None
         assert claim is not None
         self.position += 1
-        row = self.waiting.pop(0)
+        row, is_slow = self.waiting.pop(0)
         key, level, more = row
         values = {"item_key": key, "level": str(level), "more": more}
-        assert claim == Claim(self.position, key, level, values)
+        assert claim == Claim(self.position, key, level, values, is_slow)
         self.history.append(("claimed", worker, key, None))
         return worker, claim, row
 
@@ -91,14 +91,16 @@ class QueueMachine(RuleBasedStateMachine):
         self.users[user].acknowledge(worker, claim, result)
         self.history.append((outcome.value, worker, claim.item_key, result))
 
-    @rule(held=consumes(claims), user=st.integers(0, 1))
-    def release(self, held: tuple[int, Claim, Row] | None, user: int) -> None:
+    @rule(held=consumes(claims), user=st.integers(0, 1), is_deferred=st.booleans())
+    def give_back(self, held: tuple[int, Claim, Row] | None, user: int, is_deferred: bool) -> None:
         if held is None:
             return
         worker, claim, row = held
-        self.users[user].release(worker, claim)
-        self.waiting.append(row)
-        self.history.append(("released", worker, claim.item_key, None))
+        queue = self.users[user]
+        (queue.defer if is_deferred else queue.release)(worker, claim)
+        self.waiting.append((row, is_deferred or claim.is_slow))
+        event = "deferred" if is_deferred else "released"
+        self.history.append((event, worker, claim.item_key, None))
 
     @rule()
     def read_entries(self) -> None:

@@ -3,11 +3,12 @@
 import json
 import os
 import signal
+from collections.abc import Generator
 from pathlib import Path
 
-import psycopg
+import pytest
 
-from etl.db import Connection
+from etl.db import Connection, Target, connect
 from tests.conftest import Address, Etl
 from tests.faults.conftest import (
     AS_OF,
@@ -133,21 +134,55 @@ def test_a_second_cycle_from_another_host_ends_at_once_too(
     assert run.end()[0] == 0
 
 
-def test_an_unreachable_database_stops_the_cycle_and_nothing_is_lost(
-    start: Start, gate: Connection, connection: Connection, etl: Etl, server_address: Address
+def refuse_connections(elsewhere: Connection, connection: Connection) -> None:
+    """Refuse new connections to the test's database, then cut those of the cycle."""
+    elsewhere.execute(f'ALTER DATABASE "{connection.info.dbname}" ALLOW_CONNECTIONS false'.encode())
+    connection.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE application_name LIKE 'etl:%' AND datname = current_database()"
+    )
+
+
+def accept_connections(elsewhere: Connection, connection: Connection) -> None:
+    elsewhere.execute(f'ALTER DATABASE "{connection.info.dbname}" ALLOW_CONNECTIONS true'.encode())
+
+
+@pytest.fixture
+def elsewhere(server_address: Address) -> Generator[Connection]:
+    """A connection to another database of the server."""
+    with connect(Target.parse(server_address.dsn()), "tests") as connected:
+        yield connected
+
+
+def test_a_database_that_comes_back_is_waited_for(
+    start: Start, gate: Connection, connection: Connection, elsewhere: Connection
 ) -> None:
     run = start("--workers=1")
     wait_until_at_gate(gate)
-    database = connection.info.dbname
-    with psycopg.connect(server_address.dsn(), autocommit=True) as elsewhere:
-        # Refuse new connections, then cut those of the cycle.
-        elsewhere.execute(f'ALTER DATABASE "{database}" ALLOW_CONNECTIONS false'.encode())
-        connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE application_name LIKE 'etl:%' AND datname = current_database()"
-        )
-        status, _, err = run.end()
-        elsewhere.execute(f'ALTER DATABASE "{database}" ALLOW_CONNECTIONS true'.encode())
+    refuse_connections(elsewhere, connection)
+    run.wait_for("lost the database")
+    accept_connections(elsewhere, connection)
+    open_gate(gate)
+    status, out, err = run.end()
+    assert "found the database again" in err
+    record = json.loads(out)
+    # Its session was terminated and no server went down: the item in hand may be to blame.
+    assert (status, record["done"], record["failed"]) == (1, 5, 1)
+    assert ledger(connection) == [(6, 5, 1, 0, 0, 0, "drained")]
+
+
+def test_a_database_that_does_not_come_back_loses_nothing(
+    start: Start, gate: Connection, connection: Connection, elsewhere: Connection, etl: Etl
+) -> None:
+    run = start("--workers=1")
+    wait_until_at_gate(gate)
+    refuse_connections(elsewhere, connection)
+    run.wait_for("lost the database")
+    for words in ("finishing the users in hand", "cancelling the users in hand"):
+        os.kill(run.process.pid, signal.SIGTERM)  # somebody does not want to wait a minute
+        run.wait_for(words)
+    status, _, err = run.end()
+    accept_connections(elsewhere, connection)
     assert status == 69, err
     assert "Traceback" not in err
     open_gate(gate)

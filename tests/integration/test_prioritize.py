@@ -20,9 +20,12 @@ def job() -> Job:
     return shipped_job()
 
 
-def listed(connection: Connection, job: Job, limit: int | None = None) -> list[tuple[str, int]]:
+def listed(
+    connection: Connection, job: Job, limit: int | None = None, reserved: int = 0
+) -> list[tuple[str, int]]:
     names = {number: name for name, number in user_ids(connection).items()}
-    rows = db.run(connection, job.prioritize, as_of=DAY, now=NOW, max_items=limit)
+    values = {"as_of": DAY, "now": NOW, "max_items": limit, "reserved_percent": reserved}
+    rows = db.run(connection, job.prioritize, **values)
     return [(names[key], level) for key, level in rows]
 
 
@@ -152,7 +155,9 @@ def test_what_is_read_does_not_grow_with_clean_users_and_their_facts(
     )
     connection.execute("ANALYZE dwh.dimension_users")
     text = b"EXPLAIN (ANALYZE, FORMAT JSON) " + job.prioritize.text
-    values = job.prioritize.bind({"as_of": DAY, "now": NOW, "max_items": 1000})
+    values = job.prioritize.bind(
+        {"as_of": DAY, "now": NOW, "max_items": 1000, "reserved_percent": 10}
+    )
     rows = connection.execute(text, values).fetchone()
     assert rows is not None
     plan = rows[0][0]["Plan"]
@@ -171,7 +176,8 @@ def test_the_queue_file_is_the_prioritized_list(
 ) -> None:
     for number in range(20):
         add_user(connection, f"user{number}", number, "2025-12-31" if number else None)
-    expected = db.run(connection, job.prioritize, as_of=DAY, now=NOW, max_items=7).fetchall()
+    values = {"as_of": DAY, "now": NOW, "max_items": 7, "reserved_percent": 10}
+    expected = db.run(connection, job.prioritize, **values).fetchall()
     ran = etl("datamart-users", f"--as-of={DAY}", "--max-users=7", "--json")
     assert json.loads(ran.out)["done"] == 7
     (queue,) = Path(environment["ETL_STATE_DIR"]).glob("cycles/*/datamart_users/*/queue.tsv")

@@ -46,9 +46,14 @@ def test_the_shipped_job_is_whole() -> None:
     job.check()
     assert (job.name, job.command, job.unit) == ("datamart_users", "datamart-users", "user")
     assert (job.max_items, job.max_attempts) == (1000, 5)
-    assert (job.statement_timeout, job.lock_timeout) == ("60s", "1s")
+    assert (job.statement_timeout_s, job.slow_statement_timeout_s, job.lock_timeout_s) == (
+        60,
+        600,
+        1,
+    )
+    assert (job.reserved_percent, job.time_limit_s) == (10, None)
     assert list(job.level_names) == [1, 2, 3, 4, 5, 6]
-    assert set(job.prioritize.names) == {"as_of", "now", "max_items"}
+    assert set(job.prioritize.names) == {"as_of", "now", "max_items", "reserved_percent"}
     assert set(job.backlog.names) <= {"as_of", "now"}
     assert "item_key" in job.process.names
     assert set(job.verify.names) <= {"as_of"}
@@ -57,7 +62,7 @@ def test_the_shipped_job_is_whole() -> None:
 def test_a_job_needs_only_a_title_and_a_unit(folder: Path) -> None:
     job = load(folder)
     job.check()
-    assert job == Job(folder, "Topics", "Topics", "topic", 1000, 5, "60s", "1s", {})
+    assert job == Job(folder, "Topics", "Topics", "topic", 1000, 10, 5, 60, 600, 1, None, {})
 
 
 def test_level_names_are_those_of_the_job(folder: Path) -> None:

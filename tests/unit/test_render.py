@@ -10,23 +10,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from etl.cli.render import Display, LogLines, Narrator, as_json, outcome_line, summary
+from etl.cli.display import Display, LogLines
+from etl.cli.narrator import Narrator
+from etl.cli.render import as_json, outcome_line, summary
 from etl.cli.run_job import exit_status
-from etl.job import load
-from etl.model import (
+from etl.events import (
     BacklogCounted,
-    Claim,
     CycleFinished,
-    CycleRecord,
     CycleRecovered,
     Event,
     ItemAttempted,
-    LevelCount,
-    Outcome,
-    Result,
     StopRequested,
     WorkerFinished,
 )
+from etl.job import load
+from etl.model import Claim, CycleRecord, LevelCount, Outcome, Result
 from etl.settings import sql_folder
 
 JOB = load(sql_folder() / "jobs" / "datamart_users")

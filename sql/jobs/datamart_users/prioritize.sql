@@ -1,10 +1,13 @@
 -- The dirty users in the order in which they are refreshed, the first first.
 --
---   psql -v as_of=2026-01-16 -v now=2026-01-16T03:00Z -v max_items=10 -f prioritize.sql
+--   psql -v as_of=2026-01-16 -v now=2026-01-16T03:00Z -v max_items=10 \
+--        -v reserved_percent=10 -f prioritize.sql
 --
 -- Parameters: :'as_of'    the day that counts as today, UTC
 --             :'now'      the moment the cycle began; items held beyond it are left out
 --             :max_items  how many to list; NULL lists them all
+--             :reserved_percent  share of the list for the users that have been dirty
+--                         longest, 0 to 99; 0 leaves the order to the cascade alone
 -- Returns:    item_key  dwh.dimension_users.dimension_user_id
 --             level     1 critical: an action in the last 7 days
 --                       2 high:     in the last 30 days
@@ -17,21 +20,31 @@
 -- Locks:      none
 -- Cost:       1.5 us a dirty user when all are listed, 0.5 us when the first 500 are,
 --             whatever the number of clean users and of facts
+--
+-- Order: the cascade (recency, volume, total, latest, key), in which every tenth place
+-- (at 10 percent) belongs to the user that has been dirty longest. Each user has a place
+-- in both orders and gets the better one, so nobody is moved back by being old, and no
+-- user is listed twice. Among the first n of the list are the n / 10 that have been dirty
+-- longest, for any n: also a cycle that is cut short has done its share. So whoever is
+-- the r-th longest dirty is refreshed after at most r / (max_items / 10) whole cycles,
+-- however many active users keep coming.
 WITH today AS (SELECT CAST(:'as_of' AS date) AS as_of),
 
 dirty AS (
-    SELECT u.dimension_user_id, u.total_actions, u.last_action_at
+    SELECT u.dimension_user_id, u.total_actions, u.last_action_at, u.dirty_since
     FROM dwh.dimension_users AS u
     WHERE u.modified
     UNION ALL
     -- Time passing is a change too: the mark is clear, the row is out of date.
-    SELECT u.dimension_user_id, u.total_actions, u.last_action_at
+    SELECT
+        u.dimension_user_id, u.total_actions, u.last_action_at,
+        CAST(d.next_change_on AS timestamp) AT TIME ZONE 'UTC'
     FROM dwh.datamart_users AS d
     JOIN dwh.dimension_users AS u ON d.dimension_user_id = u.dimension_user_id
     WHERE d.next_change_on <= (SELECT t.as_of FROM today AS t) AND NOT u.modified
 ),
 
-ranked AS (
+ranked AS MATERIALIZED (
     SELECT
         d.*,
         CASE
@@ -54,16 +67,52 @@ ranked AS (
             AND h.item_key = CAST(d.dimension_user_id AS text)
             AND (h.quarantined_at IS NOT NULL OR h.held_until > CAST(:'now' AS timestamptz))
     )
+),
+
+-- The two orders, each cut to what can get into the list, so that a short list of a
+-- long backlog is a bounded sort.
+urgent AS (
+    SELECT r.*
+    FROM ranked AS r
+    ORDER BY
+        r.recency, r.volume, r.total_actions DESC, r.last_action_at DESC NULLS LAST,
+        r.dimension_user_id
+    LIMIT CAST(:max_items AS bigint)
+),
+
+longest AS (
+    SELECT r.*
+    FROM ranked AS r
+    ORDER BY r.dirty_since, r.dimension_user_id
+    LIMIT ceil(
+        coalesce(CAST(:max_items AS bigint), (SELECT count(*) FROM ranked))
+        * CAST(:reserved_percent AS integer) / 100.0
+    )
+),
+
+-- At s percent the k-th longest dirty comes right behind k (100 - s) / s of the cascade.
+placed AS (
+    SELECT
+        u.dimension_user_id, u.recency, u.volume,
+        2 * greatest(CAST(:reserved_percent AS integer), 1) * row_number() OVER (
+            ORDER BY
+                u.recency, u.volume, u.total_actions DESC, u.last_action_at DESC NULLS LAST,
+                u.dimension_user_id
+        ) AS place
+    FROM urgent AS u
+    UNION ALL
+    SELECT
+        o.dimension_user_id, o.recency, o.volume,
+        1 + 2 * (100 - CAST(:reserved_percent AS integer)) * row_number() OVER (
+            ORDER BY o.dirty_since, o.dimension_user_id
+        )
+    FROM longest AS o
 )
 
 SELECT
     dimension_user_id AS item_key,
     CASE WHEN recency = 4 THEN 4 + volume ELSE recency END AS level
-FROM ranked
-ORDER BY
-    recency,
-    volume,
-    total_actions DESC,
-    last_action_at DESC NULLS LAST,
-    dimension_user_id
+FROM placed
+GROUP BY dimension_user_id, recency, volume
+ORDER BY min(place), dimension_user_id
 LIMIT CAST(:max_items AS bigint);

@@ -1,0 +1,114 @@
+"""Where the lines about a cycle go: to a log, as text or JSON, or above a progress bar."""
+
+import json
+import logging
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from etl.cli.narrator import Narrator
+from etl.cli.output import say
+from etl.cli.render import printable
+from etl.events import BacklogCounted, Event, ItemAttempted
+from etl.job import Job
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+_REFRESH_S = 0.1
+
+
+class LogLines:
+    """Writes each line of a narrator on standard error, as text or as JSON.
+
+    Args:
+        job: The job, named in each line.
+        narrator: Makes the lines.
+        is_json: One JSON object a line instead of text.
+    """
+
+    def __init__(self, job: Job, narrator: Narrator, *, is_json: bool) -> None:
+        self._narrator = narrator
+        self._job = job
+        self._is_json = is_json
+
+    def __enter__(self) -> "LogLines":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing is left to do: each line was written at once."""
+
+    def __call__(self, event: Event) -> None:
+        """Write the lines of an event."""
+        at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        for severity, text, facts in self._narrator.lines(event):
+            level = logging.getLevelName(severity)
+            if self._is_json:
+                head = {"at": at, "severity": level, "job": self._job.name}
+                kind = {"event": type(event).__name__, "message": text}
+                line = json.dumps({**head, **kind, **facts}, ensure_ascii=False)
+            else:
+                line = f"{at} {level} {self._job.command}: {printable(text)}"
+            say(line)
+
+
+class Display:
+    """A live progress display on a terminal; what went wrong is printed above it.
+
+    Args:
+        narrator: Makes the lines.
+    """
+
+    def __init__(self, narrator: Narrator) -> None:
+        from rich.console import Console  # cron needs none of it
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
+
+        # No refreshing thread: the supervisor starts processes, and draws when it counts.
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            auto_refresh=False,
+            transient=True,
+        )
+        self._narrator = narrator
+        self._task: TaskID | None = None
+        self._begun = self._drawn = time.monotonic()
+
+    def __enter__(self) -> "Display":
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def __call__(self, event: Event) -> None:
+        """Draw what an event changes."""
+        if isinstance(event, BacklogCounted):
+            name = f"{event.record.workers} worker{'' if event.record.workers == 1 else 's'}"
+            self._task = self._progress.add_task(name, total=event.queued, rate="")
+        for severity, text, _ in self._narrator.lines(event):
+            if severity > logging.INFO or isinstance(event, BacklogCounted):
+                style = "red" if severity > logging.WARNING else ""
+                self._progress.console.print(
+                    printable(text), style=style, markup=False, highlight=False, soft_wrap=True
+                )
+        if isinstance(event, ItemAttempted) and self._task is not None:
+            self._progress.advance(self._task)
+            now = time.monotonic()
+            if now - self._drawn > _REFRESH_S:
+                self._drawn = now
+                done = self._progress.tasks[0].completed
+                self._progress.update(self._task, rate=f"{done / (now - self._begun):,.0f}/s")
+                self._progress.refresh()

@@ -1,0 +1,142 @@
+"""What is said about a cycle while it runs: a line for people, and its facts for programs."""
+
+import logging
+import signal
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from etl.cli.render import as_json, outcome_line
+from etl.events import (
+    BacklogCounted,
+    ConnectionFound,
+    ConnectionLost,
+    CycleFinished,
+    CycleRecovered,
+    Event,
+    ItemAttempted,
+    ItemDeferred,
+    StopRequested,
+    WorkerFinished,
+)
+from etl.model import CycleRecord, Outcome
+
+_EVERY = 100
+
+Line = tuple[int, str, dict[str, Any]]
+
+
+class Narrator:
+    """Turns what happens in a cycle into lines for people and programs.
+
+    Args:
+        unit: What one item is, in the singular.
+    """
+
+    def __init__(self, unit: str) -> None:
+        self._unit = unit
+        self._attempts: Counter[int] = Counter()
+        self._done: Counter[int] = Counter()
+
+    def lines(self, event: Event) -> Iterator[Line]:
+        """The lines for an event: severity, text, and the facts of it."""
+        match event:
+            case BacklogCounted():
+                yield from self._backlog(event)
+            case ItemAttempted():
+                yield from self._attempt(event)
+            case WorkerFinished():
+                yield self._worker(event)
+            case CycleFinished():
+                yield self._finished(event.record)
+            case _:
+                yield self._warning(event)
+
+    def _warning(
+        self,
+        event: CycleRecovered | ItemDeferred | ConnectionLost | ConnectionFound | StopRequested,
+    ) -> Line:
+        facts = asdict(event)
+        match event:
+            case CycleRecovered():
+                text = (
+                    f"cycle {event.cycle_id} before was cut off: {event.claimed:,} {self._unit}s "
+                    f"attempted, {event.orphaned:,} of them in hand; its record is closed now"
+                )
+            case ItemDeferred():
+                facts = {"worker": event.worker, "item_key": event.claim.item_key}
+                text = (
+                    f"worker {event.worker}: {self._unit} {event.claim.item_key} ran into the "
+                    "statement timeout; it comes again at the end of the cycle"
+                )
+            case ConnectionLost():
+                text = f"lost the database: {event.reason}; the workers go on as far as they can"
+            case ConnectionFound():
+                text = "found the database again"
+            case StopRequested():
+                what = "cancelling the" if event.is_cancelling else "finishing the"
+                name = signal.Signals(event.signal_number).name
+                text = f"{name}: {what} {self._unit}s in hand"
+        return logging.WARNING, text, facts
+
+    def _backlog(self, event: BacklogCounted) -> Iterator[Line]:
+        record, unit = event.record, self._unit
+        levels = ", ".join(f"{x.found:,} {x.name}" for x in record.levels.values() if x.found)
+        facts = {"found": record.found, "queued": event.queued, "workers": record.workers}
+        if not record.found:
+            yield logging.INFO, f"no {unit}s to refresh", facts
+            return
+        yield logging.INFO, f"found {record.found:,} {unit}s to refresh: {levels}", facts
+        if event.queued < record.found:
+            why = "catching up, limit" if event.is_catch_up else "limit"
+            yield (
+                logging.INFO,
+                f"{why} {record.max_items:,}: the first {event.queued:,} in order of priority",
+                facts,
+            )
+        s = "" if record.workers == 1 else "s"
+        yield logging.INFO, f"using {record.workers} worker{s}", facts
+
+    def _attempt(self, event: ItemAttempted) -> Iterator[Line]:
+        worker, result = event.worker, event.result
+        self._attempts[worker] += 1
+        self._done[worker] += result.outcome is Outcome.DONE
+        if result.outcome is not Outcome.DONE:
+            key = event.claim.item_key
+            code = f" [{result.sqlstate}]" if result.sqlstate else ""
+            yield (
+                logging.INFO if result.outcome is Outcome.BUSY else logging.ERROR,
+                f"worker {worker}: {self._unit} {key} {result.outcome}: {result.message}{code}",
+                {
+                    "worker": worker,
+                    "item_key": key,
+                    "outcome": result.outcome,
+                    "sqlstate": result.sqlstate,
+                    "reason": result.message,
+                    "duration_ms": round(result.duration_ms, 3),
+                },
+            )
+        if self._attempts[worker] % _EVERY == 0:
+            yield (
+                logging.INFO,
+                f"worker {worker}: {self._attempts[worker]:,} {self._unit}s "
+                f"(now: {self._unit} {event.claim.item_key})",
+                {"worker": worker, "attempted": self._attempts[worker]},
+            )
+
+    def _worker(self, event: WorkerFinished) -> Line:
+        total = f"{self._done[event.worker]:,} {self._unit}s done"
+        if event.exit_status == 0:
+            return logging.INFO, f"worker {event.worker}: finished, {total}", asdict(event)
+        cause = (
+            f"died of {signal.Signals(-event.exit_status).name}"
+            if event.exit_status < 0
+            else f"ended with exit status {event.exit_status}"
+        )
+        after = ", replaced" if event.replaced else ""
+        return logging.ERROR, f"worker {event.worker}: {cause}{after}, {total}", asdict(event)
+
+    def _finished(self, record: CycleRecord) -> Line:
+        severity = logging.ERROR if record.failed or record.orphaned else logging.INFO
+        return severity, outcome_line(record, self._unit), as_json(record)

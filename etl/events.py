@@ -1,0 +1,112 @@
+"""What happens in a cycle, for whoever tells it: log lines, a display, later a report."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from etl.model import Claim, CycleRecord, Result
+
+
+@dataclass(frozen=True, slots=True)
+class BacklogCounted:
+    """The cycle knows what is dirty and how much of it it will do."""
+
+    record: CycleRecord
+    queued: int
+    is_catch_up: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CycleRecovered:
+    """The cycle before was cut off; its record is closed now."""
+
+    cycle_id: int
+    claimed: int
+    orphaned: int
+
+
+@dataclass(frozen=True, slots=True)
+class ItemAttempted:
+    """An attempt ended, with any outcome.
+
+    Attributes:
+        worker: Number of the worker, the first is 1.
+        claim: The item.
+        result: What the attempt came to.
+    """
+
+    worker: int
+    claim: Claim
+    result: Result
+
+
+@dataclass(frozen=True, slots=True)
+class ItemDeferred:
+    """An item ran into the statement timeout; it comes again at the end of the cycle.
+
+    Attributes:
+        worker: Number of the worker, the first is 1.
+        claim: The item.
+    """
+
+    worker: int
+    claim: Claim
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionLost:
+    """The supervisor has lost the database, and tries to find it again.
+
+    Attributes:
+        reason: One line, no secrets.
+    """
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionFound:
+    """It has a connection again, and the lock of the cycle with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerFinished:
+    """A worker process ended.
+
+    Attributes:
+        worker: Its number, the first is 1.
+        exit_status: 0 after the work, else what it died of; negative: the signal.
+        replaced: Whether another process takes its place.
+    """
+
+    worker: int
+    exit_status: int
+    replaced: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StopRequested:
+    """A signal came; the items in hand are finished, or cancelled at the second one."""
+
+    signal_number: int
+    is_cancelling: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CycleFinished:
+    """The record is closed."""
+
+    record: CycleRecord
+
+
+Event = (
+    BacklogCounted
+    | CycleRecovered
+    | ItemAttempted
+    | ItemDeferred
+    | ConnectionLost
+    | ConnectionFound
+    | WorkerFinished
+    | StopRequested
+    | CycleFinished
+)
+Emit = Callable[[Event], None]

@@ -1,0 +1,123 @@
+"""The connection of a cycle's supervisor, found again when it is lost.
+
+The workers have connections of their own and look after them. The supervisor's serves the
+progress in the ledger, the closing record, and the lock between hosts that is bound to it.
+A cycle goes on without it for a while; what it may not do is go on beside another one.
+"""
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+
+from psycopg.conninfo import make_conninfo
+
+from etl import db
+from etl.errors import DatabaseUnreachableError
+from etl.events import ConnectionFound, ConnectionLost, Emit
+from etl.lock import lock_database
+from etl.sqlfile import shipped
+
+_ANSWER_S = 20.0
+_CONNECT_S = 3
+_PAUSE_S = 0.5
+_PATIENCE_S = 60.0
+
+
+class Link:
+    """A connection with the lock between hosts.
+
+    Args:
+        target: Where to.
+        job: The job's command, which is the name of the lock.
+        emit: Told when the connection is lost and found.
+
+    Raises:
+        EtlError: No connection was had.
+    """
+
+    def __init__(self, target: db.Target, job: str, emit: Emit) -> None:
+        self._target = target
+        self._job = job
+        self._emit = emit
+        self._lost: DatabaseUnreachableError | None = None
+        self._process: int | None = None
+        self._try_again_at = 0.0
+        self.connection = db.connect(target, f"etl:{job}")
+
+    def lock(self) -> None:
+        """Take the lock between hosts.
+
+        Raises:
+            CycleRunningError: Another host has it.
+        """
+        self._process = lock_database(self.connection, self._job)
+
+    def unlock(self) -> None:
+        """Give the lock back now: the server may take a moment to end the session."""
+        with suppress(DatabaseUnreachableError):
+            db.run(self.connection, shipped("engine/free_cycle_lock"), job=self._job)
+
+    def attempt(self, action: Callable[[db.Connection], None]) -> bool:
+        """Do something that may be left out while the database is away.
+
+        Returns:
+            Whether it was done.
+
+        Raises:
+            CycleRunningError: The connection is back, but another host runs a cycle by now.
+        """
+        now = time.monotonic()
+        if self._lost is not None and now < self._try_again_at:
+            return False
+        try:
+            if self._lost is not None:
+                self._find()
+            with db.answered_within(self.connection, _ANSWER_S):
+                action(self.connection)
+        except DatabaseUnreachableError as error:
+            if self._lost is None:
+                self._emit(ConnectionLost(error.message))
+            self.connection.close()
+            self._lost = error
+            self._try_again_at = time.monotonic() + _PAUSE_S
+            return False
+        return True
+
+    def insist(
+        self, action: Callable[[db.Connection], None], is_enough: Callable[[], bool]
+    ) -> None:
+        """Do something that must be done, and wait a minute for the database if need be.
+
+        Args:
+            action: What.
+            is_enough: Whether somebody has lost patience before.
+
+        Raises:
+            CycleRunningError: As for ``attempt``.
+            DatabaseUnreachableError: It did not come back.
+        """
+        patient_until = time.monotonic() + _PATIENCE_S
+        while not self.attempt(action):
+            if self._lost is not None and (is_enough() or time.monotonic() > patient_until):
+                raise self._lost
+            time.sleep(_PAUSE_S)
+
+    def close(self) -> None:
+        """Give up the connection, and the lock with it."""
+        self.connection.close()
+
+    def _find(self) -> None:
+        dsn = make_conninfo(self._target.dsn, connect_timeout=_CONNECT_S)
+        connection = db.connect(replace(self._target, dsn=dsn), f"etl:{self._job}")
+        process = None
+        try:
+            with db.answered_within(connection, _ANSWER_S):
+                process = lock_database(connection, self._job, self._process)
+        finally:
+            if process is None:
+                connection.close()
+        if process is None:
+            raise DatabaseUnreachableError("the session that was lost still holds the cycle's lock")
+        self.connection, self._process, self._lost = connection, process, None
+        self._emit(ConnectionFound())

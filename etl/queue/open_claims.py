@@ -1,0 +1,53 @@
+"""The claims that have come to no outcome yet, as far as a claim journal tells.
+
+The supervisor follows them while the cycle runs; after a crash the next cycle follows the
+same journal from its beginning, and so comes to the same sums.
+"""
+
+from dataclasses import dataclass, field
+
+from etl.model import Claim, Outcome, Result
+from etl.queue.journal import CLAIMED, DEFERRED, Entry
+
+_TIMED_OUT = Result(
+    Outcome.FAILED,
+    sqlstate="57014",
+    message="ran into the statement timeout; the cycle ended before its second try",
+)
+
+
+@dataclass
+class OpenClaims:
+    """What is in hand, and what waits for its second try.
+
+    Attributes:
+        in_hand: The claim that each worker has in hand, by number of the worker.
+        deferred: The claims that ran into the statement timeout, by key of the item, with
+            the worker that had it.
+    """
+
+    in_hand: dict[int, Claim] = field(default_factory=dict[int, Claim])
+    deferred: dict[str, tuple[int, Claim]] = field(default_factory=dict[str, tuple[int, Claim]])
+
+    def follow(self, entry: Entry) -> None:
+        """Take in one line of the journal."""
+        if entry.event == CLAIMED:
+            self.in_hand[entry.worker] = entry.claim
+            self.deferred.pop(entry.claim.item_key, None)
+            return
+        self.in_hand.pop(entry.worker, None)
+        if entry.event == DEFERRED:
+            self.deferred[entry.claim.item_key] = (entry.worker, entry.claim)
+
+    def settle(self, reason: str) -> list[tuple[int, Claim, Result]]:
+        """The outcomes to record for them when the cycle ends without any other.
+
+        A timeout is a failure also where no second try came: else the item would cost every
+        cycle its statement timeout, and never be held.
+
+        Args:
+            reason: What became of the workers.
+        """
+        orphaned = Result(Outcome.ORPHANED, message=reason)
+        lost = [(worker, claim, orphaned) for worker, claim in self.in_hand.items()]
+        return lost + [(worker, claim, _TIMED_OUT) for worker, claim in self.deferred.values()]

@@ -1,0 +1,80 @@
+"""A worker's connection: its settings, its statement timeout, and how it ended.
+
+When a connection is lost with an item in hand, it matters who was to blame. The server says
+so, if one listens: a session that is ended because another one crashed, or because the server
+stops at once, gets a notice before the end; and a server that was started anew is younger
+than the session that it lost. Otherwise this session alone was ended: its process crashed, or
+somebody terminated it, and the item may have been the cause.
+"""
+
+from contextlib import suppress
+from datetime import datetime
+
+import psycopg
+from psycopg.errors import Diagnostic
+
+from etl import db
+from etl.executor import Executor
+from etl.job import Job
+from etl.model import Orders
+from etl.sqlfile import shipped
+
+_SERVER_CRASHED = "57P02"
+
+
+class Session:
+    """One connection of a worker, from its beginning to its end.
+
+    Args:
+        orders: Where to connect to.
+        job: What runs here.
+
+    Raises:
+        EtlError: No connection was had.
+    """
+
+    def __init__(self, orders: Orders, job: Job) -> None:
+        name = f"etl:{job.command} w{orders.number}"
+        self._has_crashed = False
+        self._connection = db.connect(db.Target(orders.dsn, orders.label), name)
+        self._connection.add_notice_handler(self._hear)
+        self._timeout_s = job.statement_timeout_s
+        self._server_started_at: datetime = db.one(
+            self._connection,
+            shipped("engine/set_worker_session"),
+            statement_timeout=_milliseconds(job.statement_timeout_s),
+            lock_timeout=_milliseconds(job.lock_timeout_s),
+        )[0]
+        self.executor = Executor(self._connection, job.process, orders.parameters)
+
+    def _hear(self, notice: Diagnostic) -> None:
+        self._has_crashed |= notice.sqlstate == _SERVER_CRASHED
+
+    def limit(self, timeout_s: float) -> None:
+        """Set the statement timeout, where it is another one.
+
+        Raises:
+            DatabaseUnreachableError: The connection is lost.
+        """
+        if timeout_s != self._timeout_s:
+            statement = shipped("engine/set_statement_timeout")
+            db.run(self._connection, statement, statement_timeout=_milliseconds(timeout_s))
+            self._timeout_s = timeout_s
+
+    def went_down_before(self, successor: "Session") -> bool:
+        """Whether the server ended, and not this session alone, given the next connection."""
+        return self._has_crashed or self._server_started_at != successor._server_started_at
+
+    def cancel(self) -> None:
+        """Ask the server to cancel the running statement; from any thread."""
+        self.executor.is_stopping = True
+        with suppress(psycopg.Error):  # the connection is gone, and the statement with it
+            self._connection.cancel_safe(timeout=5)
+
+    def cut(self) -> None:
+        """End a connection on which nobody answers; whoever waits for it sees it lost."""
+        db.cut(self._connection)
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{max(1, round(seconds * 1000))}ms"
