@@ -3,7 +3,8 @@
 import os
 import socket
 import threading
-from collections.abc import Generator, Mapping
+import time
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -143,15 +144,32 @@ def cut(connection: Connection) -> None:
 
 
 @contextmanager
-def answered_within(connection: Connection, seconds: float) -> Generator[None]:
-    """Cut the connection where the server has not answered by then, instead of waiting for ever."""
-    timer = threading.Timer(seconds, cut, [connection])
-    timer.daemon = True
-    timer.start()
+def answered_within(
+    connection: Connection, seconds: float, is_enough: Callable[[], bool] = lambda: False
+) -> Generator[None]:
+    """Cut the connection where the server has not answered by then, instead of waiting for ever.
+
+    Args:
+        connection: On which the statements inside run.
+        seconds: How long all of them may take.
+        is_enough: Asked twice a second whether to cut it at once.
+    """
+    over = threading.Event()
+    until = time.monotonic() + seconds
+
+    def watch() -> None:
+        while not over.wait(0.5):
+            if is_enough() or time.monotonic() > until:
+                cut(connection)
+                return
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
     try:
         yield
     finally:
-        timer.cancel()
+        over.set()
+        watcher.join()
 
 
 def unreachable(place: str, error: psycopg.Error) -> DatabaseUnreachableError:

@@ -19,6 +19,7 @@ from etl.lock import lock_database
 from etl.sqlfile import shipped
 
 _ANSWER_S = 20.0
+_CLOSE_S = 600.0  # a million attempts are copied in some seconds; a DBA's lock may take longer
 _CONNECT_S = 3
 _PAUSE_S = 0.5
 _PATIENCE_S = 60.0
@@ -58,8 +59,18 @@ class Link:
         with suppress(DatabaseUnreachableError):
             db.run(self.connection, shipped("engine/free_cycle_lock"), job=self._job)
 
-    def attempt(self, action: Callable[[db.Connection], None]) -> bool:
+    def attempt(
+        self,
+        action: Callable[[db.Connection], None],
+        answer_s: float = _ANSWER_S,
+        is_enough: Callable[[], bool] = lambda: False,
+    ) -> bool:
         """Do something that may be left out while the database is away.
+
+        Args:
+            action: What.
+            answer_s: How long it may take; then the server counts as lost, seconds.
+            is_enough: Whether somebody has lost patience before.
 
         Returns:
             Whether it was done.
@@ -73,7 +84,7 @@ class Link:
         try:
             if self._lost is not None:
                 self._find()
-            with db.answered_within(self.connection, _ANSWER_S):
+            with db.answered_within(self.connection, answer_s, is_enough):
                 action(self.connection)
         except DatabaseUnreachableError as error:
             if self._lost is None:
@@ -98,7 +109,7 @@ class Link:
             DatabaseUnreachableError: It did not come back.
         """
         patient_until = time.monotonic() + _PATIENCE_S
-        while not self.attempt(action):
+        while not self.attempt(action, _CLOSE_S, is_enough):
             if self._lost is not None and (is_enough() or time.monotonic() > patient_until):
                 raise self._lost
             time.sleep(_PAUSE_S)

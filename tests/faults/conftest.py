@@ -49,19 +49,31 @@ def _heed_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
+def under_nohup() -> None:
+    """Start a process as nohup does."""
+    _heed_interrupts()
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
 class Run:
     """A cycle in the background."""
 
-    def __init__(self, environment: dict[str, str], *arguments: str) -> None:
+    def __init__(
+        self,
+        environment: dict[str, str],
+        job: str,
+        *arguments: str,
+        prepare: Callable[[], None] = _heed_interrupts,
+    ) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "etl", "datamart-users", AS_OF, "--json", *arguments],
+            [sys.executable, "-m", "etl", job, AS_OF, "--json", *arguments],
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             process_group=0,
             # Whoever runs the tests in the background has SIGINT ignored, and so its children.
-            preexec_fn=_heed_interrupts,
+            preexec_fn=prepare,
         )
 
     def workers(self) -> list[int]:
@@ -93,8 +105,14 @@ def start(environment: dict[str, str], dsn: str) -> Generator[Start]:
     """Starts cycles, and ends what a failed test leaves."""
     runs: list[Run] = []
 
-    def begin(*arguments: str, **more: str) -> Run:
-        runs.append(Run({**environment, "ETL_DSN": dsn, **more}, *arguments))
+    def begin(
+        *arguments: str,
+        job: str = "datamart-users",
+        prepare: Callable[[], None] = _heed_interrupts,
+        **more: str,
+    ) -> Run:
+        settings = {**environment, "ETL_DSN": dsn, **more}
+        runs.append(Run(settings, job, *arguments, prepare=prepare))
         return runs[-1]
 
     yield begin

@@ -3,11 +3,22 @@
 import json
 import os
 import signal
+import socket
+from pathlib import Path
 
 import pytest
 
 from etl.db import Connection
-from tests.faults.conftest import USERS, Start, open_gate, wait_until_at_gate
+from tests.conftest import Etl
+from tests.faults.conftest import (
+    AS_OF,
+    USERS,
+    Connect,
+    Start,
+    open_gate,
+    under_nohup,
+    wait_until_at_gate,
+)
 from tests.support import dirty
 
 
@@ -42,6 +53,117 @@ def test_a_second_signal_cancels_the_item_in_hand_without_an_attempt(
     assert (record["done"], record["failed"], record["remaining"]) == (2, 0, 4)
     assert dirty(connection) == set(USERS[2:])
     assert connection.execute("SELECT FROM etl.held_item").rowcount == 0
+
+
+def test_five_signals_are_two(start: Start, gate: Connection, connection: Connection) -> None:
+    run = start("--workers=2")
+    wait_until_at_gate(gate)
+    os.kill(run.process.pid, signal.SIGTERM)
+    run.wait_for("finishing the users in hand")
+    for _ in range(4):
+        os.kill(run.process.pid, signal.SIGTERM)
+    status, out, err = run.end()
+    record = json.loads(out)
+    assert status == 128 + signal.SIGTERM, err
+    assert (record["failed"], record["orphaned"], record["stop_reason"]) == (0, 0, "stopped")
+    assert "user2" in dirty(connection)
+    assert connection.execute("SELECT FROM etl.held_item").rowcount == 0
+
+
+def test_ctrl_c_reaches_the_whole_group_and_still_finishes_the_item_in_hand(
+    start: Start, gate: Connection, connection: Connection
+) -> None:
+    run = start("--workers=1")
+    wait_until_at_gate(gate)
+    os.killpg(run.process.pid, signal.SIGINT)
+    run.wait_for("finishing the users in hand")
+    open_gate(gate)
+    status, out, _ = run.end()
+    record = json.loads(out)
+    assert status == 128 + signal.SIGINT
+    assert (record["done"], record["orphaned"], record["remaining"]) == (3, 0, 3)
+
+
+def test_under_nohup_a_hangup_is_nothing(start: Start, gate: Connection) -> None:
+    run = start("--workers=1", prepare=under_nohup)
+    wait_until_at_gate(gate)
+    os.kill(run.process.pid, signal.SIGHUP)
+    for worker in run.workers():
+        os.kill(worker, signal.SIGHUP)
+    open_gate(gate)
+    status, out, err = run.end()
+    assert (status, json.loads(out)["done"]) == (0, 6), err
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_while_the_server_does_not_answer_ends_the_command(
+    start: Start, number: signal.Signals
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        run = start(ETL_DSN=f"host=127.0.0.1 port={port} user=etl dbname=etl")
+        client, _ = server.accept()
+        os.kill(run.process.pid, number)
+        status, _, err = run.end()
+        client.close()
+    assert (status, err) == (128 + number, "")
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="follows the loading in /proc")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_while_the_program_loads_ends_it_without_a_word(
+    start: Start, number: signal.Signals
+) -> None:
+    run = start()
+    maps = Path(f"/proc/{run.process.pid}/maps")
+    while b"psycopg_binary" not in maps.read_bytes():  # about half way
+        assert run.process.poll() is None
+    os.kill(run.process.pid, number)
+    status, _, err = run.end()
+    assert status in (-number, 128 + number)
+    assert err == ""
+
+
+def test_a_signal_while_the_record_is_closed_does_not_break_it(
+    start: Start, gate: Connection, connection: Connection, connect_again: Connect
+) -> None:
+    dba = connect_again()
+    dba.execute("BEGIN; LOCK TABLE etl.attempt")
+    run = start("--workers=1")
+    wait_until_at_gate(gate)
+    open_gate(gate)
+    waiting = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE $1"
+    while not connection.execute(waiting, ["%etl.attempt%"]).rowcount:
+        assert run.process.poll() is None
+    os.kill(run.process.pid, signal.SIGTERM)
+    dba.execute("ROLLBACK")
+    status, out, err = run.end()
+    assert (status, json.loads(out)["done"]) == (0, 6), err
+    closed = connection.execute("SELECT done, stop_reason FROM etl.cycle").fetchall()
+    assert closed == [(6, "drained")]
+
+
+def test_two_signals_leave_a_record_that_cannot_be_closed_to_the_next_cycle(
+    start: Start, gate: Connection, connection: Connection, connect_again: Connect, etl: Etl
+) -> None:
+    dba = connect_again()
+    dba.execute("BEGIN; LOCK TABLE etl.attempt")
+    run = start("--workers=1")
+    wait_until_at_gate(gate)
+    open_gate(gate)
+    waiting = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE $1"
+    while not connection.execute(waiting, ["%etl.attempt%"]).rowcount:
+        assert run.process.poll() is None
+    for number in (signal.SIGTERM, signal.SIGINT):  # two of one kind may come as one
+        os.kill(run.process.pid, number)
+    status, _, err = run.end()
+    dba.execute("ROLLBACK")
+    assert (status, "Traceback" in err) == (69, False)
+    assert etl("datamart-users", AS_OF).status == 0
+    closed = connection.execute(
+        "SELECT done, stop_reason FROM etl.cycle ORDER BY cycle_id"
+    ).fetchall()
+    assert closed == [(6, "crashed"), (0, "drained")]
 
 
 def test_a_reader_that_goes_away_does_not_end_the_cycle(

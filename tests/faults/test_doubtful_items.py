@@ -1,0 +1,78 @@
+"""An error that every item would meet, and one that looks like it: who pays for it."""
+
+import json
+
+import pytest
+
+from tests.integration.test_any_job import Tally, tally
+
+__all__ = ["tally"]
+
+STATES = ["42501", "42883", "42P01", "42703", "3F000", "25006", "53100", "58030", "XX000"]
+
+
+def break_for(tally: Tally, condition: str, state: str) -> None:
+    """Make the statement fail with this SQLSTATE where the condition holds of the key."""
+    function = (
+        "CREATE FUNCTION work(key text, state text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN"
+        f" IF {condition} THEN RAISE EXCEPTION 'no good' USING ERRCODE = state; END IF; END $$"
+    )
+    tally.connection.execute(function.encode())
+    tally.write("process.sql", f"SELECT work(:'item_key', '{state}')")
+    tally.add("a", "b", "c", "d", "e", "f")
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_what_everybody_meets_stops_the_cycle_with_one_error_and_holds_nobody(
+    tally: Tally, state: str
+) -> None:
+    break_for(tally, "true", state)
+    ran = tally.run("--workers=1")
+    record = json.loads(ran.out)
+    assert ran.status == 2
+    assert ran.err.count(f"no good [{state}]") == 1
+    assert (record["failed"], record["remaining"], record["held"]) == (0, 6, 0)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("key", ["a", "d", "f"])
+def test_what_one_item_meets_costs_that_item_alone(tally: Tally, key: str, workers: int) -> None:
+    break_for(tally, f"key = '{key}'", "42P01")
+    ran = tally.run(f"--workers={workers}")
+    record = json.loads(ran.out)
+    assert ran.status == 1, ran.err
+    assert (record["done"], record["failed"], record["held"]) == (5, 1, 1)
+    assert f"thing {key} failed: no good [42P01]" in ran.err
+
+
+def test_two_that_meet_it_with_others_between_them_fail_alone_too(tally: Tally) -> None:
+    break_for(tally, "key IN ('a', 'd')", "42501")
+    ran = tally.run("--workers=1")
+    record = json.loads(ran.out)
+    assert (ran.status, record["done"], record["failed"]) == (1, 4, 2)
+
+
+def test_what_breaks_in_the_middle_stops_the_cycle_and_keeps_what_is_done(tally: Tally) -> None:
+    break_for(tally, "key >= 'd'", "42501")
+    ran = tally.run("--workers=1")
+    record = json.loads(ran.out)
+    assert (ran.status, record["done"], record["failed"], record["remaining"]) == (2, 3, 0, 3)
+    assert "no good [42501]" in record["stop_reason"]
+
+
+def test_an_item_alone_that_meets_it_is_told_as_everybodys(tally: Tally) -> None:
+    break_for(tally, "true", "42501")
+    ran = tally.run("--thing=a")
+    record = json.loads(ran.out)
+    assert (ran.status, record["failed"], record["remaining"]) == (2, 0, 1)
+
+
+def test_a_failure_of_its_own_between_two_is_no_sign_of_a_broken_server(tally: Tally) -> None:
+    break_for(tally, "key IN ('b', 'd')", "42501")
+    tally.connection.execute(
+        "CREATE FUNCTION bad(key text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN"
+        " IF key = 'c' THEN PERFORM 1 / 0; END IF; END $$"
+    )
+    tally.write("process.sql", "SELECT work(:'item_key', '42501'), bad(:'item_key')")
+    record = json.loads(tally.run("--workers=1").out)
+    assert (record["done"], record["failed"]) == (3, 3)

@@ -1,0 +1,151 @@
+"""Who runs into the statement timeout comes again at the end of the cycle, with a longer one."""
+
+import json
+import os
+import signal
+
+import pytest
+
+from etl.db import Connection
+from tests.conftest import Etl
+from tests.faults.conftest import GATE, Connect, Run, Start, open_gate, wait_until_at_gate
+from tests.integration.test_any_job import Tally, tally
+
+__all__ = ["tally"]
+
+
+@pytest.fixture
+def lanes(tally: Tally, connect_again: Connect) -> Connection:
+    """Things of which ``slow`` waits at a gate. Returns who holds the gate."""
+    function = (
+        "CREATE FUNCTION work(name text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN"
+        f" IF name = 'b slow' THEN PERFORM pg_advisory_xact_lock_shared({GATE}); END IF;"
+        " UPDATE thing SET dirty = FALSE WHERE key = name; END $$"
+    )
+    tally.connection.execute(function.encode())
+    tally.write("process.sql", "SELECT work(:'item_key')")
+    tally.add("a", "b slow", "c")
+    keeper = connect_again()
+    keeper.execute("SELECT pg_advisory_lock($1)", [GATE])
+    return keeper
+
+
+def timeouts(tally: Tally, ordinary: str, slow: str) -> None:
+    tally.write(
+        "job.toml",
+        'title = "Tally"\nunit = "thing"\n[defaults]\n'
+        f'statement_timeout = "{ordinary}"\nslow_statement_timeout = "{slow}"\n'
+        'lock_timeout = "1h"',
+    )
+
+
+def begin(start: Start, tally: Tally) -> Run:
+    return start("--workers=1", job="tally", ETL_JOBS_DIR=str(tally.folder.parent))
+
+
+def attempts(connection: Connection) -> list[tuple[str, str, str | None]]:
+    return connection.execute(
+        "SELECT item_key, outcome, sqlstate FROM etl.attempt ORDER BY finished_at, item_key"
+    ).fetchall()
+
+
+def test_it_is_done_after_the_others_and_has_one_attempt(
+    start: Start, lanes: Connection, tally: Tally
+) -> None:
+    timeouts(tally, "200ms", "10min")
+    run = begin(start, tally)
+    run.wait_for("thing b slow ran into the statement timeout; it comes again")
+    open_gate(lanes)
+    status, out, err = run.end()
+    record = json.loads(out)
+    assert (status, record["found"], record["done"]) == (0, 3, 3), err
+    done = [("a", "done", None), ("c", "done", None), ("b slow", "done", None)]
+    assert attempts(tally.connection) == done
+
+
+def test_one_that_is_too_slow_there_too_has_failed(
+    start: Start, lanes: Connection, tally: Tally
+) -> None:
+    timeouts(tally, "100ms", "300ms")
+    status, out, _ = begin(start, tally).end()
+    record = json.loads(out)
+    assert (status, record["done"], record["failed"], record["held"]) == (1, 2, 1, 1)
+    assert attempts(tally.connection)[-1] == ("b slow", "failed", "57014")
+    lasted = tally.connection.execute(
+        "SELECT duration_ms >= 300 FROM etl.attempt WHERE outcome = 'failed'"
+    ).fetchall()
+    assert lasted == [(True,)]
+
+
+def test_there_is_no_second_try_where_it_would_not_be_longer(
+    start: Start, lanes: Connection, tally: Tally
+) -> None:
+    timeouts(tally, "100ms", "100ms")
+    status, _, err = begin(start, tally).end()
+    assert (status, "comes again" in err) == (1, False)
+    assert attempts(tally.connection)[1] == ("b slow", "failed", "57014")
+
+
+def test_one_whose_second_try_never_came_has_failed(
+    start: Start, lanes: Connection, tally: Tally
+) -> None:
+    timeouts(tally, "2s", "10min")
+    run = begin(start, tally)
+    wait_until_at_gate(lanes)
+    os.kill(run.process.pid, signal.SIGTERM)
+    status, out, err = run.end()
+    record = json.loads(out)
+    assert status == 128 + signal.SIGTERM
+    counts = [record[name] for name in ("done", "failed", "remaining", "held")]
+    assert counts == [1, 1, 1, 1]
+    assert "the cycle ended before its second try [57014]" in err
+
+
+def test_a_statement_that_a_dba_cancels_is_no_slow_one(
+    start: Start, lanes: Connection, tally: Tally
+) -> None:
+    timeouts(tally, "1h", "2h")
+    run = begin(start, tally)
+    backend = wait_until_at_gate(lanes)
+    tally.connection.execute("SELECT pg_cancel_backend($1)", [backend])
+    status, out, err = run.end()
+    assert (status, json.loads(out)["failed"]) == (1, 1)
+    assert "b slow failed: canceling statement due to user request [57014]" in err
+
+
+def test_no_claim_is_made_after_the_time_limit(
+    start: Start, lanes: Connection, tally: Tally
+) -> None:
+    timeouts(tally, "1h", "2h")
+    run = start(
+        "--workers=1", "--time-limit=3s", job="tally", ETL_JOBS_DIR=str(tally.folder.parent)
+    )
+    wait_until_at_gate(lanes)
+    is_over = "SELECT now() > started_at + interval '3 s' FROM etl.cycle"
+    while tally.connection.execute(is_over).fetchall() != [(True,)]:
+        pass
+    open_gate(lanes)
+    status, out, err = run.end()
+    record = json.loads(out)
+    assert (status, record["stop_reason"]) == (0, "time limit"), err
+    assert (record["done"], record["remaining"]) == (2, 1)
+    assert attempts(tally.connection) == [("a", "done", None), ("b slow", "done", None)]
+
+
+@pytest.mark.parametrize("from_where", ["flag", "environment", "job.toml"])
+def test_a_time_limit_ends_the_prioritization_too(tally: Tally, etl: Etl, from_where: str) -> None:
+    tally.add("a")
+    tally.write(
+        "prioritize.sql",
+        "SELECT key AS item_key, level FROM thing, pg_sleep(3600) LIMIT :max_items",
+    )
+    flags, environment = [], {}
+    if from_where == "flag":
+        flags = ["--time-limit=900ms"]
+    elif from_where == "environment":
+        environment = {"CYCLE_TIME_LIMIT": "900ms"}
+    else:
+        tally.write("job.toml", 'title = "T"\nunit = "thing"\n[defaults]\ntime_limit = "900ms"')
+    ran = etl("tally", "--json", *flags, ETL_JOBS_DIR=str(tally.folder.parent), **environment)
+    record = json.loads(ran.out)
+    assert (ran.status, record["stop_reason"], record["remaining"]) == (0, "time limit", 1)
