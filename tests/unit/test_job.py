@@ -112,6 +112,8 @@ def test_a_folder_with_another_kind_of_name_is_no_job(tmp_path: Path, name: str)
         (f"{TOML}[defaults]\n# none\nmax_items = 0\n", 5, "max_items must be at least 1"),
         (f"{TOML}[defaults]\nmax_attempts = -1\n", 4, "max_attempts must be at least 1"),
         (f'{TOML}[defaults]\nstatement_timeout = "60"\n', 4, "statement_timeout must be a dur"),
+        (f"{TOML}[defaults]\nreserved_percent = 100\n", 4, "reserved_percent must be from 0 to 99"),
+        (f'{TOML}[defaults]\ntime_limit = "1d"\n', 4, "time_limit must be a duration"),
         (f'{TOML}[defaults]\nlock_timeout = "0s"\n', 4, "lock_timeout must be a duration"),
         (f'{TOML}[defaults]\nlock_timeout = "1s; --"\n', 4, "lock_timeout must be a duration"),
         (f'{TOML}[levels]\n1 = "a"\n0 = "b"\n', 5, "0 must be a level and its name"),

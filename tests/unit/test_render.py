@@ -16,10 +16,13 @@ from etl.cli.render import as_json, outcome_line, summary
 from etl.cli.run_job import exit_status
 from etl.events import (
     BacklogCounted,
+    ConnectionFound,
+    ConnectionLost,
     CycleFinished,
     CycleRecovered,
     Event,
     ItemAttempted,
+    ItemDeferred,
     StopRequested,
     WorkerFinished,
 )
@@ -179,6 +182,13 @@ def test_a_failure_is_told_with_reason_and_sqlstate() -> None:
         (WorkerFinished(1, 69, replaced=False), "ERROR", "worker 1: ended with exit status 69, "),
         (StopRequested(15, is_cancelling=False), "WARNING", "SIGTERM: finishing the users"),
         (StopRequested(2, is_cancelling=True), "WARNING", "SIGINT: cancelling the users"),
+        (
+            ItemDeferred(1, Claim(3, "42", 1, {})),
+            "WARNING",
+            "user 42 ran into the statement timeout",
+        ),
+        (ConnectionLost("gone away"), "WARNING", "lost the database: gone away"),
+        (ConnectionFound(), "WARNING", "found the database again"),
         (CycleRecovered(41, 1200, 2), "WARNING", "cycle 41 before was cut off: 1,200 users"),
         (CycleFinished(record()), "ERROR", "1,200 of 2,000 users done, 2 failed"),
         (CycleFinished(empty()), "INFO", "0 of 0 users done"),

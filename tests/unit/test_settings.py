@@ -10,11 +10,14 @@ import pytest
 from etl.errors import StateFolderError, UsageError
 from etl.settings import (
     ItemLimit,
+    duration_s,
     job_folders,
     positive,
     private_folder,
+    reserved_percent,
     sql_folder,
     state_path,
+    time_limit_s,
     worker_count,
 )
 
@@ -43,6 +46,36 @@ def test_the_hint_about_a_flag_is_written_as_a_flag() -> None:
     with pytest.raises(UsageError) as raised:
         positive("--max-users", "none")
     assert "--max-users 500" in raised.value.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("500ms", 0.5), ("90s", 90), ("15m", 900), ("15min", 900), ("2h", 7200), ("168h", 604800)],
+)
+def test_a_duration_is_read_in_its_unit(text: str, seconds: float) -> None:
+    assert duration_s("--time-limit", text) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize("text", ["", "0s", "15", "1.5h", "-1s", "1d", "169h", "9" * 5000, "1h30m"])
+def test_no_duration_is_refused_by_name(text: str) -> None:
+    with pytest.raises(UsageError, match="--time-limit must be a duration"):
+        duration_s("--time-limit", text)
+
+
+def test_a_time_limit_is_the_flag_then_the_environment_then_the_job() -> None:
+    environ = {"CYCLE_TIME_LIMIT": "2m"}
+    assert time_limit_s("1m", environ, 5.0) == 60
+    assert time_limit_s(None, environ, 5.0) == 120
+    assert time_limit_s(None, {"CYCLE_TIME_LIMIT": ""}, 5.0) == 5.0
+    assert time_limit_s(None, {}, None) is None
+    with pytest.raises(UsageError, match="CYCLE_TIME_LIMIT must be"):
+        time_limit_s(None, {"CYCLE_TIME_LIMIT": "soon"}, None)
+
+
+def test_a_reserved_share_is_the_flag_then_the_environment_then_the_job() -> None:
+    assert reserved_percent(0, {"RESERVED_PERCENT": "5"}, 10) == 0
+    assert reserved_percent(None, {"RESERVED_PERCENT": "5"}, 10) == 5
+    assert reserved_percent(None, {}, 10) == 10
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,71 @@
+"""Which claims are without an outcome, and what becomes of them when the cycle ends."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from etl.model import Claim, Outcome, Result
+from etl.queue import Entry, OpenClaims
+
+A, B = Claim(1, "a", 1, {}), Claim(2, "b", 2, {})
+DONE = Result(Outcome.DONE, 0.5)
+
+
+def follow(*told: tuple[str, int, Claim, Result | None]) -> OpenClaims:
+    claims = OpenClaims()
+    for at, (event, worker, claim, result) in enumerate(told):
+        claims.follow(Entry(float(at), event, worker, claim, result))
+    return claims
+
+
+def test_a_claim_is_in_hand_until_it_has_an_outcome() -> None:
+    claims = follow(("claimed", 1, A, None), ("claimed", 2, B, None))
+    assert claims.in_hand == {1: A, 2: B}
+    claims.follow(Entry(3.0, "done", 1, A, DONE))
+    assert claims.in_hand == {2: B}
+    assert claims.settle("gone") == [(2, B, Result(Outcome.ORPHANED, message="gone"))]
+
+
+def test_a_claim_that_was_given_back_is_nobodys() -> None:
+    claims = follow(("claimed", 1, A, None), ("released", 1, A, None))
+    assert claims.settle("gone") == []
+
+
+def test_a_deferred_claim_has_failed_unless_it_comes_again() -> None:
+    deferred = (("claimed", 1, A, None), ("deferred", 1, A, None))
+    ((worker, claim, result),) = follow(*deferred).settle("gone")
+    assert (worker, claim, result.outcome, result.sqlstate) == (1, A, Outcome.FAILED, "57014")
+    again = Claim(7, "a", 1, {}, is_slow=True)
+    ((worker, claim, result),) = follow(*deferred, ("claimed", 2, again, None)).settle("gone")
+    assert (worker, claim, result.outcome) == (2, again, Outcome.ORPHANED)
+    assert follow(*deferred, ("claimed", 2, again, None), ("done", 2, again, DONE)).settle("") == []
+
+
+MOVES = st.lists(
+    st.tuples(
+        st.sampled_from(["claimed", "done", "released", "deferred"]), st.sampled_from([1, 2, 3])
+    ),
+    max_size=30,
+)
+
+
+@given(moves=MOVES)
+def test_every_claim_comes_to_one_end(moves: list[tuple[str, int]]) -> None:
+    claims, ended, position = OpenClaims(), 0, 0
+    in_hand: dict[int, Claim] = {}
+    waiting: list[Claim] = []
+    for event, worker in moves:
+        if event == "claimed" and worker not in in_hand:
+            position += 1
+            in_hand[worker] = waiting.pop() if waiting else Claim(position, str(position), 1, {})
+            claim = in_hand[worker]
+        elif event != "claimed" and worker in in_hand:
+            claim = in_hand.pop(worker)
+            ended += event in ("done", "released")
+            if event == "deferred":
+                waiting.append(claim)
+        else:
+            continue
+        claims.follow(Entry(0.0, event, worker, claim, DONE if event == "done" else None))
+    settled = claims.settle("gone")
+    assert len(settled) == len(in_hand) + len(waiting)
+    assert len(settled) + ended == position
