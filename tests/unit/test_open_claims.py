@@ -50,14 +50,15 @@ MOVES = st.lists(
 
 @given(moves=MOVES)
 def test_every_claim_comes_to_one_end(moves: list[tuple[str, int]]) -> None:
-    claims, ended, position = OpenClaims(), 0, 0
+    claims, ended, items = OpenClaims(), 0, 0
     in_hand: dict[int, Claim] = {}
     waiting: list[Claim] = []
     for event, worker in moves:
         if event == "claimed" and worker not in in_hand:
-            position += 1
-            in_hand[worker] = waiting.pop() if waiting else Claim(position, str(position), 1, {})
-            claim = in_hand[worker]
+            if not waiting:
+                items += 1
+                waiting.append(Claim(items, str(items), 1, {}))
+            claim = in_hand[worker] = waiting.pop()
         elif event != "claimed" and worker in in_hand:
             claim = in_hand.pop(worker)
             ended += event in ("done", "released")
@@ -68,4 +69,4 @@ def test_every_claim_comes_to_one_end(moves: list[tuple[str, int]]) -> None:
         claims.follow(Entry(0.0, event, worker, claim, DONE if event == "done" else None))
     settled = claims.settle("gone")
     assert len(settled) == len(in_hand) + len(waiting)
-    assert len(settled) + ended == position
+    assert len(settled) + ended == items
