@@ -185,7 +185,7 @@ def test_a_failure_is_told_with_reason_and_sqlstate() -> None:
         (
             ItemDeferred(1, Claim(3, "42", 1, {})),
             "WARNING",
-            "user 42 ran into the statement timeout",
+            "worker 1: user 42 ran into the",
         ),
         (ConnectionLost("gone away"), "WARNING", "lost the database: gone away"),
         (ConnectionFound(), "WARNING", "found the database again"),
