@@ -43,11 +43,16 @@ def test_the_queries_answer_in_psql_what_they_answer_the_engine(
     dsn: str, connection: Connection
 ) -> None:
     job = shipped_job()
-    values = {"as_of": DAY, "now": NOW, "max_items": 50}
+    values = {"as_of": DAY, "now": NOW, "max_items": 50, "reserved_percent": 10}
     listed = [f"{key}|{level}" for key, level in db.run(connection, job.prioritize, **values)]
     assert psql(dsn, "prioritize.sql", **values) == listed
     assert len(listed) == 50
-    assert len(psql(dsn, "prioritize.sql", as_of=DAY, now=NOW, max_items="NULL")) == 300
+    assert (
+        len(
+            psql(dsn, "prioritize.sql", as_of=DAY, now=NOW, max_items="NULL", reserved_percent="10")
+        )
+        == 300
+    )
     counted = [f"{level}|{items}" for level, items, _ in db.run(connection, job.backlog, **values)]
     told = psql(dsn, "backlog.sql", as_of=DAY, now=NOW)
     assert [row.rpartition("|")[0] for row in told if "|" in row] == counted
