@@ -118,15 +118,15 @@ def compare(connection: db.Connection, jobs: Iterable[Job]) -> list[DeployedFile
     return found
 
 
-def require_current(connection: db.Connection, job: Job) -> None:
-    """Make sure that the database has exactly the files that this job needs.
+def require_current(connection: db.Connection, *jobs: Job) -> None:
+    """Make sure that the database has exactly the files that the engine and these jobs need.
 
     Raises:
         SchemaError: It has older, newer or other ones.
     """
     if not _has_ledger(connection):
         raise SchemaError("the database has no schema of etl yet", _INIT)
-    files = compare(connection, [job])
+    files = compare(connection, jobs)
     _refuse_newer_and_edited(files)
     waiting = [file for file in files if file.state is not FileState.APPLIED]
     if waiting:
