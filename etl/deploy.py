@@ -15,7 +15,7 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
-from etl import __version__, db
+from etl import __version__, db, held
 from etl.errors import FileError, SchemaError
 from etl.job import Job
 from etl.settings import sql_folder
@@ -118,15 +118,15 @@ def compare(connection: db.Connection, jobs: Iterable[Job]) -> list[DeployedFile
     return found
 
 
-def require_current(connection: db.Connection, job: Job) -> None:
-    """Make sure that the database has exactly the files that this job needs.
+def require_current(connection: db.Connection, *jobs: Job) -> None:
+    """Make sure that the database has exactly the files that the engine and these jobs need.
 
     Raises:
         SchemaError: It has older, newer or other ones.
     """
     if not _has_ledger(connection):
         raise SchemaError("the database has no schema of etl yet", _INIT)
-    files = compare(connection, [job])
+    files = compare(connection, jobs)
     _refuse_newer_and_edited(files)
     waiting = [file for file in files if file.state is not FileState.APPLIED]
     if waiting:
@@ -162,11 +162,14 @@ def pending(connection: db.Connection, jobs: Iterable[Job]) -> list[DeployedFile
     return [file for file in files if file.state in (FileState.PENDING, FileState.CHANGED)]
 
 
-def apply(connection: db.Connection, file: DeployedFile) -> bool:
+def apply(connection: db.Connection, file: DeployedFile) -> int | None:
     """Apply one file in one transaction.
 
+    A procedure of a job that replaces another text releases all held items of the job: what
+    failed with the old text may succeed now, and should not wait for it.
+
     Returns:
-        False where another process had just applied it.
+        How many held items it released; None where another process had just applied it.
 
     Raises:
         FileError: A statement fails; the message names its line, nothing was applied.
@@ -176,7 +179,7 @@ def apply(connection: db.Connection, file: DeployedFile) -> bool:
             if db.one(connection, shipped("engine/try_deploy_lock")) == (True,):
                 known = _applied(connection).get((file.scope, file.name))
                 if known is not None and known.checksum == file.checksum:
-                    return False
+                    return None
                 for statement in statements(file.path, file.text):
                     db.run(connection, statement)
                 db.run(
@@ -189,7 +192,8 @@ def apply(connection: db.Connection, file: DeployedFile) -> bool:
                     content=file.text,
                     etl_version=__version__,
                 )
-                return True
+                is_mended = known is not None and file.scope != ENGINE
+                return len(held.release(connection, file.scope)) if is_mended else 0
         time.sleep(_LOCK_POLL_S)
 
 

@@ -10,7 +10,7 @@ import psycopg
 import typer
 
 from etl import __version__, db
-from etl.cli import demo, load, schema, server, verify
+from etl.cli import demo, held, load, schema, server, verify
 from etl.cli.options import job_paths
 from etl.cli.output import occupy_standard_streams, say, tell
 from etl.cli.run_job import add_jobs
@@ -51,6 +51,7 @@ def build() -> typer.Typer:
     app.add_typer(schema.sql, name="sql")
     app.command("load-notes")(load.load_notes)
     app.command("verify")(verify.verify)
+    app.add_typer(held.held, name="held")
     app.add_typer(server.server, name="server")
     app.command("demo")(demo.demo)
     add_jobs(app, job_paths())

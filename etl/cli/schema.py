@@ -2,6 +2,7 @@
 
 import difflib
 import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -32,15 +33,22 @@ def init(
 ) -> None:
     """Bring schema and procedures of all jobs into the database. Safe to repeat."""
     done: list[DeployedFile] = []
+    released: list[dict[str, str | int]] = []
     with connected(dsn, "init") as connection:
         for file in deploy.pending(connection, whole_jobs()):
-            if dry_run or deploy.apply(connection, file):
-                done.append(file)
+            items = 0 if dry_run else deploy.apply(connection, file)
+            if items is None:
+                continue
+            done.append(file)
+            if not json_output:
+                tell(f"{'would apply' if dry_run else 'applied'}  {file.scope}: {file.name}")
+            if items:
+                released.append({"job": file.scope, "name": file.name, "items": items})
                 if not json_output:
-                    tell(f"{'would apply' if dry_run else 'applied'}  {file.scope}: {file.name}")
+                    tell(_released(file, items))
     if json_output:
         files = [{"scope": file.scope, "name": file.name} for file in done]
-        tell(json.dumps({"dry_run": dry_run, "applied": files}))
+        tell(json.dumps({"dry_run": dry_run, "applied": files, "released": released}))
     elif not done:
         tell(f"nothing to do: the database has everything of etl {__version__}")
 
@@ -95,6 +103,11 @@ def show_file(
         return
     old, new = file.applied.content.splitlines(True), file.text.splitlines(True)
     tell("".join(difflib.unified_diff(old, new, "database", str(file.path))), end="")
+
+
+def _released(file: DeployedFile, items: int) -> str:
+    s = "" if items == 1 else "s"
+    return f"released {items:,} held item{s} of {file.scope}: {Path(file.name).name} changed"
 
 
 def _title(file: DeployedFile) -> str:

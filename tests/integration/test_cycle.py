@@ -164,7 +164,14 @@ def test_a_failing_user_is_told_held_and_costs_nobody_else(
 def test_after_max_attempts_a_failing_user_is_quarantined(
     etl: Etl, connection: Connection, warehouse: dict[str, int]
 ) -> None:
-    connection.execute("ALTER TABLE dwh.datamart_users ADD CONSTRAINT poison CHECK (FALSE)")
+    connection.execute(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN RAISE EXCEPTION 'refused'; END $$"
+    )
+    connection.execute(
+        "CREATE TRIGGER refuse BEFORE INSERT ON dwh.datamart_users"
+        " FOR EACH ROW EXECUTE FUNCTION refuse()"
+    )
     statuses: list[int] = []
     for _ in range(6):
         statuses.append(etl("datamart-users", AS_OF, "--max-users=5").status)

@@ -1,0 +1,186 @@
+"""``etl held``: what waits after failures, and letting it go."""
+
+import json
+import re
+from collections import Counter
+from dataclasses import asdict
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from etl import deploy
+from etl import held as engine
+from etl.cli.options import Dsn, Json, connected, job_named
+from etl.cli.output import tell
+from etl.cli.render import printable
+from etl.errors import UsageError
+from etl.held import HeldItem
+
+held = typer.Typer(no_args_is_help=True, help="Items that failed: list them, release them.")
+
+_SQLSTATE = re.compile(r"[0-9A-Za-z]{2}(?:[0-9A-Za-z]{3})?\Z")
+_WIDEST = 40
+_STATES = ("quarantined", "held", "due")
+
+
+class Failure(StrEnum):
+    """The outcomes that hold an item."""
+
+    FAILED = "failed"
+    ORPHANED = "orphaned"
+
+
+_Code = Annotated[
+    str | None,
+    typer.Option(
+        "--sqlstate",
+        metavar="CODE",
+        help="Those whose last failure has this SQLSTATE (23505), or is of this class (23).",
+    ),
+]
+_Outcome = Annotated[
+    Failure | None,
+    typer.Option(
+        "--outcome",
+        help="Those whose last attempt failed, or was orphaned: its worker died, without SQLSTATE.",
+    ),
+]
+
+
+@held.command("list")
+def list_held(
+    job: Annotated[
+        str | None, typer.Argument(help="The job, such as datamart-users; without it, all jobs.")
+    ] = None,
+    sqlstate: _Code = None,
+    outcome: _Outcome = None,
+    quarantined: Annotated[
+        bool, typer.Option("--quarantined", help="Only those that wait for a person.")
+    ] = False,
+    json_output: Json = False,
+    dsn: Dsn = None,
+) -> None:
+    """List the items that failed lately: those that wait for a person, then by time.
+
+    The state is quarantined, held, or due: the back-off is over. --json prints an
+    array of objects with job, item_key, state, attempts, outcome, sqlstate,
+    message, held_until, quarantined_at and last_cycle_id.
+    """
+    found = job_named(job) if job is not None else None
+    code = _sqlstate(sqlstate)
+    with connected(dsn, "held list") as connection:
+        deploy.require_current(connection)
+        items = engine.held_items(
+            connection,
+            found.name if found else "",
+            sqlstate=code,
+            outcome=outcome or "",
+            state="quarantined" if quarantined else "",
+        )
+    if json_output:
+        tell(json.dumps([asdict(item) for item in items]))
+    elif items:
+        tell(_table(items, found.unit if found else None))
+    else:
+        is_filtered = bool(code or outcome or quarantined)
+        tell("nothing that is held matches" if is_filtered else "nothing is held")
+
+
+@held.command("release")
+def release_held(
+    job: Annotated[str, typer.Argument(help="The job, such as datamart-users.")],
+    keys: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="KEY", help="Keys as 'etl held list' has them; -- before one with a dash."
+        ),
+    ] = None,
+    sqlstate: _Code = None,
+    outcome: _Outcome = None,
+    release_all: Annotated[bool, typer.Option("--all", help="All of the job.")] = False,
+    json_output: Json = False,
+    dsn: Dsn = None,
+) -> None:
+    """Forget the failures of items, so that the next cycle takes them again.
+
+    All that is asked for, or nothing. --json prints one object: job, released, items.
+    """
+    found = job_named(job)
+    code = _sqlstate(sqlstate)
+    if sum((bool(keys), sqlstate is not None, outcome is not None, release_all)) != 1:
+        raise UsageError(
+            "say which items to release, in one way; nothing was released",
+            "Give keys, or --sqlstate CODE, or --outcome, or --all.",
+        )
+    for key in keys or ():
+        _check_text(key)
+    with connected(dsn, "held release") as connection:
+        deploy.require_current(connection)
+        if keys:
+            released = engine.release_keys(connection, found.name, keys)
+        else:
+            released = engine.release(connection, found.name, sqlstate=code, outcome=outcome or "")
+    if json_output:
+        tell(json.dumps({"job": found.name, "released": len(released), "items": released}))
+    else:
+        s = "" if len(released) == 1 else "s"
+        tell(f"{found.title}: released {len(released):,} {found.unit}{s}")
+
+
+def _sqlstate(given: str | None) -> str:
+    """A code or class in capitals; empty where none was given."""
+    if given is None:
+        return ""
+    if not _SQLSTATE.match(given):
+        raise UsageError(
+            f"--sqlstate {given!a} is no SQLSTATE",
+            "Give its five characters (23505), or the two of its class (23).",
+        )
+    return given.upper()
+
+
+def _check_text(key: str) -> None:
+    try:
+        key.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(
+            f"the key {key!a} is not UTF-8", "Give it as 'etl held list' has it."
+        ) from error
+
+
+def _table(items: list[HeldItem], unit: str | None) -> str:
+    """Aligned columns and a sentence, for people.
+
+    Args:
+        items: At least one.
+        unit: What an item is where all are of one job; None: tell the job of each.
+    """
+    titles = ["key" if unit is None else unit, "state", "attempts", "outcome", "SQLSTATE"]
+    titles += ["until, or since", "cycle"]
+    rows = [_cells(item) for item in items]
+    if unit is None:
+        titles.insert(0, "job")
+        rows = [[item.job, *row] for item, row in zip(items, rows, strict=True)]
+    # One endless key must not push all the others off the screen.
+    widths = [min(max(map(len, column)), _WIDEST) for column in zip(titles, *rows, strict=True)]
+    messages = ["message", *(printable(item.message or "") for item in items)]
+    lines = [
+        "  ".join([*(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)), message])
+        for row, message in zip([titles, *rows], messages, strict=True)
+    ]
+    states = Counter(item.state for item in items)
+    total = ", ".join(f"{states[state]:,} {state}" for state in _STATES if states[state])
+    return "\n".join([*(line.rstrip() for line in lines), "", total])
+
+
+def _cells(item: HeldItem) -> list[str]:
+    return [
+        printable(item.item_key),
+        item.state,
+        str(item.attempts),
+        item.outcome,
+        item.sqlstate or "-",
+        item.quarantined_at or item.held_until,
+        str(item.last_cycle_id),
+    ]
