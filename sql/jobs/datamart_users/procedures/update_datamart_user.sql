@@ -268,6 +268,9 @@ BEGIN
     IF was_dirty THEN
         PERFORM FROM dwh.dimension_users AS u
         WHERE u.dimension_user_id = user_id FOR NO KEY UPDATE NOWAIT;
+        IF NOT FOUND THEN
+            RAISE no_data_found USING MESSAGE = format('user %s has been deleted meanwhile', user_id);
+        END IF;
 
         UPDATE dwh.dimension_users AS u
         SET modified = FALSE, total_actions = actions, last_action_at = latest_at
