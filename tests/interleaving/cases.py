@@ -29,7 +29,8 @@ BEGIN
 
     FOR one IN SELECT * FROM dwh.dimension_users WHERE username LIKE state || ' %' LOOP
         CALL dwh.update_datamart_user(
-            one.dimension_user_id, CASE state WHEN 'due' THEN DATE '2026-01-10' ELSE '2026-01-16' END
+            one.dimension_user_id,
+            CASE state WHEN 'due' THEN DATE '2026-01-10' ELSE '2026-01-16' END
         );
     END LOOP;
 

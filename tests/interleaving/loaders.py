@@ -12,9 +12,7 @@ from tests.interleaving.programs import CLOSING, INSERT, MARK, SELECT_USER, TRIG
 from tests.support import DAY
 
 _REPLICA = "SET LOCAL session_replication_role = replica"
-_DELETE = (
-    "DELETE FROM dwh.facts WHERE action_dimension_id_user = {user} AND note_id % 3 = {third}"
-)
+_DELETE = "DELETE FROM dwh.facts WHERE action_dimension_id_user = {user} AND note_id % 3 = {third}"
 _CHANGES = {
     "insert": [INSERT],
     "insert, as one snapshot": [INSERT],
@@ -50,7 +48,7 @@ class Loader:
         self, connection: Connection, seed: int, number: int, users: Sequence[int]
     ) -> None:
         self._connection = connection
-        self._random = random.Random(f"{seed} loader {number}")
+        self._random = random.Random(f"{seed} loader {number}")  # noqa: S311 - no secret
         self._note = number * 100_000_000
         self._users = users
         self.ends: Counter[str] = Counter()

@@ -49,9 +49,7 @@ class Program:
 
 
 def _program(name: str, *steps: Step, changes: bool = True) -> Program:
-    begun = Step(
-        steps[0].name, f"BEGIN; {steps[0].statements}", steps[0].locks, steps[0].releases
-    )
+    begun = Step(steps[0].name, f"BEGIN; {steps[0].statements}", steps[0].locks, steps[0].releases)
     return Program(name, (begun, *steps[1:]), changes)
 
 
@@ -106,6 +104,7 @@ ALL = (
     _program(
         "marks, then inserts without the trigger", _MARK, Step("insert", UNTRIGGERED), _COMMIT
     ),
+    _program("marks twice", Step("mark", f"{MARK}; {MARK}", locks=True), _COMMIT),
     _program(
         "marks in a savepoint that is released, then inserts without the trigger",
         Step("mark", f"SAVEPOINT s; {MARK}; RELEASE s", locks=True),

@@ -134,7 +134,10 @@ class Storm:
         """All rounds, then a drain of what is left."""
         plan = self._plan
         workers = self._connections[1 : 1 + plan.workers]
-        chances = [random.Random(f"{plan.seed} worker {n}") for n in range(plan.workers)]
+        chances = [
+            random.Random(f"{plan.seed} worker {number}")  # noqa: S311 - no secret
+            for number in range(plan.workers)
+        ]
         loaders = [
             Loader(connection, plan.seed, number, self._users)
             for number, connection in enumerate(self._connections[1 + plan.workers :], 1)
@@ -144,7 +147,10 @@ class Storm:
                 self._left = min(plan.per_round, plan.refreshes - begun)
                 self._over.clear()
                 running = [
-                    *(threads.submit(self._work, *each) for each in zip(workers, chances)),
+                    *(
+                        threads.submit(self._work, *each)
+                        for each in zip(workers, chances, strict=True)
+                    ),
                     *(threads.submit(self._load, loader) for loader in loaders),
                 ]
                 for thread in running:

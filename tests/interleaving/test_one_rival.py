@@ -6,11 +6,7 @@ from tests.interleaving import programs
 from tests.interleaving.cases import STATES
 from tests.interleaving.conftest import Stage
 from tests.interleaving.programs import Program
-from tests.interleaving.replay import Replay, WorkerPlan
-
-
-def sqlstates(played: list[Replay]) -> set[str]:
-    return {worker.sqlstate for replay in played for worker in replay.model.workers.values()}
+from tests.interleaving.replay import WorkerPlan
 
 
 @pytest.mark.parametrize("program", programs.ALL, ids=lambda program: program.name)
@@ -22,8 +18,6 @@ def test_every_order_with_one_rival(stage: Stage, program: Program) -> None:
 @pytest.mark.parametrize(
     "program", [programs.INSERTS, programs.MARKS_ROLLED_BACK], ids=lambda program: program.name
 )
-def test_every_order_with_a_refresh_that_reads_one_snapshot(
-    stage: Stage, program: Program
-) -> None:
+def test_every_order_with_a_refresh_that_reads_one_snapshot(stage: Stage, program: Program) -> None:
     for state in STATES:
         stage.play(state, [WorkerPlan(isolation="REPEATABLE READ")], [program])
