@@ -175,7 +175,10 @@ class Replay:
         for actor in self.actors:
             assert actor.taken == len(actor.names), self.story("has not ended")
         for index, worker in self.model.workers.items():
-            assert self.actors[index].session.sqlstate == worker.sqlstate, self.story("ended so")
+            ended = self.actors[index].session.sqlstate
+            assert ended == worker.sqlstate, self.story(
+                f"{index} ended with {ended or 'success'}, not {worker.sqlstate or 'success'}"
+            )
 
     def _go_on(self, index: int) -> bool:
         """Let a session do what it can. Returns whether it did anything."""
