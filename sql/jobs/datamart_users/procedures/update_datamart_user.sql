@@ -20,6 +20,17 @@
 -- cases. Unchanged: every committed change was there to be read, the mark goes.
 -- Changed: the mark stays, also if it was set already. Locked: somebody is about
 -- to change it; waiting would let a loader hold up the cycle, so it is 55P03.
+--
+-- Why the row's version. Every UPDATE moves it, a plain one of a dirty row too;
+-- locks, savepoints and freezing do not. It misses only a mark that writes nothing
+-- (WHERE NOT modified), where the triggers on dwh.facts are off. 200,000 random pairs
+-- of mark and clearing, 100,000 users, no vacuum, server CPU and WAL a pair, growth:
+--   version 124 us, 0.84 kB, 12 MB     a counter bumped by a trigger 147 us, 0.85 kB, 12 MB
+--   a table, a row a mark 106 us, 0.51 kB, 14 MB     a row a user 93 us, 0.58 kB, 13 MB
+-- A table would save 6 % of the smallest refresh and need a trigger to see a plain UPDATE;
+-- loaders would still wait for each other's commit, for the activity of a shared user.
+-- The index of the dirty keeps all of these updates from being HOT (without it: 99 us,
+-- 0.48 kB, no growth), but without it listing the dirty reads every user.
 CREATE OR REPLACE PROCEDURE dwh.update_datamart_user(
     user_id integer, as_of date DEFAULT (now() AT TIME ZONE 'UTC')::date
 )
@@ -268,6 +279,9 @@ BEGIN
     IF was_dirty THEN
         PERFORM FROM dwh.dimension_users AS u
         WHERE u.dimension_user_id = user_id FOR NO KEY UPDATE NOWAIT;
+        IF NOT FOUND THEN
+            RAISE no_data_found USING MESSAGE = format('user %s has been deleted meanwhile', user_id);
+        END IF;
 
         UPDATE dwh.dimension_users AS u
         SET modified = FALSE, total_actions = actions, last_action_at = latest_at
