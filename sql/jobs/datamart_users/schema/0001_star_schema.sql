@@ -29,8 +29,9 @@ COMMENT ON COLUMN dwh.dimension_applications.application_name IS
 -- One row for each user, with the dirty mark and the two figures by which a
 -- backlog is put in order. The figures are kept up to date by the triggers on
 -- dwh.facts, so that listing the dirty never reads a fact.
--- fillfactor: every mark and every clearing writes a new version of the row;
--- free space keeps it on its page.
+-- fillfactor: every mark and every clearing writes a new version of the row; free
+-- space spares it the search for another page. These updates are not HOT: modified is
+-- in the predicate of the index of the dirty.
 CREATE TABLE dwh.dimension_users (
     dimension_user_id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     username text NOT NULL UNIQUE,
