@@ -2,15 +2,19 @@
 
 import difflib
 import json
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
-from etl import __version__, deploy
+from etl import __version__, db, deploy, grants, roles
 from etl.cli.options import Dsn, Json, connected, whole_jobs
 from etl.cli.output import tell
 from etl.deploy import DeployedFile, FileState
 from etl.errors import UsageError
+from etl.job import Job
+
+Show = Callable[[str], None]
 
 sql = typer.Typer(no_args_is_help=True, help="Which SQL files exist, and what the database has.")
 
@@ -27,22 +31,71 @@ def init(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be applied; write nothing.")
     ] = False,
+    with_roles: Annotated[
+        bool,
+        typer.Option(
+            "--with-roles", help="First make the roles etl_owner, etl_runner and etl_reader."
+        ),
+    ] = False,
     json_output: Json = False,
     dsn: Dsn = None,
 ) -> None:
-    """Bring schema and procedures of all jobs into the database. Safe to repeat."""
-    done: list[DeployedFile] = []
+    """Bring schema and procedures of all jobs into the database. Safe to repeat.
+
+    What they make belongs to etl_owner, and etl_runner and etl_reader get the rights that
+    the files in grants/ name, where these roles exist.
+    """
+    show = _nowhere if json_output else tell
     with connected(dsn, "init") as connection:
-        for file in deploy.pending(connection, whole_jobs()):
-            if dry_run or deploy.apply(connection, file):
-                done.append(file)
-                if not json_output:
-                    tell(f"{'would apply' if dry_run else 'applied'}  {file.scope}: {file.name}")
+        jobs = whole_jobs()
+        made = _make_roles(connection, show, is_dry_run=dry_run) if with_roles else []
+        done = _apply(connection, jobs, show, is_dry_run=dry_run)
+        missing = [role for role in roles.standing(connection).missing if role not in made]
+        if dry_run and (made or done):  # the objects are not there yet, so this cannot be tried
+            granted = [] if missing else grants.files(jobs)
+        else:
+            granted = grants.grant(connection, jobs, is_dry_run=dry_run)
+    for grant in granted:
+        show(f"{'would grant' if dry_run else 'granted'}  {grant.scope}: {grant.name}")
+    if not (made or done or granted):
+        show(f"nothing to do: the database has everything of etl {__version__}")
+    if missing:
+        show(f"no rights granted: there is no role {', '.join(missing)} (--with-roles makes them)")
     if json_output:
-        files = [{"scope": file.scope, "name": file.name} for file in done]
-        tell(json.dumps({"dry_run": dry_run, "applied": files}))
-    elif not done:
-        tell(f"nothing to do: the database has everything of etl {__version__}")
+        report = {
+            "dry_run": dry_run,
+            "applied": [{"scope": file.scope, "name": file.name} for file in done],
+            "roles_made": made,
+            "roles_missing": missing,
+            "granted": [{"scope": grant.scope, "name": grant.name} for grant in granted],
+        }
+        tell(json.dumps(report))
+
+
+def _nowhere(_line: str) -> None:
+    """Show nothing: the one JSON object says it all."""
+
+
+def _make_roles(connection: db.Connection, show: Show, *, is_dry_run: bool) -> list[str]:
+    """Make the roles. Returns those that did not exist."""
+    missing = roles.standing(connection).missing
+    if not is_dry_run:
+        roles.create(connection)
+    for role in missing:
+        show(f"{'would make' if is_dry_run else 'made'}  role {role}")
+    return missing
+
+
+def _apply(
+    connection: db.Connection, jobs: list[Job], show: Show, *, is_dry_run: bool
+) -> list[DeployedFile]:
+    """Apply what has to be. Returns what was applied here, not by another process."""
+    done: list[DeployedFile] = []
+    for file in deploy.pending(connection, jobs):
+        if is_dry_run or deploy.apply(connection, file):
+            done.append(file)
+            show(f"{'would apply' if is_dry_run else 'applied'}  {file.scope}: {file.name}")
+    return done
 
 
 @sql.command("list")
