@@ -35,7 +35,8 @@ _HINTS = (
     ),
     (
         (errors.InsufficientPrivilege,),
-        "Connect as the role that ran 'etl init', or have it GRANT this one what it needs.",
+        "Connect as a member of etl_runner, for 'etl init' as one of the owner, or have the owner "
+        "GRANT this role what it needs.",
     ),
     (
         (errors.ReadOnlySqlTransaction,),

@@ -3,19 +3,19 @@
 Numbered files in a ``schema`` folder are applied once, in order; files in a ``procedures``
 folder again whenever their text changes. Each is one transaction, together with its row in
 ``etl.applied_file``. A lock that is bound to that transaction makes it safe from any number
-of processes: whoever comes second finds the file applied.
+of processes: whoever comes second finds the file applied. It runs as the role that owns
+schema ``etl`` (see roles).
 """
 
 import hashlib
 import re
-import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
-from etl import __version__, db, held
+from etl import __version__, db, held, roles
 from etl.errors import FileError, SchemaError
 from etl.job import Job
 from etl.settings import sql_folder
@@ -25,7 +25,6 @@ ENGINE = "etl"
 """Scope of the files that belong to no job."""
 
 _NUMBERED = re.compile(r"(\d{4})_[a-z0-9_]+\.sql\Z")
-_LOCK_POLL_S = 0.05
 _INIT = "Run 'etl init' on this database."
 
 
@@ -93,6 +92,11 @@ class DeployedFile:
         return FileState.EDITED if self.kind == "schema" else FileState.CHANGED
 
 
+def folders(jobs: Iterable[Job]) -> list[tuple[str, Path]]:
+    """Scope and folder of the engine and of these jobs."""
+    return [(ENGINE, sql_folder()), *((job.name, job.folder) for job in jobs)]
+
+
 def compare(connection: db.Connection, jobs: Iterable[Job]) -> list[DeployedFile]:
     """All files of the engine and of these jobs, in the order in which they are applied.
 
@@ -103,8 +107,7 @@ def compare(connection: db.Connection, jobs: Iterable[Job]) -> list[DeployedFile
     """
     applied = _applied(connection)
     found: list[DeployedFile] = []
-    folders = [(ENGINE, sql_folder()), *((job.name, job.folder) for job in jobs)]
-    for scope, folder in folders:
+    for scope, folder in folders(jobs):
         for path in _paths(folder):
             name = path.relative_to(folder).as_posix()
             text = read_text(path)
@@ -173,28 +176,26 @@ def apply(connection: db.Connection, file: DeployedFile) -> int | None:
 
     Raises:
         FileError: A statement fails; the message names its line, nothing was applied.
+        PrivilegeError: This login may not.
     """
-    while True:
-        with connection.transaction():
-            if db.one(connection, shipped("engine/try_deploy_lock")) == (True,):
-                known = _applied(connection).get((file.scope, file.name))
-                if known is not None and known.checksum == file.checksum:
-                    return None
-                for statement in statements(file.path, file.text):
-                    db.run(connection, statement)
-                db.run(
-                    connection,
-                    shipped("engine/record_file"),
-                    scope=file.scope,
-                    name=file.name,
-                    kind=file.kind,
-                    checksum=file.checksum,
-                    content=file.text,
-                    etl_version=__version__,
-                )
-                is_mended = known is not None and file.scope != ENGINE
-                return len(held.release(connection, file.scope)) if is_mended else 0
-        time.sleep(_LOCK_POLL_S)
+    with roles.as_owner(connection):
+        known = _applied(connection).get((file.scope, file.name))
+        if known is not None and known.checksum == file.checksum:
+            return None
+        for statement in statements(file.path, file.text):
+            db.run(connection, statement)
+        db.run(
+            connection,
+            shipped("engine/record_file"),
+            scope=file.scope,
+            name=file.name,
+            kind=file.kind,
+            checksum=file.checksum,
+            content=file.text,
+            etl_version=__version__,
+        )
+        is_mended = known is not None and file.scope != ENGINE
+        return len(held.release(connection, file.scope)) if is_mended else 0
 
 
 def _refuse_newer_and_edited(files: Iterable[DeployedFile]) -> None:

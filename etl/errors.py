@@ -51,6 +51,10 @@ class SchemaError(EtlError):
     """The database does not have the schema that this version works with."""
 
 
+class PrivilegeError(EtlError):
+    """This login may not do in this database what the command is for."""
+
+
 class InputError(EtlError):
     """The data to load is not what it should be; nothing was loaded."""
 

@@ -2,6 +2,10 @@
 
 The server is the project's own embedded one, in a folder of its own. ``ETL_PG_BIN`` makes it
 another PostgreSQL: ``ETL_PG_BIN=/usr/lib/postgresql/15/bin make test``.
+
+The program runs as it should in production: on a database of `etl init` as a login that is a
+member of etl_runner and nothing else, on an empty one as a member of etl_owner. Only what the
+tests do to a database themselves, such as making triggers, they do as a superuser.
 """
 
 import os
@@ -19,12 +23,18 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from pytest_postgresql import factories
 
-from etl import deploy, job, settings
+from etl import deploy, grants, job, roles, settings
 from etl.db import Connection, Target, connect
 from etl.embedded import EmbeddedServer
 from etl.job import Job
 
 REPOSITORY = Path(__file__).parent.parent
+RUNNER = "nightly"
+"""Login of the program."""
+DEPLOYER = "deployer"
+"""Login of `etl init`."""
+READER = "analyst"
+"""Login of somebody who reads."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +49,9 @@ class Address:
     maintenance_dbname: str = "postgres"
     template_dbname: str = "template1"
 
-    def dsn(self, dbname: str = "postgres") -> str:
-        """Connection string of a database."""
-        return make_conninfo(host=self.host, port=self.port, user=self.user, dbname=dbname)
+    def dsn(self, dbname: str = "postgres", user: str | None = None) -> str:
+        """Connection string of a database, as superuser or as another login."""
+        return make_conninfo(host=self.host, port=self.port, user=user or self.user, dbname=dbname)
 
 
 @pytest.fixture(scope="session")
@@ -50,7 +60,11 @@ def server_address() -> Generator[Address]:
     state = Path(tempfile.mkdtemp(prefix="etl-test-"))
     server = EmbeddedServer.of(state, os.environ)
     server.start()
-    with psycopg.connect(server.target.dsn, autocommit=True) as connection:
+    with connect(server.target, "tests") as connection:
+        roles.create(connection)
+        connection.execute("CREATE ROLE nightly LOGIN IN ROLE etl_runner")
+        connection.execute("CREATE ROLE deployer LOGIN IN ROLE etl_owner")
+        connection.execute("CREATE ROLE analyst LOGIN IN ROLE etl_reader")
         # What survives a crash of the machine is not what these tests are about.
         connection.execute("ALTER SYSTEM SET fsync = off")
         connection.execute("SELECT pg_reload_conf()")
@@ -66,12 +80,14 @@ def shipped_job() -> Job:
 
 
 def load_schema(**address: Any) -> None:
-    """Make a database as `etl init` leaves it."""
+    """Make a database as `etl init --with-roles` leaves it."""
     names = {"host": "host", "port": "port", "user": "user", "dbname": "dbname"}
     dsn = make_conninfo(**{key: str(address[name]) for key, name in names.items()})
     with connect(Target.parse(dsn), "tests") as connection:
+        roles.create(connection)
         for file in deploy.pending(connection, [shipped_job()]):
             deploy.apply(connection, file)
+        grants.grant(connection, [shipped_job()])
 
 
 bare_server = factories.postgresql_noproc(depends_on="server_address", dbname="bare")
@@ -82,33 +98,37 @@ schema_server = factories.postgresql_noproc(
 schema_database = factories.postgresql("schema_server")
 
 
-def _dsn(connection: "psycopg.Connection[Any]") -> str:
+def _dsn(connection: "psycopg.Connection[Any]", user: str) -> str:
     info = connection.info
-    return make_conninfo(host=info.host, port=info.port, user=info.user, dbname=info.dbname)
+    return make_conninfo(host=info.host, port=info.port, user=user, dbname=info.dbname)
 
 
 @pytest.fixture
-def bare_dsn(bare_database: "psycopg.Connection[Any]") -> str:
-    """A database with nothing in it."""
-    return _dsn(bare_database)
+def bare_dsn(bare_database: "psycopg.Connection[Any]", server_address: Address) -> str:
+    """A database with nothing in it but the rights of the roles, as a member of the owner."""
+    with connect(Target.parse(_dsn(bare_database, server_address.user)), "tests") as connection:
+        roles.create(connection)
+    return _dsn(bare_database, DEPLOYER)
 
 
 @pytest.fixture
 def dsn(schema_database: "psycopg.Connection[Any]") -> str:
-    """A database as `etl init` leaves it."""
-    return _dsn(schema_database)
+    """A database as `etl init` leaves it, as a member of etl_runner."""
+    return _dsn(schema_database, RUNNER)
 
 
 @pytest.fixture
-def connection(dsn: str) -> Generator[Connection]:
-    """A connection to the test's database, in autocommit."""
-    with connect(Target.parse(dsn), "tests") as connected:
+def connection(dsn: str, server_address: Address) -> Generator[Connection]:
+    """A superuser's connection to the test's database, in autocommit."""
+    with connect(Target.parse(f"{dsn} user={server_address.user}"), "tests") as connected:
+        # It is called etl, and "$user" comes first: tables would end up in the ledger's schema.
+        connected.execute("SET search_path = public")
         yield connected
 
 
 @pytest.fixture
 def connect_again(dsn: str) -> Generator[Callable[[], Connection]]:
-    """More connections to the test's database: rivals."""
+    """More connections to the test's database, as the runner: rivals."""
     opened: list[Connection] = []
 
     def another() -> Connection:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from etl import db, deploy, settings
+from etl import db, deploy, grants, settings
 from etl.cli.options import Dsn, day, job_named, target, whole_jobs
 from etl.cli.output import say, tell
 from etl.cli.run_job import exit_status, run_cycle
@@ -33,11 +33,12 @@ def demo(
 ) -> None:
     """Make schema and sample data, refresh the most urgent users, say what happened."""
     database = target(dsn)
-    job = job_named(_JOB)
+    job, jobs = job_named(_JOB), whole_jobs()
     as_of = day(None)
     with db.connect(database, "etl:demo") as connection:
-        for file in deploy.pending(connection, whole_jobs()):
+        for file in deploy.pending(connection, jobs):
             deploy.apply(connection, file)
+        grants.grant(connection, jobs)
         users, samples = db.one(connection, shipped("demo/warehouse_size"))
         if users and users != samples:
             raise UsageError(

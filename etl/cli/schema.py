@@ -2,16 +2,20 @@
 
 import difflib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from etl import __version__, deploy
+from etl import __version__, db, deploy, grants, roles
 from etl.cli.options import Dsn, Json, connected, whole_jobs
 from etl.cli.output import tell
 from etl.deploy import DeployedFile, FileState
 from etl.errors import UsageError
+from etl.job import Job
+
+Show = Callable[[str], None]
 
 sql = typer.Typer(no_args_is_help=True, help="Which SQL files exist, and what the database has.")
 
@@ -28,29 +32,82 @@ def init(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be applied; write nothing.")
     ] = False,
+    with_roles: Annotated[
+        bool,
+        typer.Option(
+            "--with-roles", help="First make the roles etl_owner, etl_runner and etl_reader."
+        ),
+    ] = False,
     json_output: Json = False,
     dsn: Dsn = None,
 ) -> None:
-    """Bring schema and procedures of all jobs into the database. Safe to repeat."""
+    """Bring schema and procedures of all jobs into the database. Safe to repeat.
+
+    What they make belongs to etl_owner, and etl_runner and etl_reader get the rights that
+    the files in grants/ name, where these roles exist.
+    """
+    show = _nowhere if json_output else tell
+    with connected(dsn, "init") as connection:
+        jobs = whole_jobs()
+        made = _make_roles(connection, show, is_dry_run=dry_run) if with_roles else []
+        done, released = _apply(connection, jobs, show, is_dry_run=dry_run)
+        missing = [role for role in roles.standing(connection).missing if role not in made]
+        if dry_run and (made or done):  # the objects are not there yet, so this cannot be tried
+            granted = [] if missing else grants.files(jobs)
+        else:
+            granted = grants.grant(connection, jobs, is_dry_run=dry_run)
+    for grant in granted:
+        show(f"{'would grant' if dry_run else 'granted'}  {grant.scope}: {grant.name}")
+    if not (made or done or granted):
+        show(f"nothing to do: the database has everything of etl {__version__}")
+    if missing:
+        show(f"no rights granted: there is no role {', '.join(missing)} (--with-roles makes them)")
+    if json_output:
+        report = {
+            "dry_run": dry_run,
+            "applied": [{"scope": file.scope, "name": file.name} for file in done],
+            "released": released,
+            "roles_made": made,
+            "roles_missing": missing,
+            "granted": [{"scope": grant.scope, "name": grant.name} for grant in granted],
+        }
+        tell(json.dumps(report))
+
+
+def _nowhere(_line: str) -> None:
+    """Show nothing: the one JSON object says it all."""
+
+
+def _make_roles(connection: db.Connection, show: Show, *, is_dry_run: bool) -> list[str]:
+    """Make the roles. Returns those that did not exist."""
+    missing = roles.standing(connection).missing
+    if not is_dry_run:
+        roles.create(connection)
+    for role in missing:
+        show(f"{'would make' if is_dry_run else 'made'}  role {role}")
+    return missing
+
+
+def _apply(
+    connection: db.Connection, jobs: list[Job], show: Show, *, is_dry_run: bool
+) -> tuple[list[DeployedFile], list[dict[str, str | int]]]:
+    """Apply what has to be.
+
+    Returns:
+        What was applied here, not by another process; and what a mended procedure released.
+    """
     done: list[DeployedFile] = []
     released: list[dict[str, str | int]] = []
-    with connected(dsn, "init") as connection:
-        for file in deploy.pending(connection, whole_jobs()):
-            items = 0 if dry_run else deploy.apply(connection, file)
-            if items is None:
-                continue
-            done.append(file)
-            if not json_output:
-                tell(f"{'would apply' if dry_run else 'applied'}  {file.scope}: {file.name}")
-            if items:
-                released.append({"job": file.scope, "name": file.name, "items": items})
-                if not json_output:
-                    tell(_released(file, items))
-    if json_output:
-        files = [{"scope": file.scope, "name": file.name} for file in done]
-        tell(json.dumps({"dry_run": dry_run, "applied": files, "released": released}))
-    elif not done:
-        tell(f"nothing to do: the database has everything of etl {__version__}")
+    for file in deploy.pending(connection, jobs):
+        items = 0 if is_dry_run else deploy.apply(connection, file)
+        if items is None:
+            continue
+        done.append(file)
+        show(f"{'would apply' if is_dry_run else 'applied'}  {file.scope}: {file.name}")
+        if items:
+            released.append({"job": file.scope, "name": file.name, "items": items})
+            show(_released(file, items))
+    return done, released
 
 
 @sql.command("list")

@@ -1,4 +1,4 @@
--- Takes the lock under which one SQL file is applied, for this transaction.
+-- Takes the lock under which SQL files, roles and grants are applied, for this transaction.
 --
 -- Parameters: none
 -- Returns:    one row, true where it was taken

@@ -15,7 +15,7 @@ import psycopg
 import pytest
 
 from etl.db import Connection, Target, connect
-from tests.conftest import Address, Etl, load_schema, runner
+from tests.conftest import RUNNER, Address, Etl, load_schema, runner
 
 pytestmark = pytest.mark.real_notes
 AS_OF = "--as-of=2026-01-16"
@@ -62,7 +62,7 @@ def real_dsn(server_address: Address) -> Generator[str]:
         connection.execute("DROP DATABASE IF EXISTS real_notes WITH (FORCE)")
         connection.execute("CREATE DATABASE real_notes")
         load_schema(**asdict(server_address), dbname="real_notes")
-        yield server_address.dsn("real_notes")
+        yield server_address.dsn("real_notes", RUNNER)
         connection.execute("DROP DATABASE real_notes WITH (FORCE)")
 
 

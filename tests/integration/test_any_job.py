@@ -36,6 +36,7 @@ class Tally:
             "CREATE TABLE thing (key text PRIMARY KEY, level integer DEFAULT 1, tags text[]"
             " DEFAULT '{a,\"b c\"}', seen text[], dirty boolean DEFAULT TRUE)"
         )
+        connection.execute("GRANT SELECT, UPDATE ON thing TO etl_runner")
         self.write("job.toml", 'title = "Tally"\nunit = "thing"\n')
         self.write(
             "backlog.sql",

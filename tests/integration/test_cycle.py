@@ -252,6 +252,7 @@ def test_workers_are_named_for_the_dba(
     etl: Etl, connection: Connection, warehouse: dict[str, int]
 ) -> None:
     connection.execute("CREATE TABLE seen (name text)")
+    connection.execute("GRANT INSERT ON seen TO etl_runner")
     connection.execute(
         "CREATE FUNCTION note_name() RETURNS trigger LANGUAGE plpgsql AS"
         " $$ BEGIN INSERT INTO seen SELECT current_setting('application_name');"

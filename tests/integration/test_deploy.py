@@ -19,9 +19,11 @@ def jobs(tmp_path: Path) -> Path:
     (folder / "schema").mkdir(parents=True)
     (folder / "procedures").mkdir()
     (folder / "job.toml").write_text('title = "Tally"\nunit = "thing"\n')
-    (folder / "schema" / "0001_things.sql").write_text("CREATE TABLE thing (a integer);\n")
+    (folder / "schema" / "0001_things.sql").write_text(
+        "CREATE SCHEMA tally;\nCREATE TABLE tally.thing (a integer);\n"
+    )
     (folder / "procedures" / "one.sql").write_text(
-        "CREATE OR REPLACE FUNCTION one() RETURNS integer LANGUAGE sql AS 'SELECT 1';\n"
+        "CREATE OR REPLACE FUNCTION tally.one() RETURNS integer LANGUAGE sql AS 'SELECT 1';\n"
     )
     return folder.parent
 
@@ -68,12 +70,14 @@ def test_an_edited_numbered_file_is_refused_with_its_line(bare: Etl, jobs: Path)
 
 def test_an_error_names_file_and_line_and_rolls_the_file_back(bare: Etl, jobs: Path) -> None:
     path = jobs / "tally" / "schema" / "0002_wrong.sql"
-    path.write_text("CREATE TABLE second (a integer);\n\nSELECT 1,\n  nonsense\nFROM thing;\n")
+    path.write_text(
+        "CREATE TABLE tally.second (a integer);\n\nSELECT 1,\n  nonsense\nFROM tally.thing;\n"
+    )
     ran = bare("init")
     assert ran.status == 2
     assert f'{path}:4: column "nonsense" does not exist [42703]' in ran.err
     assert "Traceback" not in ran.err
-    path.write_text("CREATE TABLE second (a integer);\n")
+    path.write_text("CREATE TABLE tally.second (a integer);\n")
     assert "tally: schema/0002_wrong.sql" in applied(bare("init", "--json").out)
 
 
@@ -133,7 +137,7 @@ def test_list_tells_how_files_and_database_differ(bare: Etl, jobs: Path) -> None
         "procedures/two.sql": "pending",
     }
     shown = bare("sql", "show", "0001_things.sql").out
-    assert "-CREATE TABLE thing (a integer);" in shown
+    assert "-CREATE TABLE tally.thing (a integer);" in shown
     assert "+CREATE TABLE other (a integer);" in shown
 
 

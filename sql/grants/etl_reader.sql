@@ -1,0 +1,13 @@
+-- What the role etl_reader may do in schema etl: read the ledger.
+--
+-- Parameters: none
+-- Returns:    nothing
+-- Writes:     privileges of the objects named
+-- Locks:      rows of the catalogue, until the transaction ends
+-- Cost:       constant
+GRANT USAGE ON SCHEMA etl TO etl_reader;
+
+-- applied_file too: `etl sql list`, `etl verify` and dry runs compare their files with it.
+GRANT SELECT ON
+etl.applied_file, etl.cycle, etl.attempt, etl.held_item, etl.progress, etl.failures
+TO etl_reader;

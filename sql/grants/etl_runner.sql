@@ -1,0 +1,27 @@
+-- What the role etl_runner may do in schema etl: keep the ledger of its cycles.
+--
+-- Parameters: none
+-- Returns:    nothing
+-- Writes:     privileges of the objects named
+-- Locks:      rows of the catalogue, until the transaction ends
+-- Cost:       constant
+GRANT USAGE ON SCHEMA etl TO etl_runner;
+
+-- Every command compares its files with those of the database. Only `etl init` writes there:
+-- who could, could hide that a procedure was replaced.
+GRANT SELECT ON etl.applied_file TO etl_runner;
+
+-- A cycle opens its record, keeps its counts up to date and closes it. Who ran it, where
+-- and since when stays as it was written; no record is deleted.
+GRANT SELECT, INSERT ON etl.cycle TO etl_runner;
+GRANT UPDATE (
+    max_items, workers, found, done, failed, busy, orphaned, remaining, levels, stop_reason, finished_at
+) ON etl.cycle TO etl_runner;
+
+-- Attempts are copied in when a cycle closes, and are history from then on.
+GRANT SELECT, INSERT ON etl.attempt TO etl_runner;
+
+-- Held when they fail, deleted when they are done or released.
+GRANT SELECT, INSERT, UPDATE, DELETE ON etl.held_item TO etl_runner;
+
+GRANT SELECT ON etl.progress, etl.failures TO etl_runner;

@@ -1,0 +1,34 @@
+-- What the role etl_runner may do in schema dwh: load notes, refresh users, verify them.
+--
+-- Parameters: none
+-- Returns:    nothing
+-- Writes:     privileges of the objects named
+-- Locks:      rows of the catalogue, until the transaction ends
+-- Cost:       constant
+--
+-- Triggers and all procedures but one run with the rights of whoever calls them, so a
+-- loader of your own needs what is granted here: make its login a member of etl_runner.
+GRANT USAGE ON SCHEMA dwh TO etl_runner;
+
+-- A load adds facts and names. It never changes or deletes any: corrections are the
+-- owner's. The triggers on dwh.facts read them, as does every refresh.
+GRANT SELECT, INSERT ON dwh.facts, dwh.dimension_countries, dwh.dimension_applications TO etl_runner;
+
+-- A new user is a name; all else begins with its default, dirty. Loads mark users and count
+-- their actions, refreshes clear the mark. No name is changed, no user deleted.
+GRANT SELECT, INSERT (username), UPDATE (
+    modified, dirty_since, total_actions, last_action_at
+) ON dwh.dimension_users TO etl_runner;
+
+-- A refresh writes the user's row, new or not, and deletes none.
+GRANT SELECT, INSERT, UPDATE ON dwh.datamart_users TO etl_runner;
+GRANT SELECT ON dwh.datamart_users_today TO etl_runner;
+
+-- Everybody may call a new procedure unless that is revoked. The functions stay open: they
+-- read and write nothing, and views call functions with the rights of the reader.
+REVOKE EXECUTE ON PROCEDURE
+dwh.update_datamart_user, dwh.stage_notes, dwh.merge_notes, dwh.analyze_users
+FROM PUBLIC; -- noqa: CP02
+GRANT EXECUTE ON PROCEDURE
+dwh.update_datamart_user, dwh.stage_notes, dwh.merge_notes, dwh.analyze_users
+TO etl_runner;
