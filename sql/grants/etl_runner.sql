@@ -24,4 +24,4 @@ GRANT SELECT, INSERT ON etl.attempt TO etl_runner;
 -- Held when they fail, deleted when they are done or released.
 GRANT SELECT, INSERT, UPDATE, DELETE ON etl.held_item TO etl_runner;
 
-GRANT SELECT ON etl.progress, etl.failures TO etl_runner;
+GRANT SELECT ON etl.held, etl.progress, etl.failures TO etl_runner;

@@ -14,6 +14,7 @@ __all__ = ["tally"]
 def fail_at_first(tally: Tally, times: int, state: str) -> None:
     """Make the statement fail that often; a sequence counts, whatever is rolled back."""
     tally.connection.execute("CREATE SEQUENCE tries")
+    tally.connection.execute("GRANT USAGE ON SEQUENCE tries TO etl_runner")
     function = (
         "CREATE FUNCTION work(key text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN"
         f" IF nextval('tries') <= {times} THEN RAISE EXCEPTION 'once more'"

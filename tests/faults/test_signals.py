@@ -127,16 +127,16 @@ def test_a_signal_while_the_program_loads_ends_it_without_a_word(
 def test_a_signal_while_the_record_is_closed_does_not_break_it(
     start: Start, gate: Connection, connection: Connection, connect_again: Connect
 ) -> None:
-    dba = connect_again()
-    dba.execute("BEGIN; LOCK TABLE etl.attempt")
+    connection.execute("BEGIN; LOCK TABLE etl.attempt")
+    observer = connect_again()
     run = start("--workers=1")
     wait_until_at_gate(gate)
     open_gate(gate)
     waiting = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE $1"
-    while not connection.execute(waiting, ["%etl.attempt%"]).rowcount:
+    while not observer.execute(waiting, ["%etl.attempt%"]).rowcount:
         assert run.process.poll() is None
     os.kill(run.process.pid, signal.SIGTERM)
-    dba.execute("ROLLBACK")
+    connection.execute("ROLLBACK")
     status, out, err = run.end()
     assert (status, json.loads(out)["done"]) == (0, 6), err
     closed = connection.execute("SELECT done, stop_reason FROM etl.cycle").fetchall()
@@ -146,18 +146,18 @@ def test_a_signal_while_the_record_is_closed_does_not_break_it(
 def test_two_signals_leave_a_record_that_cannot_be_closed_to_the_next_cycle(
     start: Start, gate: Connection, connection: Connection, connect_again: Connect, etl: Etl
 ) -> None:
-    dba = connect_again()
-    dba.execute("BEGIN; LOCK TABLE etl.attempt")
+    connection.execute("BEGIN; LOCK TABLE etl.attempt")
+    observer = connect_again()
     run = start("--workers=1")
     wait_until_at_gate(gate)
     open_gate(gate)
     waiting = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE $1"
-    while not connection.execute(waiting, ["%etl.attempt%"]).rowcount:
+    while not observer.execute(waiting, ["%etl.attempt%"]).rowcount:
         assert run.process.poll() is None
     for number in (signal.SIGTERM, signal.SIGINT):  # two of one kind may come as one
         os.kill(run.process.pid, number)
     status, _, err = run.end()
-    dba.execute("ROLLBACK")
+    connection.execute("ROLLBACK")
     assert (status, "Traceback" in err) == (69, False)
     assert etl("datamart-users", AS_OF).status == 0
     closed = connection.execute(
