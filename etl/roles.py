@@ -55,14 +55,20 @@ def standing(connection: db.Connection) -> Standing:
     return Standing(*db.one(connection, shipped("engine/deploy_standing")))
 
 
-def create(connection: db.Connection) -> None:
+def create(connection: db.Connection) -> list[str]:
     """Make the roles that do not exist yet, and give them their rights on this database.
+
+    Returns:
+        Those that did not exist.
 
     Raises:
         FileError: This login may not; then nothing was done.
     """
+    missing: list[str] = []
     with _locked(connection):
+        missing = standing(connection).missing
         db.run(connection, shipped("roles/create_roles"))
+    return missing
 
 
 @contextmanager

@@ -61,7 +61,8 @@ def init(
     if not (made or done or granted):
         show(f"nothing to do: the database has everything of etl {__version__}")
     if missing:
-        show(f"no rights granted: there is no role {', '.join(missing)} (--with-roles makes them)")
+        names = ", ".join(missing)
+        show(f"no rights granted, missing roles: {names} ('etl init --with-roles' makes them)")
     if json_output:
         report = {
             "dry_run": dry_run,
@@ -80,12 +81,10 @@ def _nowhere(_line: str) -> None:
 
 def _make_roles(connection: db.Connection, show: Show, *, is_dry_run: bool) -> list[str]:
     """Make the roles. Returns those that did not exist."""
-    missing = roles.standing(connection).missing
-    if not is_dry_run:
-        roles.create(connection)
-    for role in missing:
+    made = roles.standing(connection).missing if is_dry_run else roles.create(connection)
+    for role in made:
         show(f"{'would make' if is_dry_run else 'made'}  role {role}")
-    return missing
+    return made
 
 
 def _apply(

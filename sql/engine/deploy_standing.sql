@@ -36,8 +36,8 @@ SELECT
     pg_has_role(session_user, r.oid, t.name) AS may_become,
     has_database_privilege(r.oid, current_database(), 'CREATE') AS may_create,
     (
-        SELECT coalesce(array_agg(e.name), '{}')
-        FROM unnest(ARRAY['etl_owner', 'etl_runner', 'etl_reader']) AS e (name)
+        SELECT coalesce(array_agg(e.name ORDER BY e.place), '{}')
+        FROM unnest(ARRAY['etl_owner', 'etl_runner', 'etl_reader']) WITH ORDINALITY AS e (name, place)
         WHERE NOT EXISTS (SELECT FROM pg_roles AS x WHERE x.rolname = e.name)
     ) AS missing,
     current_setting('transaction_read_only') = 'on' AS is_read_only,
