@@ -5,6 +5,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Literal
@@ -106,9 +107,22 @@ class OwnServer:
         """Start it again where it is down; returns when it takes connections."""
         self._server.start()
 
-    def kill_backend(self, pid: int) -> None:
-        """SIGKILL one server process: the server ends all others and recovers."""
-        os.kill(pid, signal.SIGKILL)
+    def kill_backend(self, pid: int) -> bool:
+        """SIGKILL one server process: the server ends all others and recovers.
+
+        Returns:
+            Whether it was there; the server takes connections again by then.
+        """
+        with self.maintenance() as witness:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                return False
+            while not witness.closed:
+                with suppress(psycopg.OperationalError):  # it is ended with the others
+                    witness.execute("SELECT")
+        self.wait_until_up()
+        return True
 
     def suspend(self, pid: int) -> None:
         """SIGSTOP one of its processes."""
