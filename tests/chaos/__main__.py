@@ -1,6 +1,6 @@
 """`make chaos`: so many faults of random kinds, then the invariants.
 
-    python -m tests.chaos --kills 25 --seed 1 [--workers 2] [--users 2000]
+python -m tests.chaos --kills 25 --seed 1 [--workers 2] [--users 2000]
 """
 
 import argparse

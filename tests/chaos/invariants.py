@@ -21,7 +21,9 @@ _TICK = timedelta(milliseconds=1)
 _OVERLAPS = """
 SELECT user_id, begun_at, before_at FROM (
     SELECT user_id, begun_at, lag(at) OVER (PARTITION BY user_id ORDER BY at) AS before_at
-    FROM (SELECT r.*, pg_xact_commit_timestamp(r.transaction::xid) AS at FROM chaos.refresh AS r) AS c
+    FROM (
+        SELECT r.*, pg_xact_commit_timestamp(r.transaction::xid) AS at FROM chaos.refresh AS r
+    ) AS c
 ) AS o WHERE begun_at < before_at
 """
 _COMMITS = """

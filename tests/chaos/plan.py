@@ -78,15 +78,17 @@ def draw(seed: int, faults: int, mean: int) -> list[Fault]:
         mean: Items claimed between two faults, on the average.
     """
     random_numbers = random.Random(seed)  # noqa: S311 nothing secret
-    kinds = list(Kind)
+    kinds: list[Kind] = []
+    while len(kinds) < faults:  # each kind once before any comes again
+        kinds += random_numbers.sample(list(Kind), len(Kind))
     return [
         Fault(
-            kind=random_numbers.choice(kinds),
+            kind=kind,
             after=random_numbers.randint(1, 2 * mean - 1),
             which=random_numbers.randrange(1000),
             signal_number=random_numbers.choice(_SIGNALS),
             times=random_numbers.choice(_TIMES),
             hold=random_numbers.randint(1, 20),
         )
-        for _ in range(faults)
+        for kind in kinds[:faults]
     ]

@@ -139,7 +139,9 @@ class Chaos:
         allowed = {0, _QUARANTINED}
         if kinds & COSTLY or sum(fault.kind in OUTAGES for fault in cycle.faults) > 1:
             allowed.add(_FAILED)
-        allowed |= {128 + fault.signal_number for fault in cycle.faults if fault.kind is Kind.SIGNAL}
+        allowed |= {
+            128 + fault.signal_number for fault in cycle.faults if fault.kind is Kind.SIGNAL
+        }
         if kinds & DEADLY:
             allowed.add(-9)
         if self._may_be_locked:

@@ -3,7 +3,7 @@
 from etl.db import Connection
 
 _SUMS = """
-SELECT c.cycle_id, format('found %s is not done %s + failed %s + busy %s + orphaned %s + remaining %s',
+SELECT c.cycle_id, format('found %s is not %s done + %s failed + %s busy + %s orphaned + %s left',
     c.found, c.done, c.failed, c.busy, c.orphaned, c.remaining)
 FROM etl.cycle AS c
 WHERE c.found <> c.done + c.failed + c.busy + c.orphaned + c.remaining OR c.remaining < 0
@@ -16,7 +16,8 @@ CROSS JOIN LATERAL (SELECT count(*) AS items FROM etl.attempt AS t
     WHERE t.cycle_id = c.cycle_id AND t.outcome = x.outcome) AS a
 WHERE x.said <> a.items
 UNION ALL
-SELECT c.cycle_id, format('the levels have %s of %s, the record %s', sum((l ->> x.name)::bigint), x.name, x.said)
+SELECT c.cycle_id, format('the levels have %s of %s, the record %s', sum((l ->> x.name)::bigint),
+    x.name, x.said)
 FROM etl.cycle AS c
 CROSS JOIN LATERAL (VALUES ('found', c.found), ('done', c.done), ('failed', c.failed),
     ('busy', c.busy), ('orphaned', c.orphaned)) AS x (name, said)

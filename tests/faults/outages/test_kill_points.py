@@ -18,7 +18,13 @@ from tests.faults.conftest import (
     wait_until_disconnected,
     wait_until_gone,
 )
-from tests.faults.outages.conftest import Cycles, journal_of, kill_whole_cycle, queue_lock, wait_until_waiting_for_lock
+from tests.faults.outages.conftest import (
+    Cycles,
+    journal_of,
+    kill_whole_cycle,
+    queue_lock,
+    wait_until_waiting_for_lock,
+)
 from tests.faults.servers import OwnServer
 from tests.faults.sums import wrong_sums
 from tests.support import dirty, user_ids
