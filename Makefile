@@ -4,12 +4,14 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 
 PYTHON ?= python3
+KILLS ?= 25
+SEED ?= random
 VENV := .venv
 BIN := $(VENV)/bin
 LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
         --no-header --no-annotate --no-emit-index-url --upgrade --quiet
 
-.PHONY: help demo test check format bench build lock clean
+.PHONY: help demo test check format bench build chaos lock clean
 
 help: ## Explain the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -39,6 +41,9 @@ format: $(VENV)/.checkers ## Format Python, SQL and shell scripts in place
 
 bench: $(VENV)/.installed ## Measure against named rivals, in one run
 	@$(BIN)/python -m tests.bench
+
+chaos: $(VENV)/.installed ## KILLS=25 SEED=random: faults of all kinds, then the invariants
+	@$(BIN)/python -m tests.chaos --kills $(KILLS) --seed $(SEED)
 
 build: $(VENV)/.installed ## Build wheel and source distribution into dist/
 	@rm -rf dist && $(BIN)/python -m hatchling build

@@ -17,7 +17,8 @@ from datetime import datetime
 from pathlib import Path
 
 from etl import db
-from etl.errors import CycleRunningError
+from etl.errors import CycleRunningError, StateFolderError
+from etl.settings import MAKE_ROOM
 from etl.sqlfile import shipped
 
 _HINT = "It was left alone. Run this one again when the other has ended."
@@ -82,8 +83,11 @@ def lock_database(connection: db.Connection, job: str, ghost: int | None = None)
 
 def _write_private(path: Path, text: str) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
-    with os.fdopen(os.open(path, flags, 0o600), "w") as file:
-        file.write(text)
+    try:
+        with os.fdopen(os.open(path, flags, 0o600), "w") as file:
+            file.write(text)
+    except OSError as error:
+        raise StateFolderError(f"cannot write {path}: {error.strerror}", MAKE_ROOM) from error
 
 
 def _told(holder: Path, job: str) -> str:

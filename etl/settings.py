@@ -16,6 +16,9 @@ _DURATION = re.compile(r"(\d{1,9})(ms|s|m|min|h)\Z", re.ASCII)
 _UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 _LONGEST_S = 7 * 24 * 3600.0  # PostgreSQL's timeouts end at 24 days
 
+MAKE_ROOM = "Make room, or set ETL_STATE_DIR to a folder on another disk."
+"""What to do where the state folder cannot be written."""
+
 
 def sql_folder() -> Path:
     """The SQL shipped with this package: in the wheel beside the code, else in the checkout."""

@@ -28,12 +28,11 @@ from pathlib import Path
 from etl.errors import StateFolderError
 from etl.model import Claim, Result
 from etl.queue.journal import CLAIMED, DEFERRED, RELEASED, Entry, Journal, escape, unescape
-from etl.settings import private_folder
+from etl.settings import MAKE_ROOM, private_folder
 
 _CURSOR_LENGTH = 41
 _READ = 4096
 _SLOW = "slow"
-_MAKE_ROOM = "Make room, or set ETL_STATE_DIR to a folder on another disk."
 _BATCH_ROWS = 5000
 
 
@@ -70,7 +69,7 @@ class FileQueue:
         except OSError as error:
             raise StateFolderError(
                 f"cannot write the queue in {self._folder}: {error.strerror}",
-                _MAKE_ROOM,
+                MAKE_ROOM,
             ) from error
         return count
 
@@ -212,7 +211,7 @@ def _write_whole(descriptor: int, content: bytes, offset: int, path: Path) -> No
             return
     except OSError as error:
         reason = error.strerror
-    raise StateFolderError(f"cannot write {path}: {reason}", _MAKE_ROOM)
+    raise StateFolderError(f"cannot write {path}: {reason}", MAKE_ROOM)
 
 
 def _write_queue(

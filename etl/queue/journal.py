@@ -21,6 +21,7 @@ from pathlib import Path
 
 from etl.errors import StateFolderError
 from etl.model import Claim, Outcome, Result
+from etl.settings import MAKE_ROOM
 
 CLAIMED = "claimed"
 RELEASED = "released"
@@ -78,6 +79,7 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file: int | None = None
+        self._reserved: int | None = None
         self._reader: int | None = None
         self._read_up_to = 0
 
@@ -97,10 +99,10 @@ class Journal:
 
     def close(self) -> None:
         """Let the file go."""
-        for descriptor in (self._file, self._reader):
+        for descriptor in (self._file, self._reserved, self._reader):
             if descriptor is not None:
                 os.close(descriptor)
-        self._file = self._reader = None
+        self._file = self._reserved = self._reader = None
 
     def append(self, event: str, worker: int, claim: Claim, result: Result | None = None) -> None:
         """Add a line; the caller holds the queue's lock.
@@ -108,15 +110,11 @@ class Journal:
         Raises:
             StateFolderError: It cannot be written; the journal is as it was before.
         """
-        if self._file is None:
-            try:
-                self._mend_end()
-                self._file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW)
-            except OSError as error:
-                raise StateFolderError(
-                    f"cannot write {self._path}: {error.strerror}",
-                    "The folder of a running cycle must be left alone.",
-                ) from error
+        if self._file is None or self._reserved is None:
+            self._file, self._reserved = self._open()
+        if event == CLAIMED and not os.fstat(self._reserved).st_size:
+            # The room that was given up is for outcomes: claims would soon have used it.
+            raise self._unwritable(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
         fields = f"{time.time():.3f}\t{event}\t{worker}\t{claim.position}\t{claim.level}\t"
         fields += escape(claim.item_key)
         if result is not None:
@@ -133,6 +131,19 @@ class Journal:
             except OSError as again:
                 raise self._unwritable(again) from again
 
+    def _open(self) -> tuple[int, int]:
+        try:
+            self._mend_end()
+            return (
+                os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW),
+                os.open(self._reserve, os.O_RDONLY | os.O_NOFOLLOW),
+            )
+        except OSError as error:
+            raise StateFolderError(
+                f"cannot write {self._path}: {error.strerror}",
+                "The folder of a running cycle must be left alone.",
+            ) from error
+
     @staticmethod
     def _write(descriptor: int, line: bytes) -> None:
         """Write a whole line, or nothing."""
@@ -142,10 +153,7 @@ class Journal:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def _unwritable(self, error: OSError) -> StateFolderError:
-        return StateFolderError(
-            f"cannot write {self._path}: {error.strerror}",
-            "Make room, or set ETL_STATE_DIR to a folder on another disk.",
-        )
+        return StateFolderError(f"cannot write {self._path}: {error.strerror}", MAKE_ROOM)
 
     def _mend_end(self) -> None:
         """End a line that a crash of the machine cut off, so that the next one is whole."""

@@ -1,0 +1,1 @@
+"""Random faults of many kinds over whole drains, and then: is every promise kept?"""

@@ -1,0 +1,73 @@
+"""The network between worker and server is cut, freezes, or swallows everything."""
+
+import json
+
+import pytest
+
+from etl.db import Connection
+from tests.faults.conftest import Start, open_gate, wait_until_at_gate
+from tests.faults.outages.conftest import Cycles
+from tests.faults.proxy import Proxy
+from tests.support import dirty
+
+
+@pytest.mark.parametrize("is_reset", [True, False], ids=["RST", "FIN"])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_cut_connection_costs_the_item_in_hand_an_attempt_and_the_cycle_goes_on(
+    start_by_proxy: Start,
+    gate: Connection,
+    proxy: Proxy,
+    cycles: Cycles,
+    is_reset: bool,
+    workers: int,
+) -> None:
+    run = start_by_proxy(f"--workers={workers}")
+    wait_until_at_gate(gate)
+    while workers > 1 and dirty(gate) != {"user2"}:
+        assert run.process.poll() is None
+    assert proxy.cut(is_reset=is_reset) >= 2  # that of the supervisor, and of a worker
+    status, out, err = run.end()
+    assert status == 1, err
+    record = json.loads(out)
+    assert (record["done"], record["failed"], record["orphaned"]) == (5, 1, 0)
+    assert cycles.held() == [("user2", 1, "08006", False)]
+    assert dirty(gate) == {"user2"}
+    open_gate(gate)  # the server goes on with the statement whose client is gone
+    cycles.assert_the_next_needs_no_clean_up()
+
+
+def test_a_network_that_comes_back_is_waited_for(
+    start_by_proxy: Start, gate: Connection, proxy: Proxy, cycles: Cycles
+) -> None:
+    run = start_by_proxy("--workers=1")
+    wait_until_at_gate(gate)
+    proxy.drop()
+    proxy.cut()
+    tried = proxy.accepted
+    while proxy.accepted < tried + 4:  # worker and supervisor have come in vain
+        assert run.process.poll() is None, run.end()
+    open_gate(gate)
+    proxy.accept()
+    status, out, err = run.end()
+    assert status in (0, 1), err
+    record = json.loads(out)
+    assert record["done"] >= 5
+    assert record["done"] + record["failed"] == 6
+    cycles.assert_the_next_needs_no_clean_up()
+
+
+def test_a_network_that_stops_for_a_while_is_nothing(
+    start_by_proxy: Start, gate: Connection, proxy: Proxy, cycles: Cycles
+) -> None:
+    run = start_by_proxy("--workers=1")
+    wait_until_at_gate(gate)
+    proxy.freeze()
+    open_gate(gate)
+    while "user2" in dirty(gate):
+        assert run.process.poll() is None
+    proxy.thaw()
+    status, out, err = run.end()
+    assert status == 0, err
+    assert json.loads(out)["done"] == 6
+    assert cycles.held() == []
+    cycles.assert_the_next_needs_no_clean_up()

@@ -1,0 +1,94 @@
+"""The server goes down in mid-item: the cycle waits for it, goes on, and blames nobody."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from etl.db import Connection
+from tests.conftest import Etl
+from tests.faults.conftest import AS_OF, Start, wait_until_at_gate
+from tests.faults.outages.conftest import Cycles, keep_gate_over_restarts
+from tests.faults.proxy import Proxy
+from tests.faults.servers import Mode, OwnServer
+from tests.support import dirty
+
+HOLDS_THE_LOCK = (
+    "SELECT FROM pg_locks AS l JOIN pg_stat_activity AS a ON a.pid = l.pid"
+    " WHERE a.application_name = 'etl:datamart-users' AND l.locktype = 'advisory' AND l.granted"
+)
+
+
+@pytest.mark.parametrize("mode", ["fast", "immediate"])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_restart_in_mid_item_costs_nobody_an_attempt(
+    start: Start, gate: Connection, server: OwnServer, cycles: Cycles, mode: Mode, workers: int
+) -> None:
+    run = start(f"--workers={workers}")
+    wait_until_at_gate(gate)
+    gate.execute("CHECKPOINT")  # what is done so far shall survive a crash, too
+    server.restart(mode)
+    status, out, err = run.end()
+    assert status == 0, err
+    record = json.loads(out)
+    assert (record["done"], record["failed"], record["orphaned"]) == (6, 0, 0)
+    assert "Traceback" not in err
+    assert cycles.ledger() == [(6, 6, 0, 0, 0, 0, "drained")]
+    assert cycles.held() == []
+    assert dirty(cycles.connect()) == set()
+    cycles.assert_the_next_needs_no_clean_up()
+
+
+def test_a_server_that_is_away_for_a_while_is_waited_for(
+    start_by_proxy: Start, gate: Connection, server: OwnServer, proxy: Proxy, cycles: Cycles
+) -> None:
+    run = start_by_proxy("--workers=1")
+    wait_until_at_gate(gate)
+    server.stop("fast")
+    tried = proxy.accepted
+    while proxy.accepted < tried + 3:  # it has come in vain three times
+        assert run.process.poll() is None, run.end()
+    server.start()
+    status, out, err = run.end()
+    assert status == 0, err
+    assert json.loads(out)["done"] == 6
+    assert cycles.held() == []
+    cycles.assert_the_next_needs_no_clean_up()
+
+
+def test_the_lock_is_taken_again_after_a_restart(
+    start: Start, gate: Connection, server: OwnServer, cycles: Cycles, etl: Etl, tmp_path: Path
+) -> None:
+    keep_gate_over_restarts(gate)
+    run = start("--workers=1")
+    wait_until_at_gate(gate)
+    server.restart("fast")
+    again = cycles.connect()
+    while not again.execute(HOLDS_THE_LOCK).rowcount:
+        assert run.process.poll() is None, run.end()
+    wait_until_at_gate(again)
+    ran = etl("datamart-users", AS_OF, ETL_STATE_DIR=str(tmp_path / "another host"))
+    assert ran.status == 75, ran.err
+    again.execute("ROLLBACK PREPARED 'gate'")
+    status, out, err = run.end()
+    assert status == 0, err
+    assert json.loads(out)["done"] == 6
+    cycles.assert_the_next_needs_no_clean_up()
+
+
+def test_done_items_that_a_crash_takes_back_are_dirty_and_done_by_the_next_cycle(
+    start: Start, gate: Connection, server: OwnServer, cycles: Cycles
+) -> None:
+    server.set("wal_writer_delay", "10s")  # nothing is flushed but by a synchronous commit
+    try:
+        gate.execute("CHECKPOINT")
+        run = start("--workers=1")
+        wait_until_at_gate(gate)
+        server.restart("immediate")
+        status, _, err = run.end()
+    finally:
+        server.set("wal_writer_delay", "200ms")
+    assert status == 0, err
+    assert cycles.held() == []
+    assert dirty(cycles.connect()) <= {"user0", "user1"}
+    cycles.assert_the_next_needs_no_clean_up()

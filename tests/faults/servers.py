@@ -1,0 +1,148 @@
+"""A PostgreSQL server of a test's own, which it may restart, kill and suspend."""
+
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Literal
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from etl.db import Connection, Target, connect
+from etl.embedded import EmbeddedServer, binaries
+from tests.conftest import load_schema
+
+Mode = Literal["fast", "immediate"]
+_TEMPLATE = "outage_template"
+
+
+class OwnServer:
+    """A server with an own state folder; it runs while entered, and is gone afterwards.
+
+    Args:
+        settings: Settings of the server beside the usual ones.
+    """
+
+    def __init__(self, settings: Mapping[str, str] | None = None) -> None:
+        self._state = Path(tempfile.mkdtemp(prefix="etl-outage-"))
+        self._server = EmbeddedServer.of(self._state, os.environ)
+        self._settings = {"fsync": "off", **(settings or {})}
+        self._suspended: set[int] = set()
+        self._databases = 0
+        self.folder = str(conninfo_to_dict(self._server.target.dsn)["host"])
+
+    def __enter__(self) -> "OwnServer":
+        self._server.start()
+        with self.maintenance() as connection:
+            connection.execute(f"CREATE DATABASE {_TEMPLATE}".encode())
+        for name, value in self._settings.items():
+            self.set(name, value)
+        self.restart("fast")
+        load_schema(host=self.folder, port=5432, user="etl", dbname=_TEMPLATE)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.resume_all()
+        self._ctl("stop", "-m", "immediate")
+        shutil.rmtree(self._server.home, ignore_errors=True)
+        shutil.rmtree(self._state, ignore_errors=True)
+
+    @property
+    def socket(self) -> Path:
+        """Its Unix socket."""
+        return Path(self.folder) / ".s.PGSQL.5432"
+
+    @property
+    def version(self) -> int:
+        """Its major version."""
+        return int((self._server.version() or "0").split(".")[0].split()[0])
+
+    def dsn(self, dbname: str) -> str:
+        """Connection string of one of its databases."""
+        return make_conninfo(host=self.folder, port=5432, user="etl", dbname=dbname)
+
+    def maintenance(self) -> "psycopg.Connection[tuple[object, ...]]":
+        """A connection for what concerns the whole server."""
+        return psycopg.connect(self.dsn("postgres"), autocommit=True)
+
+    def new_database(self) -> str:
+        """Make a database as `etl init` leaves it. Returns its name."""
+        self._databases += 1
+        name = f"outage{self._databases}"
+        with self.maintenance() as connection:
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}".encode())
+        return name
+
+    def set(self, name: str, value: str) -> None:
+        """Change a setting, at once where the server can do that."""
+        with self.maintenance() as connection:
+            connection.execute(f"ALTER SYSTEM SET {name} = '{value}'".encode())
+            connection.execute("SELECT pg_reload_conf()")
+
+    def connect(self, dbname: str) -> Connection:
+        """Connect to one of its databases, as the program does."""
+        return connect(Target.parse(self.dsn(dbname)), "tests")
+
+    def restart(self, mode: Mode) -> None:
+        """Stop and start it; returns when it takes connections again."""
+        log = str(self._server.log)
+        done = self._ctl("restart", "-m", mode, "-w", "-l", log)
+        assert done == 0, self._server.log.read_text()
+
+    def stop(self, mode: Mode) -> None:
+        """Stop it until it is started again."""
+        assert self._ctl("stop", "-m", mode, "-w") == 0
+
+    def start(self) -> None:
+        """Start it again where it is down; returns when it takes connections."""
+        self._server.start()
+
+    def kill_backend(self, pid: int) -> bool:
+        """SIGKILL one server process: the server ends all others and recovers.
+
+        Returns:
+            Whether it was there; the server takes connections again by then.
+        """
+        with self.maintenance() as witness:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                return False
+            while not witness.closed:
+                with suppress(psycopg.OperationalError):  # it is ended with the others
+                    witness.execute("SELECT")
+        self.wait_until_up()
+        return True
+
+    def suspend(self, pid: int) -> None:
+        """SIGSTOP one of its processes."""
+        self._suspended.add(pid)
+        os.kill(pid, signal.SIGSTOP)
+
+    def resume_all(self) -> None:
+        """SIGCONT those that were suspended."""
+        for pid in self._suspended:
+            try:
+                os.kill(pid, signal.SIGCONT)
+            except ProcessLookupError:
+                continue  # it was killed meanwhile
+        self._suspended.clear()
+
+    def wait_until_up(self) -> None:
+        """Wait until it takes connections, after a crash."""
+        while not self._server.is_running():
+            pass
+
+    def _ctl(self, command: str, *arguments: str) -> int:
+        program = self._server.binary("pg_ctl")
+        return binaries.run(program, command, "-D", str(self._server.data), *arguments).returncode
