@@ -62,6 +62,11 @@ class Warehouse:
             self.users = [int(key) for (key,) in rows]
         self.facts = self.count("SELECT count(*) FROM dwh.facts")
 
+    @property
+    def dsn(self) -> str:
+        """Its connection string, by no proxy."""
+        return self._server.dsn(self.name)
+
     def connect(self) -> Connection:
         """A connection that goes by no proxy."""
         return self._server.connect(self.name)
@@ -102,6 +107,6 @@ class Warehouse:
     def _load(self, folder: Path, notes: Path) -> None:
         link = folder / notes.name  # what it rejects is written beside it
         link.symlink_to(notes)
-        ran = runner({**os.environ, "ETL_DSN": self._server.dsn(self.name)})("load-notes", link)
+        ran = runner({**os.environ, "ETL_DSN": self.dsn})("load-notes", link)
         if ran.status != 0:
             raise SystemExit(ran.err)
