@@ -22,6 +22,14 @@ from tests.faults.conftest import (
 from tests.support import dirty
 
 
+def assert_item_in_hand_was_the_last(record: dict[str, int], connection: Connection) -> None:
+    """Two were done before the gate; while the word to drain is on its way, one more may be."""
+    done = record["done"]
+    assert done in (3, 4)
+    assert record["remaining"] == len(USERS) - done
+    assert dirty(connection) == set(USERS[done:])
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_finishes_the_item_in_hand_and_leaves_the_rest(
     start: Start, gate: Connection, connection: Connection, number: signal.Signals
@@ -33,9 +41,8 @@ def test_a_signal_finishes_the_item_in_hand_and_leaves_the_rest(
     open_gate(gate)
     status, out, _ = run.end()
     record = json.loads(out)
-    assert status == 128 + number
-    assert (record["done"], record["remaining"], record["stop_reason"]) == (3, 3, "stopped")
-    assert dirty(connection) == set(USERS[3:])
+    assert (status, record["stop_reason"]) == (128 + number, "stopped")
+    assert_item_in_hand_was_the_last(record, connection)
 
 
 def test_a_second_signal_cancels_the_item_in_hand_without_an_attempt(
@@ -80,8 +87,8 @@ def test_ctrl_c_reaches_the_whole_group_and_still_finishes_the_item_in_hand(
     open_gate(gate)
     status, out, _ = run.end()
     record = json.loads(out)
-    assert status == 128 + signal.SIGINT
-    assert (record["done"], record["orphaned"], record["remaining"]) == (3, 0, 3)
+    assert (status, record["orphaned"]) == (128 + signal.SIGINT, 0)
+    assert_item_in_hand_was_the_last(record, connection)
 
 
 def test_under_nohup_a_hangup_is_nothing(start: Start, gate: Connection) -> None:
