@@ -1,6 +1,7 @@
 """A cycle: take the lock, count the backlog, freeze it into a queue, drain it, close the record."""
 
 import os
+import re
 import select
 import shutil
 import threading
@@ -35,6 +36,7 @@ from etl.supervisor import StopSignals, Supervisor
 
 _PROGRESS_EVERY_S = 1.0
 _CANCEL_S = 5.0
+_QUEUE_FOLDER = re.compile(r"cycle-([1-9][0-9]{0,17})\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +157,10 @@ class Cycle:
     def _recover(self, connection: db.Connection, folder: Path) -> None:
         """Close the records of cycles that were cut off, and remove the queues of old ones."""
         for path in folder.glob("cycle-*/"):
-            queue, cycle_id = FileQueue(path), int(path.name.partition("-")[2])
+            named = _QUEUE_FOLDER.match(path.name)
+            if named is None:
+                continue
+            queue, cycle_id = FileQueue(path), int(named[1])
             with closing(queue):
                 cut_off = ledger.recover(connection, queue, cycle_id, self._job)
             if cut_off is not None:

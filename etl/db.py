@@ -5,7 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,8 @@ import psycopg
 from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from etl import pooler
+from etl.dsn import SHOWN, spills_password
 from etl.errors import DatabaseUnreachableError, FileError, SchemaError, UsageError
 from etl.sqlfile import Statement, shipped
 
@@ -68,19 +70,26 @@ class Target:
         """
         try:
             parts = conninfo_to_dict(dsn)
-        except psycopg.ProgrammingError:
+        except (psycopg.ProgrammingError, UnicodeEncodeError):
             raise UsageError(
                 "the connection string cannot be read",
                 "Write it as postgresql://user@host/database or 'host=… dbname=…'.",
             ) from None
 
-        def said(keyword: str, variable: str, default: str) -> str:
+        def said(keyword: str, variable: str, default: str = "") -> str:
             return str(parts.get(keyword) or os.environ.get(variable) or default)
 
-        service = said("service", "PGSERVICE", "")
+        if spills_password(dsn, {name: said(name, variable) for name, variable in SHOWN.items()}):
+            raise UsageError(
+                "the connection string names a host, port, user or database that may be a part of "
+                "a password",
+                "In a URI write @ in a password as %40, / as %2F, : as %3A and % as %25.",
+            )
+
+        service = said("service", "PGSERVICE")
         host = said("host", "PGHOST", f"service {service}" if service else "the local server")
-        port = said("port", "PGPORT", "")
-        database = said("dbname", "PGDATABASE", "")
+        port = said("port", "PGPORT")
+        database = said("dbname", "PGDATABASE")
         label = host + (f" port {port}" if port else "")
         return cls(dsn, label + (f", database {database}" if database else ""))
 
@@ -108,24 +117,49 @@ def connect(target: Target, application_name: str) -> Connection:
 
     Raises:
         DatabaseUnreachableError: No connection was had.
+        UsageError: A connection pooler shares the session with others; nothing was set.
     """
     given = {name: str(value) for name, value in conninfo_to_dict(target.dsn).items()}
     fixed = {"application_name": application_name, "client_encoding": "UTF8"}
-    settings = {**_defaults(given), **given, **fixed}
+    conninfo = make_conninfo(**{**_defaults(given), **given, **fixed})
+    connection = _open(conninfo, target.label)
     try:
-        connection = psycopg.connect(
-            make_conninfo(**settings), autocommit=True, cursor_factory=psycopg.RawCursor
-        )
-    except psycopg.OperationalError as error:
-        raise unreachable(target.label, error) from error
-    encoding = one(connection, shipped("engine/set_session"))[0]
-    if encoding != "UTF8":
+        _set_session(connection, conninfo, target.label)
+    except BaseException:
         connection.close()
+        raise
+    return connection
+
+
+def _open(conninfo: str, label: str) -> Connection:
+    try:
+        return psycopg.connect(conninfo, autocommit=True, cursor_factory=psycopg.RawCursor)
+    except psycopg.ProgrammingError as error:
+        raise UsageError(f"cannot connect to {label}: {error}", "Correct this setting.") from error
+    except psycopg.OperationalError as error:
+        raise unreachable(label, error) from error
+
+
+def _set_session(connection: Connection, conninfo: str, label: str) -> None:
+    """Make the session's settings, in one round trip where no pooler is in between."""
+    statement = shipped("engine/set_session")
+    known = connection.info.backend_pid
+    encoding, process, *_ = one(connection, statement, backend_pid=known)
+    if process != known:
+        with closing(_open(conninfo, label)) as other, explained(connection, statement):
+            is_shared = pooler.is_shared(connection, other)
+        if is_shared:
+            raise UsageError(
+                f"{label} is a connection pooler in transaction or statement mode (PgBouncer): "
+                "etl needs a session of its own",
+                "Connect to the server itself, or to a pool with pool_mode = session.",
+            )
+        one(connection, statement, backend_pid=0)
+    if encoding != "UTF8":
         raise SchemaError(
-            f"the database at {target.label} has the encoding {encoding}, not UTF8",
+            f"the database at {label} has the encoding {encoding}, not UTF8",
             "Create it with ENCODING 'UTF8': names and SQL files need all of Unicode.",
         )
-    return connection
 
 
 def _defaults(given: Mapping[str, str]) -> dict[str, str]:

@@ -121,6 +121,16 @@ def compare(connection: db.Connection, jobs: Iterable[Job]) -> list[DeployedFile
     return found
 
 
+def check_files(job: Job) -> None:
+    """Read the files that a job would bring into the database.
+
+    Raises:
+        FileError: One is broken, or has a wrong or double number.
+    """
+    for path in _paths(job.folder):
+        statements(path)
+
+
 def require_current(connection: db.Connection, *jobs: Job) -> None:
     """Make sure that the database has exactly the files that the engine and these jobs need.
 

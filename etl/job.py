@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from etl.errors import FileError, UsageError
-from etl.settings import duration_s
+from etl.settings import LARGEST, duration_s, sql_folder
 from etl.sqlfile import Statement, single
+from etl.trust import first_open_to_all, read_file
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
+_LEVEL = re.compile(r"[1-9][0-9]{0,8}\Z")
 _ACKNOWLEDGE = ("statement",)
 _TOP: dict[str, type] = {
     "title": str,
@@ -138,8 +140,8 @@ def job_paths(folders: Iterable[Path]) -> list[Path]:
     """
     found: dict[str, Path] = {}
     for parent in folders:
-        for path in sorted(parent.iterdir()):
-            if not path.is_dir() or path.name.startswith((".", "_")):
+        for path in _folders(parent):
+            if path.name.startswith((".", "_")):
                 continue
             if path.name in found:
                 raise FileError(
@@ -152,6 +154,13 @@ def job_paths(folders: Iterable[Path]) -> list[Path]:
     return [found[name] for name in sorted(found)]
 
 
+def _folders(parent: Path) -> list[Path]:
+    try:
+        return sorted(path for path in parent.iterdir() if path.is_dir())
+    except OSError as error:
+        raise FileError(parent, None, str(error.strerror), "Jobs are looked for here.") from error
+
+
 def load(folder: Path) -> Job:
     """Read the job.toml of a folder.
 
@@ -162,6 +171,11 @@ def load(folder: Path) -> Job:
         raise FileError(
             folder, None, "is no name of a job", "Use small letters, digits and underscores."
         )
+    # The shipped ones lie beside the program: whoever can write there can change that too.
+    open_to_all = None if folder.parent == sql_folder() / "jobs" else first_open_to_all(folder)
+    if open_to_all is not None:
+        hint = "Whoever can write it has SQL run as whoever runs etl: chmod -R o-w mends that."
+        raise FileError(open_to_all, None, "can be written by everybody", hint)
     path = folder / "job.toml"
     text = _read(path)
     table = _parse(path, text)
@@ -202,17 +216,27 @@ def _check_values(path: Path, text: str, table: dict[str, Any], defaults: dict[s
     if missing:
         hint = f'Add a line such as {missing[0]} = "user".'
         raise FileError(path, 1, f"{missing[0]} is missing", hint)
-    if not table["title"]:
-        raise _wrong(path, text, "title", "is empty")
+    for key in ("title", "summary"):
+        if not _is_line(table.get(key, "?")):
+            raise _wrong(path, text, key, "must be one line without control characters")
     if not _NAME.match(table["unit"]):
         raise _wrong(path, text, "unit", "must be one word in small letters")
     if table.get("acknowledge", "statement") not in _ACKNOWLEDGE:
         raise _wrong(path, text, "acknowledge", f"must be one of: {', '.join(_ACKNOWLEDGE)}")
+    _check_defaults(path, text, defaults)
+
+
+def _is_line(text: str) -> bool:
+    return text != "" and text.isprintable()
+
+
+def _check_defaults(path: Path, text: str, defaults: dict[str, Any]) -> None:
     for key, value in defaults.items():
         if key == "reserved_percent" and not 0 <= value <= 99:
             raise _wrong(path, text, key, "must be from 0 to 99", "defaults")
-        if key in ("max_items", "max_attempts") and value < 1:
-            raise _wrong(path, text, key, "must be at least 1", "defaults")
+        if key in ("max_items", "max_attempts") and not 1 <= value <= LARGEST:
+            problem = f"must be at least 1 and at most {LARGEST}"
+            raise _wrong(path, text, key, problem, "defaults")
 
 
 def _duration(path: Path, text: str, key: str, value: str) -> float:
@@ -225,14 +249,14 @@ def _duration(path: Path, text: str, key: str, value: str) -> float:
 
 def _level_names(path: Path, text: str, table: dict[str, Any]) -> dict[int, str]:
     for key, name in table.items():
-        if not key.isdecimal() or int(key) < 1 or not isinstance(name, str):
+        if not _LEVEL.match(key) or not isinstance(name, str) or not _is_line(name):
             raise _wrong(path, text, key, 'must be a level and its name, such as 1 = "critical"')
     return {int(key): name for key, name in table.items()}
 
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return read_file(path).decode()
     except OSError as error:
         raise FileError(path, None, str(error.strerror), "Every job has a job.toml.") from error
     except UnicodeDecodeError as error:
@@ -242,7 +266,7 @@ def _read(path: Path) -> str:
 def _parse(path: Path, text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # of a number, or of brackets, without end
         found = re.search(r"\(at line (\d+)", str(error))
         line = int(found[1]) if found else text.count("\n") + 1
         reason = str(error).split(" (at ")[0]
@@ -266,4 +290,4 @@ def _wrong(path: Path, text: str, key: str, problem: str, section: str = "") -> 
     pattern = re.compile(rf"^[^=#\n]*?\b{re.escape(key)}\b", re.MULTILINE)
     found = pattern.search(text, start)
     line = text.count("\n", 0, found.end()) + 1 if found else 1
-    return FileError(path, line, f"{key} {problem}", "Correct this line.")
+    return FileError(path, line, f"{key[:60]} {problem}", "Correct this line.")

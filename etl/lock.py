@@ -8,6 +8,7 @@ stands in a file of its own, because a process that tries the lock opens the loc
 writing.
 """
 
+import errno
 import json
 import os
 import socket
@@ -20,7 +21,9 @@ from etl import db
 from etl.errors import CycleRunningError, StateFolderError
 from etl.settings import MAKE_ROOM
 from etl.sqlfile import shipped
+from etl.trust import open_private
 
+_HOLDER_LENGTH = 1000
 _HINT = "It was left alone. Run this one again when the other has ended."
 
 
@@ -39,6 +42,7 @@ def host_lock(folder: Path, job: str, started_at: datetime) -> Generator[None]:
     from filelock import FileLock, Timeout  # 14 ms that only a cycle needs
 
     holder = folder / "holder.json"
+    _make_private(folder / "cycle.lock")
     lock = FileLock(folder / "cycle.lock", timeout=0, mode=0o600)
     try:
         lock.acquire()
@@ -46,7 +50,7 @@ def host_lock(folder: Path, job: str, started_at: datetime) -> Generator[None]:
         raise CycleRunningError(_told(holder, job), _HINT) from None
     try:
         text = {"pid": os.getpid(), "host": socket.gethostname(), "since": f"{started_at:%FT%TZ}"}
-        _write_private(holder, json.dumps(text))
+        _make_private(holder, json.dumps(text))
         yield
     finally:
         lock.release()
@@ -81,19 +85,26 @@ def lock_database(connection: db.Connection, job: str, ghost: int | None = None)
     raise CycleRunningError(said, _HINT)
 
 
-def _write_private(path: Path, text: str) -> None:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+def _make_private(path: Path, text: str | None = None) -> None:
+    """Make a file of this user's where there is none, with this content if any is given."""
     try:
-        with os.fdopen(os.open(path, flags, 0o600), "w") as file:
-            file.write(text)
+        with os.fdopen(open_private(path, os.O_WRONLY | os.O_CREAT), "w") as file:
+            if text is not None:
+                file.truncate()
+                file.write(text)
     except OSError as error:
-        raise StateFolderError(f"cannot write {path}: {error.strerror}", MAKE_ROOM) from error
+        hint = "Remove it: nobody but etl keeps files there."
+        raise StateFolderError(
+            f"cannot write {path}: {error.strerror}",
+            MAKE_ROOM if error.errno in (errno.ENOSPC, errno.EDQUOT) else hint,
+        ) from error
 
 
 def _told(holder: Path, job: str) -> str:
     said = f"another cycle of {job} is running on this database"
     try:
-        who = json.loads(holder.read_text())
+        with os.fdopen(open_private(holder, os.O_RDONLY)) as file:
+            who = json.loads(file.read(_HOLDER_LENGTH))
         return f"{said}: process {who['pid']} on {who['host']} since {who['since']}"
-    except (OSError, ValueError, TypeError, KeyError):  # the other is just starting
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):  # the other is just starting
         return said

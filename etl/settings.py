@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from etl.errors import StateFolderError, UsageError
+from etl.trust import exchangeable_in, is_open_to_all
 
 LARGEST = 2**31 - 1
 """The largest number that a limit can be."""
@@ -160,13 +161,22 @@ def job_folders(flag: Path | None, environ: Mapping[str, str]) -> list[Path]:
     folders = [sql_folder() / "jobs"]
     named = flag or (Path(environ["ETL_JOBS_DIR"]) if environ.get("ETL_JOBS_DIR") else None)
     if named is not None:
-        if not named.is_dir():
-            raise UsageError(
-                f"the jobs folder {named} does not exist",
-                "Correct --jobs-dir or ETL_JOBS_DIR.",
-            )
-        folders.append(named)
+        folders.append(_jobs_folder(named))
     return folders
+
+
+def _jobs_folder(path: Path) -> Path:
+    if not path.is_dir():
+        problem = "is not a folder" if path.exists() else "does not exist"
+        raise UsageError(f"the jobs folder {path} {problem}", "Correct --jobs-dir or ETL_JOBS_DIR.")
+    # Whoever can put a file there runs SQL as whoever runs etl.
+    place = path if is_open_to_all(path) else exchangeable_in(path.absolute())
+    if place is not None:
+        raise UsageError(
+            f"the jobs folder {path} is not safe: everybody can write {place}",
+            f"Mend it by: chmod o-w '{place}'",
+        )
+    return path
 
 
 def state_path(environ: Mapping[str, str]) -> Path:
@@ -177,7 +187,17 @@ def state_path(environ: Mapping[str, str]) -> Path:
     xdg = environ.get("XDG_STATE_HOME")
     # The XDG specification: a relative path is no setting.
     is_set = xdg is not None and Path(xdg).is_absolute()
-    return (Path(xdg) if xdg and is_set else Path.home() / ".local" / "state") / "etl"
+    return (Path(xdg) if xdg and is_set else _home() / ".local" / "state") / "etl"
+
+
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError as error:  # a user id without a name, as containers have them
+        raise StateFolderError(
+            f"user id {os.geteuid()} has no home folder to keep state in",
+            "Set ETL_STATE_DIR to a folder of your own.",
+        ) from error
 
 
 def private_folder(path: Path) -> Path:
@@ -191,13 +211,12 @@ def private_folder(path: Path) -> Path:
         for parent in reversed(path.parents):  # never writable by others, whatever the umask
             parent.mkdir(mode=0o755, exist_ok=True)
         path.mkdir(mode=0o700, exist_ok=True)
-        found = path.lstat()
+        problem = _unsafe(path, path.lstat())
     except OSError as error:
         raise StateFolderError(
             f"cannot make the state folder {path}: {error.strerror}",
             "Set ETL_STATE_DIR to a folder that you can write.",
         ) from error
-    problem = _unsafe(path, found)
     if problem:
         raise StateFolderError(
             f"the state folder {path} {problem}",
@@ -217,4 +236,5 @@ def _unsafe(path: Path, found: os.stat_result) -> str:
         return "can be written by others (chmod go-w mends that)"
     if not os.access(path, os.W_OK | os.X_OK):
         return "is not writable"
-    return ""
+    place = exchangeable_in(path)
+    return f"can be exchanged by others, who can write {place}" if place else ""

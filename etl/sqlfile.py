@@ -15,6 +15,7 @@ from pathlib import Path
 
 from etl.errors import FileError
 from etl.settings import sql_folder
+from etl.trust import read_file
 
 _TOKEN = re.compile(
     r"""
@@ -95,12 +96,14 @@ def read_text(path: Path) -> str:
         FileError: It cannot be read, or is not UTF-8.
     """
     try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = path.read_bytes().count(b"\n", 0, error.start) + 1
-        raise FileError(path, line, "not UTF-8", "Save the file as UTF-8.") from error
+        content = read_file(path)
     except OSError as error:
         raise FileError(path, None, str(error.strerror), "The file is needed.") from error
+    try:
+        return content.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise FileError(path, line, "not UTF-8", "Save the file as UTF-8.") from error
 
 
 def statements(path: Path, text: str | None = None) -> list[Statement]:

@@ -29,6 +29,7 @@ from etl.errors import StateFolderError
 from etl.model import Claim, Result
 from etl.queue.journal import CLAIMED, DEFERRED, RELEASED, Entry, Journal, escape, unescape
 from etl.settings import MAKE_ROOM, private_folder
+from etl.trust import open_private
 
 _CURSOR_LENGTH = 41
 _READ = 4096
@@ -144,7 +145,7 @@ class FileQueue:
     def _open(self, name: str) -> int:
         if name not in self._files:
             try:
-                self._files[name] = os.open(self._folder / name, os.O_RDWR | os.O_NOFOLLOW)
+                self._files[name] = open_private(self._folder / name, os.O_RDWR)
             except OSError as error:
                 raise StateFolderError(
                     f"cannot open {self._folder / name}: {error.strerror}",
@@ -154,7 +155,7 @@ class FileQueue:
 
     def _write(self, name: str, content: bytes) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-        descriptor = os.open(self._folder / name, flags, 0o600)
+        descriptor = open_private(self._folder / name, flags)
         try:
             os.write(descriptor, content)
         finally:
@@ -176,11 +177,12 @@ class FileQueue:
     def _line(self, offset: int) -> bytes:
         """The whole line at an offset; empty at the end."""
         descriptor = self._open("queue.tsv")
-        line = b""
-        while chunk := os.pread(descriptor, _READ, offset + len(line)):
+        line = bytearray()
+        # A key may be long: each read as long as all before, so that its cost stays in proportion.
+        while chunk := os.pread(descriptor, max(_READ, len(line)), offset + len(line)):
             end = chunk.find(b"\n")
             if end >= 0:
-                return line + chunk[: end + 1]
+                return bytes(line + chunk[: end + 1])
             line += chunk
         return b""
 
@@ -220,7 +222,7 @@ def _write_queue(
     """Write the queue file. Returns its number of items and the offset of the first."""
     count = 0
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-    with os.fdopen(os.open(path, flags, 0o600), "w", encoding="utf-8", newline="\n") as file:
+    with os.fdopen(open_private(path, flags), "w", encoding="utf-8", newline="\n") as file:
         file.write("\t".join(columns) + "\n")
         start = file.tell()
         for batch in _batches(rows):

@@ -22,6 +22,7 @@ from pathlib import Path
 from etl.errors import StateFolderError
 from etl.model import Claim, Outcome, Result
 from etl.settings import MAKE_ROOM
+from etl.trust import open_private
 
 CLAIMED = "claimed"
 RELEASED = "released"
@@ -90,8 +91,8 @@ class Journal:
     def begin(self) -> None:
         """Make the file, and set disk space aside."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-        os.close(os.open(self._path, flags, 0o600))
-        descriptor = os.open(self._reserve, flags, 0o600)
+        os.close(open_private(self._path, flags))
+        descriptor = open_private(self._reserve, flags)
         try:
             self._write(descriptor, bytes(_RESERVE))
         finally:
@@ -126,7 +127,7 @@ class Journal:
             if result is None or error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise self._unwritable(error) from error
             try:
-                os.close(os.open(self._reserve, os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW))
+                os.close(open_private(self._reserve, os.O_WRONLY | os.O_TRUNC))
                 self._write(self._file, line)
             except OSError as again:
                 raise self._unwritable(again) from again
@@ -135,8 +136,8 @@ class Journal:
         try:
             self._mend_end()
             return (
-                os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW),
-                os.open(self._reserve, os.O_RDONLY | os.O_NOFOLLOW),
+                open_private(self._path, os.O_WRONLY | os.O_APPEND),
+                open_private(self._reserve, os.O_RDONLY),
             )
         except OSError as error:
             raise StateFolderError(
@@ -157,7 +158,7 @@ class Journal:
 
     def _mend_end(self) -> None:
         """End a line that a crash of the machine cut off, so that the next one is whole."""
-        descriptor = os.open(self._path, os.O_RDWR | os.O_NOFOLLOW)
+        descriptor = open_private(self._path, os.O_RDWR)
         try:
             size = os.fstat(descriptor).st_size
             if size and os.pread(descriptor, 1, size - 1) != b"\n":
@@ -172,16 +173,17 @@ class Journal:
         """
         if self._reader is None:
             try:
-                self._reader = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW)
+                self._reader = open_private(self._path, os.O_RDONLY)
             except OSError:
                 return []
-        chunk = os.pread(self._reader, _CHUNK, self._read_up_to)
-        while (
-            b"\n" not in chunk
-            and len(chunk) % _CHUNK == 0
-            and (more := os.pread(self._reader, _CHUNK, self._read_up_to + len(chunk)))
+        chunk = bytearray()
+        # A line may be long: each read as long as all before, so that its cost stays in proportion.
+        while more := os.pread(
+            self._reader, max(_CHUNK, len(chunk)), self._read_up_to + len(chunk)
         ):
             chunk += more
+            if b"\n" in more:
+                break
         chunk = chunk[: chunk.rfind(b"\n") + 1]
         self._read_up_to += len(chunk)
         # Not splitlines(): that also splits at characters that may stand in a key.

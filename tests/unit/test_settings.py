@@ -188,6 +188,21 @@ def test_a_relative_xdg_folder_is_ignored_as_its_specification_demands(
     assert state_path({"XDG_STATE_HOME": "here"}) == tmp_path / ".local/state/etl"
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody without a name")
+def test_without_a_home_folder_the_state_folder_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("HOME")
+    os.setresuid(12345, -1, -1)  # the real user id, by which a home is looked up
+    try:
+        with pytest.raises(StateFolderError, match="has no home folder") as raised:
+            state_path({})
+    finally:
+        os.setresuid(0, -1, -1)
+    assert "Set ETL_STATE_DIR" in raised.value.hint
+    assert state_path({"ETL_STATE_DIR": "/y"}) == Path("/y")
+
+
 def test_a_private_folder_is_made_for_this_user_alone(tmp_path: Path, open_umask: None) -> None:
     path = private_folder(tmp_path / "state")
     assert stat.S_IMODE(path.stat().st_mode) == 0o700
