@@ -14,7 +14,7 @@ from tests.chaos.faults import Faults
 from tests.chaos.invariants import Reckoning, broken_promises, reckon
 from tests.chaos.plan import COSTLY, DEADLY, LOADER, OUTAGES, Fault, Kind, draw
 from tests.chaos.warehouse import Warehouse
-from tests.conftest import Etl, runner
+from tests.conftest import RUNNER, Etl, runner
 from tests.faults.proxy import Proxy
 from tests.faults.servers import OwnServer
 
@@ -80,7 +80,7 @@ class Chaos:
         self._environment = {
             **kept,
             "ETL_STATE_DIR": str(self._state),
-            "ETL_DSN": proxy.dsn(self._warehouse.name),
+            "ETL_DSN": proxy.dsn(self._warehouse.name, RUNNER),
         }
         self._etl: Etl = runner(self._environment)
         self._may_be_locked = False

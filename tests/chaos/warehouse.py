@@ -7,7 +7,7 @@ from pathlib import Path
 from etl import db, settings
 from etl.db import Connection
 from etl.sqlfile import statements
-from tests.conftest import runner
+from tests.conftest import RUNNER, runner
 from tests.faults.servers import OwnServer
 
 DAY = "2026-01-16"
@@ -29,6 +29,8 @@ _AUDIT = (
     " FOR EACH STATEMENT EXECUTE FUNCTION chaos.begin()",
     "CREATE TRIGGER chaos_refreshed AFTER INSERT OR UPDATE ON dwh.datamart_users"
     " FOR EACH ROW EXECUTE FUNCTION chaos.refreshed()",
+    f"GRANT USAGE ON SCHEMA chaos TO {RUNNER}",
+    f"GRANT INSERT ON chaos.refresh TO {RUNNER}",
 )
 
 

@@ -63,9 +63,9 @@ class Proxy:
         self._thread.join()
         self._loop.close()
 
-    def dsn(self, dbname: str) -> str:
+    def dsn(self, dbname: str, user: str) -> str:
         """Connection string of a database behind it."""
-        return make_conninfo(host=self._host, port=self.port, user="etl", dbname=dbname)
+        return make_conninfo(host=self._host, port=self.port, user=user, dbname=dbname)
 
     def accept(self) -> None:
         """Take new connections, on the same port as before, and forward them."""

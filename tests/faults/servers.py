@@ -15,7 +15,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from etl.db import Connection, Target, connect
 from etl.embedded import EmbeddedServer, binaries
-from tests.conftest import load_schema
+from tests.conftest import RUNNER, load_schema
 
 Mode = Literal["fast", "immediate"]
 _TEMPLATE = "outage_template"
@@ -44,6 +44,8 @@ class OwnServer:
             self.set(name, value)
         self.restart("fast")
         load_schema(host=self.folder, port=5432, user="etl", dbname=_TEMPLATE)
+        with self.maintenance() as connection:
+            connection.execute(f"CREATE ROLE {RUNNER} LOGIN IN ROLE etl_runner".encode())
         return self
 
     def __exit__(
@@ -67,9 +69,9 @@ class OwnServer:
         """Its major version."""
         return int((self._server.version() or "0").split(".")[0].split()[0])
 
-    def dsn(self, dbname: str) -> str:
-        """Connection string of one of its databases."""
-        return make_conninfo(host=self.folder, port=5432, user="etl", dbname=dbname)
+    def dsn(self, dbname: str, user: str = "etl") -> str:
+        """Connection string of one of its databases, as superuser or as another login."""
+        return make_conninfo(host=self.folder, port=5432, user=user, dbname=dbname)
 
     def maintenance(self) -> "psycopg.Connection[tuple[object, ...]]":
         """A connection for what concerns the whole server."""

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from etl.db import Connection
-from tests.conftest import Etl
+from tests.conftest import RUNNER, Etl
 from tests.faults.conftest import AS_OF, Run, Start, open_gate
 from tests.faults.proxy import Proxy
 from tests.faults.servers import OwnServer
@@ -47,7 +47,7 @@ def database(server: OwnServer) -> str:
 @pytest.fixture
 def dsn(server: OwnServer, database: str) -> str:
     """Overrides that of the server which all other tests share."""
-    return server.dsn(database)
+    return server.dsn(database, RUNNER)
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def start_by_proxy(start: Start, proxy: Proxy, database: str) -> Start:
     """Starts cycles whose connections run through the proxy."""
 
     def begin(*arguments: str, job: str = "datamart-users", **more: str) -> Run:
-        return start(*arguments, job=job, **{"ETL_DSN": proxy.dsn(database), **more})
+        return start(*arguments, job=job, **{"ETL_DSN": proxy.dsn(database, RUNNER), **more})
 
     return begin
 

@@ -13,7 +13,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from etl.db import Connection
-from tests.conftest import REPOSITORY
+from tests.conftest import REPOSITORY, RUNNER
 from tests.faults.conftest import AS_OF, open_gate, wait_until_at_gate
 from tests.faults.outages.conftest import Cycles
 from tests.faults.servers import OwnServer
@@ -91,7 +91,7 @@ def start_on_network(
 
         def begin(**parameters: str) -> "subprocess.Popen[str]":
             dsn = make_conninfo(
-                host=SERVER, port=network.port, user="etl", dbname=database, **parameters
+                host=SERVER, port=network.port, user=RUNNER, dbname=database, **parameters
             )
             command = [sys.executable, "-m", "etl", "datamart-users", AS_OF, "--json"]
             process = subprocess.Popen(

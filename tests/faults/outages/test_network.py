@@ -5,7 +5,7 @@ import json
 import pytest
 
 from etl.db import Connection
-from tests.faults.conftest import Start, open_gate, wait_until_at_gate
+from tests.faults.conftest import Start, open_gate, wait_until_at_gate, wait_until_disconnected
 from tests.faults.outages.conftest import Cycles
 from tests.faults.proxy import Proxy
 from tests.support import dirty
@@ -32,7 +32,8 @@ def test_a_cut_connection_costs_the_item_in_hand_an_attempt_and_the_cycle_goes_o
     assert (record["done"], record["failed"], record["orphaned"]) == (5, 1, 0)
     assert cycles.held() == [("user2", 1, "08006", False)]
     assert dirty(gate) == {"user2"}
-    open_gate(gate)  # the server goes on with the statement whose client is gone
+    open_gate(gate)  # the server goes on with the statement whose client is gone, to its end
+    wait_until_disconnected(gate)
     cycles.assert_the_next_needs_no_clean_up()
 
 
