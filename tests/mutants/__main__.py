@@ -47,6 +47,9 @@ def main() -> None:
     mutations = [Mutation(**table) for table in tomllib.loads(text)["mutation"]]
     words = sys.argv[1:]
     chosen = [m for m in mutations if not words or any(word in m.name for word in words)]
+    for mutation in chosen:
+        if (REPOSITORY / mutation.file).read_text(encoding="utf-8").count(mutation.old) != 1:
+            raise SystemExit(f"{mutation.name}: not found once in {mutation.file}")
     survived = [mutation.name for mutation in chosen if not is_noticed(mutation)]
     tell(f"{len(chosen) - len(survived)} of {len(chosen)} mutations noticed")
     sys.exit(bool(survived))
@@ -65,10 +68,8 @@ def is_noticed(mutation: Mutation) -> bool:
             else:
                 shutil.copy(place, copy / name)
         path = copy / mutation.file
-        before = path.read_text(encoding="utf-8")
-        if before.count(mutation.old) != 1:
-            raise SystemExit(f"{mutation.name}: not found once in {mutation.file}")
-        path.write_text(before.replace(mutation.old, mutation.new), encoding="utf-8")
+        text = path.read_text(encoding="utf-8").replace(mutation.old, mutation.new)
+        path.write_text(text, encoding="utf-8")
         done = subprocess.run(
             [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *mutation.tests],
             cwd=copy,
