@@ -21,6 +21,9 @@ _STREAM_ROWS = 1000
 _COLUMNS = ("item_key", "level")
 _BACKLOG_COLUMNS = ("level", "items")
 _LEVEL = re.compile(r"[1-9]\d{0,8}\Z")
+# The index of etl.held_item takes 2,704 bytes with the name of the job. An item that failed and
+# could not be held would keep its cycle's record from closing, and the next one's too.
+_LONGEST_KEY = 2000
 
 
 class Backlog:
@@ -122,12 +125,14 @@ class Backlog:
         key, level = (columns.index(name) for name in _COLUMNS)
         frozen: Counter[int] = Counter()
         for row in rows:
-            if row[key] is None or not _LEVEL.match(row[level] or ""):
+            if not _is_key(row[key]) or not _LEVEL.match(row[level] or ""):
+                shown = [None if value is None else value[:60] for value in (row[key], row[level])]
                 raise FileError(
                     self._job.prioritize.path,
                     None,
-                    f"returned the item_key {row[key]!r} with the level {row[level]!r}",
-                    "Both are needed; levels are whole numbers from 1.",
+                    f"returned the item_key {shown[0]!r} with the level {shown[1]!r}",
+                    f"A key is a text of at most {_LONGEST_KEY:,} bytes, a level a whole number "
+                    "from 1.",
                 )
             frozen[int(row[level])] += 1
             yield row
@@ -138,3 +143,7 @@ class Backlog:
     def _level(self, number: int) -> LevelCount:
         fresh = LevelCount(number, self._job.level_name(number))
         return self._record.levels.setdefault(number, fresh)
+
+
+def _is_key(value: str | None) -> bool:
+    return value is not None and len(value.encode()) <= _LONGEST_KEY

@@ -1,14 +1,12 @@
 """Where the lines about a cycle go: to a log, as text or JSON, or above a progress bar."""
 
-import json
 import logging
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from etl.cli.narrator import Narrator
-from etl.cli.output import say
-from etl.cli.render import printable
+from etl.cli.output import printable, say, to_json
 from etl.events import BacklogCounted, Event, ItemAttempted
 from etl.job import Job
 
@@ -46,9 +44,9 @@ class LogLines:
             if self._is_json:
                 head = {"at": at, "severity": level, "job": self._job.name}
                 kind = {"event": type(event).__name__, "message": text}
-                line = json.dumps({**head, **kind, **facts}, ensure_ascii=False)
+                line = to_json({**head, **kind, **facts})
             else:
-                line = f"{at} {level} {self._job.command}: {printable(text)}"
+                line = f"{at} {level} {self._job.command}: {text}"
             say(line)
 
 

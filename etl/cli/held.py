@@ -11,9 +11,8 @@ import typer
 
 from etl import deploy
 from etl import held as engine
-from etl.cli.options import Dsn, Json, connected, job_named
-from etl.cli.output import tell
-from etl.cli.render import printable
+from etl.cli.options import Dsn, Json, check_key, connected, job_named
+from etl.cli.output import printable, tell
 from etl.errors import UsageError
 from etl.held import HeldItem
 
@@ -114,7 +113,7 @@ def release_held(
             "Give keys, or --sqlstate CODE, or --outcome, or --all.",
         )
     for key in keys or ():
-        _check_text(key)
+        check_key(key)
     with connected(dsn, "held release") as connection:
         deploy.require_current(connection)
         if keys:
@@ -138,15 +137,6 @@ def _sqlstate(given: str | None) -> str:
             "Give its five characters (23505), or the two of its class (23).",
         )
     return given.upper()
-
-
-def _check_text(key: str) -> None:
-    try:
-        key.encode()
-    except UnicodeEncodeError as error:
-        raise UsageError(
-            f"the key {key!a} is not UTF-8", "Give it as 'etl held list' has it."
-        ) from error
 
 
 def _table(items: list[HeldItem], unit: str | None) -> str:

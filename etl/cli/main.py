@@ -12,7 +12,7 @@ import typer
 from etl import __version__, db
 from etl.cli import demo, held, load, schema, server, verify
 from etl.cli.options import job_paths
-from etl.cli.output import occupy_standard_streams, say, tell
+from etl.cli.output import prepare_standard_streams, say, tell
 from etl.cli.run_job import add_jobs
 from etl.errors import EtlError
 
@@ -60,7 +60,7 @@ def build() -> typer.Typer:
 
 def main() -> None:
     """Run the command line and end the process with the exit status of its outcome."""
-    occupy_standard_streams()
+    prepare_standard_streams()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _end)

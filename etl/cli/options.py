@@ -1,19 +1,18 @@
 """Options that several commands share, and what they are turned into."""
 
 import os
-import re
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
 
 import typer
 
-from etl import db, job, settings
+from etl import db, deploy, job, settings
 from etl.cli.output import say
+from etl.dsn import has_password
 from etl.embedded import EmbeddedServer
 from etl.errors import FileError, UsageError
 from etl.job import Job
@@ -44,19 +43,13 @@ def target(dsn: str | None) -> db.Target:
     """The database to use; starts the embedded server where nothing names another."""
     named = db.named_target(dsn, os.environ)
     if named is not None:
-        if dsn and _has_password(dsn):
+        if dsn and has_password(dsn):
             say("etl: a password in --dsn can be read in the process list; ETL_DSN is safer")
         return named
     server = embedded_server()
     started = server.start()
     say(f"etl: using {server.target.label}{' (just started)' if started else ''}")
     return server.target
-
-
-def _has_password(dsn: str) -> bool:
-    if "://" in dsn:
-        return urlsplit(dsn).password is not None
-    return re.search(r"\bpassword\s*=", dsn) is not None
 
 
 @contextmanager
@@ -87,6 +80,18 @@ def day(as_of: datetime | None, *, may_be_future: bool = True) -> date:
     return as_of.date()
 
 
+def check_key(key: str) -> None:
+    """Let any text pass as the key of an item.
+
+    Raises:
+        UsageError: It came as bytes that are not UTF-8; every key is.
+    """
+    try:
+        key.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(f"the key {key!a} is not UTF-8", "Give it as the job lists it.") from error
+
+
 def jobs_dir() -> Path | None:
     """The folder that ``--jobs-dir`` names, wherever it stands: jobs are commands, so it has
     to be known before the command line can be read."""
@@ -109,9 +114,12 @@ def whole_jobs() -> list[Job]:
     found: list[Job] = []
     for path in job_paths():
         try:
-            found.append(job.load(path))
+            whole = job.load(path)
+            deploy.check_files(whole)
         except FileError as error:
             say(f"etl: left out: {error.message}")
+        else:
+            found.append(whole)
     return found
 
 

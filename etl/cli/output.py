@@ -3,9 +3,14 @@
 A reader that goes away must not end a cycle half way, nor change its exit status.
 """
 
+import io
+import json
 import os
+import re
 import sys
 from typing import TextIO
+
+_UNUSUAL = re.compile(r"[^ -~]")
 
 
 def tell(message: str, *, end: str = "\n") -> None:
@@ -14,8 +19,22 @@ def tell(message: str, *, end: str = "\n") -> None:
 
 
 def say(message: str) -> None:
-    """Print a line for people on standard error."""
-    _write(sys.stderr, f"{message}\n")
+    """Print a line on standard error, whatever names and messages are part of it."""
+    _write(sys.stderr, f"{printable(message)}\n")
+
+
+def printable(text: str) -> str:
+    """A name, a key or a message as one line that controls no terminal."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def to_json(value: object) -> str:
+    """A value as one line of JSON that controls no terminal."""
+
+    def escape(found: re.Match[str]) -> str:
+        return found[0] if found[0].isprintable() else json.dumps(found[0])[1:-1]
+
+    return _UNUSUAL.sub(escape, json.dumps(value, ensure_ascii=False))
 
 
 def is_on_terminal() -> bool:
@@ -24,13 +43,18 @@ def is_on_terminal() -> bool:
     return stream is not None and stream.isatty()
 
 
-def occupy_standard_streams() -> None:
-    """Open what was closed: else the next file or socket gets the number of standard error."""
+def prepare_standard_streams() -> None:
+    """Open what was closed: else the next file or socket gets the number of standard error.
+
+    And see to it that any name can be printed, whatever the encoding.
+    """
     for descriptor in (0, 1, 2):
         try:
             os.fstat(descriptor)
         except OSError:
             os.open(os.devnull, os.O_RDWR)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # its encoding may lack a character
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _write(stream: TextIO | None, text: str) -> None:

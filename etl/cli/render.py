@@ -60,8 +60,3 @@ def _level_row(level: LevelCount) -> str:
     name = f"{level.level} {level.name}"
     numbers = (level.found, level.done, failed, level.busy, left)
     return f"  {name:<22}" + "".join(f"{number:>10,}" for number in numbers)
-
-
-def printable(text: str) -> str:
-    """A key or a message of the server as one line that controls no terminal."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -1,6 +1,5 @@
 """The command of a job: one cycle."""
 
-import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -12,11 +11,11 @@ from etl import job as jobs
 from etl import settings
 from etl.cli.display import Display, LogLines
 from etl.cli.narrator import Narrator
-from etl.cli.options import AsOf, Dsn, Json, day, target
-from etl.cli.output import is_on_terminal, tell
+from etl.cli.options import AsOf, Dsn, Json, check_key, day, target
+from etl.cli.output import is_on_terminal, printable, tell, to_json
 from etl.cli.render import as_json, summary
 from etl.cycle import Cycle, CycleOptions
-from etl.errors import EtlError, FileError, UsageError
+from etl.errors import EtlError, FileError
 from etl.job import Job
 from etl.model import CycleRecord
 
@@ -29,7 +28,7 @@ def add_jobs(app: typer.Typer, paths: list[Path]) -> None:
     taken = {command.name for command in app.registered_commands}
     taken |= {group.name for group in app.registered_groups}
     for path in paths:
-        name = jobs.command_name(path)
+        name = printable(jobs.command_name(path))
         if name in taken:
             problem = FileError(path, None, f"'{name}' is a command of etl", "Rename the job.")
             name += "-job"
@@ -38,11 +37,11 @@ def add_jobs(app: typer.Typer, paths: list[Path]) -> None:
         try:
             job = jobs.load(path)
         except FileError as problem:
-            app.command(name, rich_help_panel="Jobs", help=f"(broken: {problem.message})")(
-                _broken(problem)
-            )
+            app.command(
+                name, rich_help_panel="Jobs", help=_for_help(f"(broken: {problem.message})")
+            )(_broken(problem))
         else:
-            app.command(name, rich_help_panel="Jobs", help=job.summary)(_command(job))
+            app.command(name, rich_help_panel="Jobs", help=_for_help(job.summary))(_command(job))
 
 
 def exit_status(record: CycleRecord) -> int:
@@ -72,13 +71,20 @@ def run_cycle(
             record = cycle.run()
         except EtlError:
             if is_json and cycle.record.cycle_id is not None:
-                tell(json.dumps(as_json(cycle.record), ensure_ascii=False))
+                tell(to_json(as_json(cycle.record)))
             raise
     if is_json:
-        tell(json.dumps(as_json(record), ensure_ascii=False))
+        tell(to_json(as_json(record)))
     else:
         tell(summary(record, job.title, job.unit))
     return record
+
+
+def _for_help(text: str) -> str:
+    """A text of a job's folder, for a program that takes brackets for markup."""
+    from rich.markup import escape  # only --help needs it
+
+    return escape(printable(text)) if "[" in text else printable(text)
 
 
 def _broken(problem: FileError) -> Callable[[], None]:
@@ -141,8 +147,8 @@ def _command(job: Job) -> Callable[..., None]:
         json_output: Json = False,
         dsn: Dsn = None,
     ) -> None:
-        if only is not None and not only.isprintable():
-            raise UsageError(f"--{unit} {only!a} is no key", "Give it as the job's SQL lists it.")
+        if only is not None:
+            check_key(only)
         options = CycleOptions(
             as_of=day(as_of, may_be_future=dry_run),
             limit=settings.ItemLimit.read(max_items, os.environ, unit, job.max_items),

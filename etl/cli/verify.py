@@ -7,7 +7,7 @@ import typer
 
 from etl import db, deploy
 from etl.cli.options import AsOf, Dsn, Json, connected, day, job_named
-from etl.cli.output import tell
+from etl.cli.output import printable, tell
 from etl.errors import UsageError
 
 _SHOWN = 20
@@ -39,7 +39,7 @@ def verify(
         tell(json.dumps({"job": found.name, "wrong": len(items), "items": items}))
     else:
         for key, problem in wrong[:_SHOWN]:
-            tell(f"{found.unit} {key} {problem}")
+            tell(printable(f"{found.unit} {key} {problem}"))
         more = f" (the first {_SHOWN} above)" if len(wrong) > _SHOWN else ""
         verdict = f"{len(wrong):,} wrong{more}" if wrong else "all right"
         tell(f"{found.title}: {verdict}, as of {day(as_of)}")

@@ -1,6 +1,7 @@
 """A job that nobody has seen before: the engine knows none, and takes any key and any mistake."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -183,5 +184,5 @@ def test_a_signal_ends_a_long_prioritization(
 
 
 def test_a_key_that_is_no_text_is_a_usage_error(tally: Tally) -> None:
-    ran = tally.run("--thing=a\x01b")
-    assert (ran.status, "is no key" in ran.err) == (2, True)
+    ran = tally.run(os.fsdecode(b"--thing=a\xffb"))
+    assert (ran.status, "is not UTF-8" in ran.err) == (2, True)
