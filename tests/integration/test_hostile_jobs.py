@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from etl import job
+from etl.db import Connection
 from etl.errors import FileError
 from tests.conftest import Etl, Ran
 from tests.integration.test_bad_input import clear
@@ -84,14 +85,16 @@ def test_a_file_that_is_none_is_one_error_and_the_other_job_runs(
     assert etl("good", ETL_JOBS_DIR=str(jobs)).status == 0
 
 
-def test_schema_files_that_are_none_leave_out_their_jobs_alone(etl: Etl, jobs: Path) -> None:
+def test_schema_files_that_are_none_leave_out_their_jobs_alone(
+    etl: Etl, jobs: Path, connection: Connection
+) -> None:
     (jobs / "good" / "schema").mkdir()
     (jobs / "good" / "schema" / "0001_good.sql").write_text("CREATE TABLE good ();\n")
     for number, (spoil, _) in enumerate(SPOILS[:-1]):
         shutil.copytree(jobs / "bad", jobs / f"bad{number}")
         (jobs / f"bad{number}" / "schema").mkdir()
         spoil(jobs / f"bad{number}" / "schema" / "0001_bad.sql")
-    ran = etl("init", ETL_JOBS_DIR=str(jobs))
+    ran = etl("init", "--dsn", connection.info.dsn, ETL_JOBS_DIR=str(jobs))
     assert clear(ran, 0, *(said for _, said in SPOILS[:-1]))
     assert ran.err.count("left out: ") == len(SPOILS) - 1
     assert ran.out == "applied  good: schema/0001_good.sql\n"
