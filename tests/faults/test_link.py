@@ -12,7 +12,7 @@ from etl.events import ConnectionFound, ConnectionLost, Event
 from etl.link import Link
 from etl.lock import lock_database
 from etl.sqlfile import shipped
-from tests.conftest import Address
+from tests.conftest import RUNNER, Address
 from tests.faults.conftest import Connect
 from tests.faults.proxy import Proxy
 
@@ -33,7 +33,7 @@ def told() -> list[Event]:
 @pytest.fixture
 def link(proxy: Proxy, connection: db.Connection, told: list[Event]) -> Iterator[Link]:
     """A link that holds the lock."""
-    target = db.Target.parse(proxy.dsn(connection.info.dbname))
+    target = db.Target.parse(proxy.dsn(connection.info.dbname, RUNNER))
     with closing(Link(target, JOB, told.append)) as link:
         link.lock()
         yield link
