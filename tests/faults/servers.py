@@ -92,8 +92,11 @@ class OwnServer:
             connection.execute("SELECT pg_reload_conf()")
 
     def connect(self, dbname: str) -> Connection:
-        """Connect to one of its databases, as the program does."""
-        return connect(Target.parse(self.dsn(dbname)), "tests")
+        """Connect to one of its databases as superuser, otherwise as the program does."""
+        connected = connect(Target.parse(self.dsn(dbname)), "tests")
+        # It is called etl, and "$user" comes first: tables would end up in the ledger's schema.
+        connected.execute("SET search_path = public")
+        return connected
 
     def restart(self, mode: Mode) -> None:
         """Stop and start it; returns when it takes connections again."""

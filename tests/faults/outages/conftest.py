@@ -46,8 +46,28 @@ def database(server: OwnServer) -> str:
 
 @pytest.fixture
 def dsn(server: OwnServer, database: str) -> str:
-    """Overrides that of the server which all other tests share."""
+    """The database as the program reaches it, as a member of etl_runner."""
     return server.dsn(database, RUNNER)
+
+
+@pytest.fixture
+def connect_again(server: OwnServer, database: str) -> Generator[Connect]:
+    """Superuser's connections to it, for what tests do there themselves."""
+    opened: list[Connection] = []
+
+    def another() -> Connection:
+        opened.append(server.connect(database))
+        return opened[-1]
+
+    yield another
+    for one in opened:
+        one.close()
+
+
+@pytest.fixture
+def connection(connect_again: Connect) -> Connection:
+    """One of them."""
+    return connect_again()
 
 
 @pytest.fixture

@@ -51,9 +51,10 @@ def test_an_item_that_kills_its_server_process_is_quarantined(
     gate: Connection, server: OwnServer, cycles: Cycles, etl: Etl
 ) -> None:
     open_gate(gate)
-    # The program that COPY starts is a child of the server process.
+    # The program that COPY starts is a child of the server process. Only a superuser may.
     gate.execute(
-        "CREATE OR REPLACE FUNCTION public.wait_at_gate() RETURNS trigger LANGUAGE plpgsql AS"
+        "CREATE OR REPLACE FUNCTION wait_at_gate() RETURNS trigger LANGUAGE plpgsql"
+        " SECURITY DEFINER AS"
         " $$ BEGIN COPY (SELECT 1) TO PROGRAM 'kill -9 $PPID'; RETURN NEW; END $$"
     )
     for attempt in range(1, MAX_ATTEMPTS + 1):
