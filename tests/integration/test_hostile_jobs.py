@@ -89,7 +89,7 @@ def test_schema_files_that_are_none_leave_out_their_jobs_alone(
     etl: Etl, jobs: Path, connection: Connection
 ) -> None:
     (jobs / "good" / "schema").mkdir()
-    (jobs / "good" / "schema" / "0001_good.sql").write_text("CREATE TABLE good ();\n")
+    (jobs / "good" / "schema" / "0001_good.sql").write_text("CREATE TABLE etl.good ();\n")
     for number, (spoil, _) in enumerate(SPOILS[:-1]):
         shutil.copytree(jobs / "bad", jobs / f"bad{number}")
         (jobs / f"bad{number}" / "schema").mkdir()
