@@ -29,7 +29,7 @@ from etl.job import Job
 from etl.link import Link
 from etl.lock import host_lock
 from etl.model import CycleRecord, Orders
-from etl.queue import FileQueue
+from etl.queue import FileQueue, OpenClaims
 from etl.settings import ItemLimit, private_folder
 from etl.sqlfile import shipped
 from etl.supervisor import StopSignals, Supervisor
@@ -86,6 +86,7 @@ class Cycle:
         self._deadline = None if limit is None else self._begun + limit
         self._recorded = 0.0
         self._missing: str | None = None
+        self._claims = OpenClaims()
         self.record = CycleRecord(
             job=job.name,
             started_at=datetime.now(UTC),
@@ -150,7 +151,9 @@ class Cycle:
 
     def _close(self, link: Link, queue: FileQueue, signals: StopSignals) -> None:
         link.insist(
-            lambda to: ledger.close_cycle(to, queue, self.record, self._job),
+            lambda to: ledger.close_cycle(
+                to, queue, self.record, self._job, self._claims.taken_back
+            ),
             is_enough=lambda: len(signals.received) > 1,
         )
 
@@ -208,6 +211,7 @@ class Cycle:
                 emit=self._heed,
                 on_tick=lambda: self._record_progress(link),
             )
+            self._claims = supervisor.claims
             supervisor.drain(record.workers)
         record.stop_signal = next(iter(signals.received), None)
         record.duration_s = time.monotonic() - self._begun

@@ -53,6 +53,17 @@ class ItemDeferred:
 
 
 @dataclass(frozen=True, slots=True)
+class CommitsLost:
+    """The server has crashed, and may have taken back what it had committed just before.
+
+    Attributes:
+        items: So many items that were done; they are done again.
+    """
+
+    items: int
+
+
+@dataclass(frozen=True, slots=True)
 class ConnectionLost:
     """The supervisor has lost the database, and tries to find it again.
 
@@ -103,6 +114,7 @@ Event = (
     | CycleRecovered
     | ItemAttempted
     | ItemDeferred
+    | CommitsLost
     | ConnectionLost
     | ConnectionFound
     | WorkerFinished

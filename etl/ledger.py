@@ -64,6 +64,7 @@ def close_cycle(
     queue: Queue,
     record: CycleRecord,
     job: Job,
+    taken_back: set[int],
     *,
     is_recount: bool = False,
 ) -> None:
@@ -74,6 +75,7 @@ def close_cycle(
         queue: Has the attempts.
         record: The record.
         job: Its job.
+        taken_back: Positions of the claims whose outcome a crash of the server undid.
         is_recount: Count the outcomes anew, in the one pass that copies them: a worker that
             outlives its supervisor may still be adding to them.
     """
@@ -85,7 +87,7 @@ def close_cycle(
             count_held(connection, record, finished_at)
             return
         with connection.cursor().copy(shipped("engine/copy_attempts").text) as copy:
-            for entry, result in finished(queue):
+            for entry, result in finished(queue, taken_back):
                 if is_recount:
                     record.count(entry.claim.level, result.outcome)
                 copy.write_row(_row(record.cycle_id, entry, result))
@@ -136,13 +138,15 @@ def recover(connection: db.Connection, queue: Queue, cycle_id: int, job: Job) ->
         claims.follow(entry)
     for worker, claim, result in claims.settle("the cycle was cut off"):
         queue.acknowledge(worker, claim, result)
-    close_cycle(connection, queue, record, job, is_recount=True)
+    close_cycle(connection, queue, record, job, claims.taken_back, is_recount=True)
     return record
 
 
-def finished(queue: Queue) -> Iterator[tuple[Entry, Result]]:
-    """The attempts that have come to an outcome."""
-    return ((entry, entry.result) for entry in queue.history() if entry.result is not None)
+def finished(queue: Queue, taken_back: set[int]) -> Iterator[tuple[Entry, Result]]:
+    """The attempts that have come to an outcome, and were not taken back."""
+    for entry in queue.history():
+        if entry.result is not None and entry.claim.position not in taken_back:
+            yield entry, entry.result
 
 
 def _row(cycle_id: int | None, entry: Entry, result: Result) -> tuple[object, ...]:

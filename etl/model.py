@@ -157,7 +157,7 @@ class CycleRecord:
         """Done items a second, over the whole cycle."""
         return self.done / self.duration_s if self.duration_s else 0.0
 
-    def count(self, level: int, outcome: Outcome) -> None:
-        """Count one attempt."""
+    def count(self, level: int, outcome: Outcome, by: int = 1) -> None:
+        """Count one attempt; by -1: take one back."""
         counts = self.levels.setdefault(level, LevelCount(level, f"level {level}"))
-        setattr(counts, outcome.value, getattr(counts, outcome.value) + 1)
+        setattr(counts, outcome.value, getattr(counts, outcome.value) + by)

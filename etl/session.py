@@ -39,12 +39,15 @@ class Session:
         self._connection = db.connect(db.Target(orders.dsn, orders.label), name)
         self._connection.add_notice_handler(self._hear)
         self._timeout_s = job.statement_timeout_s
-        self._server_started_at: datetime = db.one(
+        started_at, whole_since, flushed_within_s, *_ = db.one(
             self._connection,
             shipped("engine/set_worker_session"),
             statement_timeout=_milliseconds(job.statement_timeout_s),
             lock_timeout=_milliseconds(job.lock_timeout_s),
-        )[0]
+        )
+        self._server_started_at: datetime = started_at
+        self._server_whole_since: datetime = whole_since
+        self.flushed_within_s: float = flushed_within_s
         self.executor = Executor(self._connection, job.process, orders.parameters)
 
     def _hear(self, notice: Diagnostic) -> None:
@@ -64,6 +67,13 @@ class Session:
     def went_down_before(self, successor: "Session") -> bool:
         """Whether the server ended, and not this session alone, given the next connection."""
         return self._has_crashed or self._server_started_at != successor._server_started_at
+
+    def lost_commits_before(self, successor: "Session") -> bool:
+        """Whether the server may have lost commits of this session, given the next connection."""
+        return (
+            self._server_started_at != successor._server_started_at
+            or self._server_whole_since != successor._server_whole_since
+        )
 
     def cancel(self) -> None:
         """Ask the server to cancel the running statement; from any thread."""

@@ -26,10 +26,17 @@ from etl.errors import (
     WorkerStartError,
     WorkerStoppedError,
 )
-from etl.events import Emit, ItemAttempted, ItemDeferred, StopRequested, WorkerFinished
+from etl.events import (
+    CommitsLost,
+    Emit,
+    ItemAttempted,
+    ItemDeferred,
+    StopRequested,
+    WorkerFinished,
+)
 from etl.model import CycleRecord, Orders, Outcome, Result
-from etl.queue import OpenClaims, Queue
-from etl.queue.journal import CLAIMED, DEFERRED
+from etl.queue import Entry, OpenClaims, Queue
+from etl.queue.journal import CLAIMED, DEFERRED, TAKEN_BACK
 
 Handler = Callable[[int, FrameType | None], object] | int | None
 
@@ -131,7 +138,7 @@ class _Process:
 
 
 class Supervisor:
-    """Runs the workers of one cycle.
+    """Runs the workers of one cycle; ``claims`` has what the journal has told so far.
 
     Args:
         queue: The queue, built.
@@ -160,7 +167,7 @@ class Supervisor:
         self._on_tick = on_tick
         self._selector = selectors.DefaultSelector()
         self._processes: dict[int, _Process] = {}
-        self._open = OpenClaims()
+        self.claims = OpenClaims()
         self._stop_requests = 0
         self._fruitless_deaths = 0
         self._error: EtlError | None = None
@@ -192,7 +199,7 @@ class Supervisor:
         """Record the outcomes of the claims that nobody works on any more."""
         self._follow()
         try:
-            for worker, claim, result in self._open.settle("its worker is gone"):
+            for worker, claim, result in self.claims.settle("its worker is gone"):
                 self._queue.acknowledge(worker, claim, result)
         except EtlError as error:
             self._error = self._error or error
@@ -227,7 +234,7 @@ class Supervisor:
         status = process.reap()
         del self._processes[process.number]
         self._follow()
-        claim = self._open.in_hand.get(process.number)
+        claim = self.claims.in_hand.get(process.number)
         if claim is not None:
             reason = f"its worker died of signal {-status}" if status < 0 else "its worker died"
             result = Result(Outcome.ORPHANED, message=reason)
@@ -261,16 +268,25 @@ class Supervisor:
         """Count what the journal tells since the last time."""
         while entries := self._queue.entries():
             for entry in entries:
-                self._open.follow(entry)
-                if entry.event == CLAIMED:
-                    if entry.worker in self._processes:
-                        self._processes[entry.worker].has_claimed = True
-                    self._fruitless_deaths = 0
-                elif entry.event == DEFERRED:
-                    self._emit(ItemDeferred(entry.worker, entry.claim))
-                elif entry.result is not None:
-                    self._record.count(entry.claim.level, entry.result.outcome)
-                    self._emit(ItemAttempted(entry.worker, entry.claim, entry.result))
+                self.claims.follow(entry)
+                self._count(entry)
+            taken_back = sum(entry.event == TAKEN_BACK for entry in entries)
+            if taken_back:
+                self._emit(CommitsLost(taken_back))
+
+    def _count(self, entry: Entry) -> None:
+        level = entry.claim.level
+        if entry.event == CLAIMED:
+            if entry.worker in self._processes:
+                self._processes[entry.worker].has_claimed = True
+            self._fruitless_deaths = 0
+        elif entry.event == DEFERRED:
+            self._emit(ItemDeferred(entry.worker, entry.claim))
+        elif entry.event == TAKEN_BACK:
+            self._record.count(level, Outcome.DONE, by=-1)
+        elif entry.result is not None:
+            self._record.count(level, entry.result.outcome)
+            self._emit(ItemAttempted(entry.worker, entry.claim, entry.result))
 
     def _heed_signals(self) -> None:
         received = self._signals.received

@@ -20,6 +20,7 @@ import signal
 import sys
 import threading
 import time
+from collections import deque
 from io import FileIO, RawIOBase
 from pathlib import Path
 
@@ -35,6 +36,7 @@ from etl.session import Session
 LOST = "08006"
 """SQLSTATE connection_failure, of an attempt whose connection was lost."""
 
+_ADMIN_SHUTDOWN = "57P01"
 _RECONNECT_S = 60.0
 _LONGEST_PAUSE_S = 2.0
 _LISTEN_S = 1.0
@@ -59,6 +61,7 @@ class Worker:
         self._suspect: str | None = None
         self._doubted: set[str] = set()
         self._given_back: set[str] = set()
+        self._unflushed: deque[tuple[float, Claim]] = deque()
         self._has_done = False
 
     def drain(self) -> None:
@@ -126,9 +129,18 @@ class Worker:
             return self._lost(session, claim, lost)
         else:
             self._suspect = None
+            if result.outcome is Outcome.DONE:
+                self._remember(session, claim)
             self._has_done = self._has_done or result.outcome is Outcome.DONE
             return result
         return None
+
+    def _remember(self, session: Session, claim: Claim) -> None:
+        """Keep the items whose commits may not be on the server's disk yet."""
+        now = time.monotonic()
+        self._unflushed.append((now, claim))
+        while self._unflushed[0][0] < now - session.flushed_within_s:
+            self._unflushed.popleft()
 
     def _timeout_s(self, claim: Claim) -> float:
         """The statement timeout of a claim; in the slow lane as long as the cycle's time allows."""
@@ -176,6 +188,11 @@ class Worker:
         except EtlError:
             self._queue.release(self._orders.number, claim)
             raise
+        was_orderly = result is not None and result.sqlstate == _ADMIN_SHUTDOWN
+        if not was_orderly and successor is not None and session.lost_commits_before(successor):
+            for _, done in self._unflushed:
+                self._queue.take_back(self._orders.number, done)
+            self._unflushed.clear()
         if result is not None and successor is not None:
             is_first_time = claim.item_key not in self._given_back
             if not (is_first_time and session.went_down_before(successor)):

@@ -10,6 +10,7 @@ from typing import Any
 from etl.cli.render import as_json, outcome_line
 from etl.events import (
     BacklogCounted,
+    CommitsLost,
     ConnectionFound,
     ConnectionLost,
     CycleFinished,
@@ -55,7 +56,12 @@ class Narrator:
 
     def _warning(
         self,
-        event: CycleRecovered | ItemDeferred | ConnectionLost | ConnectionFound | StopRequested,
+        event: CycleRecovered
+        | ItemDeferred
+        | CommitsLost
+        | ConnectionLost
+        | ConnectionFound
+        | StopRequested,
     ) -> Line:
         facts = asdict(event)
         match event:
@@ -69,6 +75,11 @@ class Narrator:
                 text = (
                     f"worker {event.worker}: {self._unit} {event.claim.item_key} ran into the "
                     "statement timeout; it comes again at the end of the cycle"
+                )
+            case CommitsLost():
+                text = (
+                    f"the server has crashed; {event.items:,} {self._unit}s that were done just "
+                    "before are done again"
                 )
             case ConnectionLost():
                 text = f"lost the database: {event.reason}; the workers go on as far as they can"

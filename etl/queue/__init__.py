@@ -10,6 +10,7 @@ States of an item, each move a line in the claim journal::
       ^                  |
       +----- release ----+      (no attempt came about; to the queue's end)
       +----- defer ------+      (it ran into the statement timeout; to the queue's end, slow)
+      +------------ take back ---------- done  (a crash of the server undid the COMMIT)
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -44,6 +45,10 @@ class Queue(Protocol):
 
     def defer(self, worker: int, claim: Claim) -> None:
         """Give back a claim that ran into its timeout; it comes again as a slow one."""
+        ...
+
+    def take_back(self, worker: int, claim: Claim) -> None:
+        """Undo an outcome that a crash of the server undid; the item goes to the end."""
         ...
 
     def depth(self) -> int:

@@ -27,7 +27,16 @@ from pathlib import Path
 
 from etl.errors import StateFolderError
 from etl.model import Claim, Result
-from etl.queue.journal import CLAIMED, DEFERRED, RELEASED, Entry, Journal, escape, unescape
+from etl.queue.journal import (
+    CLAIMED,
+    DEFERRED,
+    RELEASED,
+    TAKEN_BACK,
+    Entry,
+    Journal,
+    escape,
+    unescape,
+)
 from etl.settings import MAKE_ROOM, private_folder
 from etl.trust import open_private
 
@@ -103,6 +112,10 @@ class FileQueue:
         """Give back a claim that ran into its timeout; it comes again as a slow one."""
         self._give_back(DEFERRED, worker, claim, is_slow=True)
 
+    def take_back(self, worker: int, claim: Claim) -> None:
+        """Undo an outcome that a crash of the server undid; the item goes to the end."""
+        self._give_back(TAKEN_BACK, worker, claim, is_slow=claim.is_slow)
+
     def _give_back(self, event: str, worker: int, claim: Claim, *, is_slow: bool) -> None:
         values = [claim.values[name] for name in self._read_columns()]
         line = _line([*values, _SLOW] if is_slow else values).encode()
@@ -111,6 +124,11 @@ class FileQueue:
             end = os.fstat(queue).st_size
             try:
                 _write_whole(queue, line, end, self.path)
+            except StateFolderError:
+                # Nobody has it in hand any more, though it will not come again.
+                self._journal.append(event, worker, claim)
+                raise
+            try:
                 self._journal.append(event, worker, claim)
             except StateFolderError:
                 os.ftruncate(queue, end)
@@ -211,6 +229,7 @@ def _write_whole(descriptor: int, content: bytes, offset: int, path: Path) -> No
     try:
         if os.pwrite(descriptor, content, offset) == len(content):
             return
+        os.ftruncate(descriptor, offset)
     except OSError as error:
         reason = error.strerror
     raise StateFolderError(f"cannot write {path}: {reason}", MAKE_ROOM)

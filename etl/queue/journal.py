@@ -7,7 +7,8 @@ text format::
 
     at  event  worker  position  level  item_key  duration_ms  sqlstate  message
 
-``at`` is seconds since 1970, ``event`` is claimed, released, deferred, or an outcome.
+``at`` is seconds since 1970, ``event`` is claimed, released, deferred, an outcome, or
+taken_back, after a done that a crash of the server undid.
 
 An outcome has to be told also on a full disk: its item is committed by then. So some disk
 space is set aside when the journal begins, and given up when the first outcome needs it.
@@ -27,6 +28,7 @@ from etl.trust import open_private
 CLAIMED = "claimed"
 RELEASED = "released"
 DEFERRED = "deferred"
+TAKEN_BACK = "taken_back"
 
 _ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
 _ESCAPE = str.maketrans(_ESCAPES)
@@ -57,7 +59,7 @@ class Entry:
 
     Attributes:
         at: Seconds since 1970.
-        event: claimed, released, deferred, or an outcome.
+        event: claimed, released, deferred, taken_back, or an outcome.
         worker: Number of the worker it is about.
         claim: The claim it is about, without the values of the row.
         result: The result, where the event is an outcome.
@@ -124,7 +126,7 @@ class Journal:
         try:
             self._write(self._file, line)
         except OSError as error:
-            if result is None or error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            if event == CLAIMED or error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise self._unwritable(error) from error
             try:
                 os.close(open_private(self._reserve, os.O_WRONLY | os.O_TRUNC))
@@ -198,7 +200,7 @@ def _entry(line: str) -> Entry | None:
         if rest:
             duration, sqlstate, message = rest
             result = Result(Outcome(event), float(duration), sqlstate, unescape(message))
-        elif event not in (CLAIMED, RELEASED, DEFERRED):
+        elif event not in (CLAIMED, RELEASED, DEFERRED, TAKEN_BACK):
             return None
         claim = Claim(int(position), unescape(key), int(level), {})
         return Entry(float(at), event, int(worker), claim, result)

@@ -7,7 +7,7 @@ same journal from its beginning, and so comes to the same sums.
 from dataclasses import dataclass, field
 
 from etl.model import Claim, Outcome, Result
-from etl.queue.journal import CLAIMED, DEFERRED, Entry
+from etl.queue.journal import CLAIMED, DEFERRED, TAKEN_BACK, Entry
 
 _TIMED_OUT = Result(
     Outcome.FAILED,
@@ -24,16 +24,22 @@ class OpenClaims:
         in_hand: The claim that each worker has in hand, by number of the worker.
         deferred: The claims that ran into the statement timeout, by key of the item, with
             the worker that had it.
+        taken_back: Positions of the claims whose outcome a crash of the server undid.
     """
 
     in_hand: dict[int, Claim] = field(default_factory=dict[int, Claim])
     deferred: dict[str, tuple[int, Claim]] = field(default_factory=dict[str, tuple[int, Claim]])
+
+    taken_back: set[int] = field(default_factory=set[int])
 
     def follow(self, entry: Entry) -> None:
         """Take in one line of the journal."""
         if entry.event == CLAIMED:
             self.in_hand[entry.worker] = entry.claim
             self.deferred.pop(entry.claim.item_key, None)
+            return
+        if entry.event == TAKEN_BACK:
+            self.taken_back.add(entry.claim.position)
             return
         self.in_hand.pop(entry.worker, None)
         if entry.event == DEFERRED:

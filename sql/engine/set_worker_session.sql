@@ -1,7 +1,9 @@
 -- Settings of a worker's session.
 --
 -- Parameters: :'statement_timeout', :'lock_timeout' in PostgreSQL's notation
--- Returns:    one row: since when the server runs, then the values set
+-- Returns:    one row: since when the server runs; since when without a crash; within how
+--             many seconds a commit is on disk at the latest; then the values set
+-- Reads:      pg_stat_bgwriter: a crash begins its figures anew
 -- Locks:      none
 -- Cost:       constant
 --
@@ -10,6 +12,11 @@
 -- record of the cycle commits synchronously and makes all before it durable.
 SELECT
     pg_postmaster_start_time(),
+    (SELECT b.stats_reset FROM pg_stat_bgwriter AS b) AS whole_since,
+    -- The manual: an asynchronous commit is flushed within three times this delay.
+    1 + 3 * (
+        SELECT CAST(s.setting AS double precision) FROM pg_settings AS s WHERE s.name = 'wal_writer_delay'
+    ) / 1000 AS flushed_within_s,
     set_config('synchronous_commit', 'off', FALSE),
     set_config('jit', 'off', FALSE),
     set_config('statement_timeout', :'statement_timeout', FALSE),

@@ -43,6 +43,7 @@ class Reckoning:
     Attributes:
         commits: Committed refreshes.
         unacknowledged: Those that no cycle has counted as done: somebody was killed in between.
+            Not among them are those shortly before a crash, which are done again to be sure.
         taken_back: Items counted as done whose commit a crash of the server took back.
         broken: What is wrong.
     """
@@ -71,7 +72,8 @@ def reckon(
         for commit, following in zip(commits, [*commits[1:], None], strict=True):
             place = bisect_left(told, commit - _TICK)
             if place == len(told) or (following is not None and told[place] >= following):
-                found.unacknowledged += 1
+                is_redone = any(begun - _FLUSHED_AFTER < commit < up for begun, up in crashes)
+                found.unacknowledged += not is_redone
             else:
                 del told[place]
     for user, moments in done.items():

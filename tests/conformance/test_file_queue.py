@@ -148,6 +148,9 @@ try:
         queue.release(1, claim)
 except StateFolderError as error:
     after = [(folder / name).read_bytes() for name in ("journal.tsv", "cursor", "queue.tsv")]
+    if action == "release":  # told all the same: nobody has it in hand any more
+        assert queue.entries()[-1].event == "released"
+        del before[0], after[0]
     print(error.message, "and all is as before" if before == after else "but something changed")
 """
 

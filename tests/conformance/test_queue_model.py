@@ -91,6 +91,17 @@ class QueueMachine(RuleBasedStateMachine):
         self.users[user].acknowledge(worker, claim, result)
         self.history.append((outcome.value, worker, claim.item_key, result))
 
+    @rule(held=consumes(claims), user=st.integers(0, 1))
+    def lose_a_commit(self, held: tuple[int, Claim, Row] | None, user: int) -> None:
+        if held is None:
+            return
+        worker, claim, row = held
+        self.users[user].acknowledge(worker, claim, Result(Outcome.DONE, 0.25))
+        self.users[user].take_back(worker, claim)
+        self.waiting.append((row, claim.is_slow))
+        self.history.append(("done", worker, claim.item_key, Result(Outcome.DONE, 0.25)))
+        self.history.append(("taken_back", worker, claim.item_key, None))
+
     @rule(held=consumes(claims), user=st.integers(0, 1), is_deferred=st.booleans())
     def give_back(self, held: tuple[int, Claim, Row] | None, user: int, is_deferred: bool) -> None:
         if held is None:

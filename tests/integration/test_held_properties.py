@@ -185,7 +185,7 @@ class HeldMachine(RuleBasedStateMachine):
                 queue.acknowledge(1, claim, Result(outcome, 1.0, sqlstate, "why"))
                 record.count(level, outcome)
             job = replace(JOB, max_attempts=max_attempts)
-            ledger.close_cycle(self.connection, queue, record, job)
+            ledger.close_cycle(self.connection, queue, record, job, set())
         return record
 
     def expect(

@@ -60,7 +60,7 @@ def test_a_record_that_is_closed_twice_has_its_attempts_once(
     """As after a connection that was lost between the COMMIT and its answer."""
     record.count(1, Outcome.DONE)
     for _ in range(2):
-        ledger.close_cycle(connection, queue, record, JOB)
+        ledger.close_cycle(connection, queue, record, JOB, set())
     assert attempts(connection) == [("1", "done")]
 
 

@@ -40,6 +40,12 @@ def test_a_deferred_claim_has_failed_unless_it_comes_again() -> None:
     assert follow(*deferred, ("claimed", 2, again, None), ("done", 2, again, DONE)).settle("") == []
 
 
+def test_a_claim_whose_commit_was_lost_is_known_by_its_place() -> None:
+    claims = follow(("claimed", 1, A, None), ("done", 1, A, DONE), ("claimed", 1, B, None))
+    claims.follow(Entry(3.0, "taken_back", 1, A, None))
+    assert (claims.taken_back, claims.in_hand) == ({1}, {1: B})
+
+
 MOVES = st.lists(
     st.tuples(
         st.sampled_from(["claimed", "done", "released", "deferred"]), st.sampled_from([1, 2, 3])

@@ -76,7 +76,7 @@ def test_the_lock_is_taken_again_after_a_restart(
     cycles.assert_the_next_needs_no_clean_up()
 
 
-def test_done_items_that_a_crash_takes_back_are_dirty_and_done_by_the_next_cycle(
+def test_done_items_that_a_crash_takes_back_are_done_again_and_counted_once(
     start: Start, gate: Connection, server: OwnServer, cycles: Cycles
 ) -> None:
     server.set("wal_writer_delay", "10s")  # nothing is flushed but by a synchronous commit
@@ -85,10 +85,15 @@ def test_done_items_that_a_crash_takes_back_are_dirty_and_done_by_the_next_cycle
         run = start("--workers=1")
         wait_until_at_gate(gate)
         server.restart("immediate")
-        status, _, err = run.end()
+        status, out, err = run.end()
     finally:
         server.set("wal_writer_delay", "200ms")
     assert status == 0, err
+    assert "the server has crashed; 2 users that were done just before are done again" in err
+    assert json.loads(out)["done"] == 6
     assert cycles.held() == []
-    assert dirty(cycles.connect()) <= {"user0", "user1"}
+    assert cycles.ledger() == [(6, 6, 0, 0, 0, 0, "drained")]
+    done = cycles.connect().execute("SELECT item_key FROM etl.attempt").fetchall()
+    assert len(done) == len(set(done)) == 6
+    assert dirty(cycles.connect()) == set()
     cycles.assert_the_next_needs_no_clean_up()
