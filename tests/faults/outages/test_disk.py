@@ -34,7 +34,8 @@ def small_disk(environment: dict[str, str]) -> Generator[Path]:
         assert not os.environ.get("CI"), "in CI these tests run as root, with mount"
         pytest.skip("SKIPPED LOUDLY: only root can mount a small file system")
     mount = ["mount", "-t", "tmpfs", "-o", f"size={SIZE},mode=700", "none", str(state)]
-    subprocess.run(mount, check=True)
+    if subprocess.run(mount, check=False).returncode:
+        pytest.skip("SKIPPED LOUDLY: this kernel lets not even root mount a file system")
     yield state
     subprocess.run(["umount", "-l", str(state)], check=True)
 
