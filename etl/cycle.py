@@ -32,7 +32,8 @@ from etl.model import CycleRecord, Orders
 from etl.queue import FileQueue, OpenClaims
 from etl.settings import ItemLimit, private_folder
 from etl.sqlfile import shipped
-from etl.supervisor import StopSignals, Supervisor
+from etl.stop_signals import StopSignals
+from etl.supervisor import Supervisor
 
 _PROGRESS_EVERY_S = 1.0
 _CANCEL_S = 5.0
@@ -109,9 +110,7 @@ class Cycle:
             if self._options.is_dry_run:
                 self._look(link.connection)
             else:
-                # Up to here a signal ends the process: there is nothing to finish yet.
-                with StopSignals() as signals:
-                    self._run(link, signals)
+                self._run(link)
         self._emit(CycleFinished(self.record))
         if self._missing is not None:
             raise UsageError(self._missing, f"Check the key of the {self._job.unit}.")
@@ -126,7 +125,7 @@ class Cycle:
             ledger.count_held(connection, self.record, self.record.started_at)
         self._tell_backlog(min(self.record.found, self.record.max_items), is_catch_up)
 
-    def _run(self, link: Link, signals: StopSignals) -> None:
+    def _run(self, link: Link) -> None:
         job, record = self._job, self.record
         folder = private_folder(self._state)
         for part in ("cycles", _identity(link.connection), job.name):
@@ -135,7 +134,11 @@ class Cycle:
             link.lock()
             self._recover(link.connection, folder)
             cycle_id = ledger.open_cycle(link.connection, record)
-            with closing(FileQueue(folder / f"cycle-{cycle_id}")) as queue:
+            # Up to here a signal ends the process: there is nothing to finish yet.
+            with (
+                StopSignals() as signals,
+                closing(FileQueue(folder / f"cycle-{cycle_id}")) as queue,
+            ):
                 try:
                     queued = self._build(link.connection, queue, signals)
                     self._drain(link, queue, signals, queued)
@@ -202,14 +205,14 @@ class Cycle:
     def _drain(self, link: Link, queue: FileQueue, signals: StopSignals, queued: int) -> None:
         record = self.record
         if queued and not signals.received and not self._is_over():
-            ledger.update_cycle(link.connection, record)
+            self._record_progress(link, signals)
             supervisor = Supervisor(
                 queue,
                 record,
                 lambda number: self._orders(number, queue),
                 signals,
                 emit=self._heed,
-                on_tick=lambda: self._record_progress(link),
+                on_tick=lambda: self._record_progress(link, signals),
             )
             self._claims = supervisor.claims
             supervisor.drain(record.workers)
@@ -244,13 +247,17 @@ class Cycle:
         if state == "P0002" or (state in ("22P02", "22003") and self._options.only_key in message):
             self._missing = message
 
-    def _record_progress(self, link: Link) -> None:
+    def _record_progress(self, link: Link, signals: StopSignals) -> None:
         now = time.monotonic()
         self.record.duration_s = now - self._begun
         if now - self._recorded < _PROGRESS_EVERY_S:
             return
         self._recorded = now
-        link.attempt(lambda to: ledger.update_cycle(to, self.record))
+        heard = len(signals.received)
+        link.attempt(
+            lambda to: ledger.update_progress(to, self.record),
+            is_enough=lambda: len(signals.received) > heard,
+        )
 
     @contextmanager
     def _cancellable(self, signals: StopSignals, connection: db.Connection) -> Generator[None]:

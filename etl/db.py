@@ -45,6 +45,7 @@ _HINTS = (
         "This server or role only reads: connect to the primary, as a role that writes.",
     ),
 )
+_ANSWER_S = 20.0
 # One of these says which database is meant; a password alone does not.
 _NAMING = ("PGSERVICE", "PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGUSER")
 
@@ -124,7 +125,8 @@ def connect(target: Target, application_name: str) -> Connection:
     conninfo = make_conninfo(**{**_defaults(given), **given, **fixed})
     connection = _open(conninfo, target.label)
     try:
-        _set_session(connection, conninfo, target.label)
+        with answered_within(connection, _ANSWER_S):
+            _set_session(connection, conninfo, target.label)
     except BaseException:
         connection.close()
         raise

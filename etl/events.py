@@ -41,15 +41,17 @@ class ItemAttempted:
 
 @dataclass(frozen=True, slots=True)
 class ItemDeferred:
-    """An item ran into the statement timeout; it comes again at the end of the cycle.
+    """An item failed for now, or ran into the statement timeout; it comes again at the end.
 
     Attributes:
         worker: Number of the worker, the first is 1.
         claim: The item.
+        result: What it comes to, unless it comes again.
     """
 
     worker: int
     claim: Claim
+    result: Result
 
 
 @dataclass(frozen=True, slots=True)

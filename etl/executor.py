@@ -25,10 +25,11 @@ from etl.model import Claim, Outcome, Result
 from etl.sqlfile import Statement
 
 _IMMEDIATE_RETRIES = 3
-# Broken SQL, a missing privilege, function, table or schema; a read-only server; a full disk;
-# errors of the system and of the server itself. Most often the same for every item. But one
-# item's path through a procedure, or its damaged page, can meet them alone: see Worker.
-_HOPELESS = ("42", "58", "XX", "25006", "53100", "3F000")
+# Broken SQL, a missing privilege, function, table or schema; a read-only server; a full disk,
+# no memory; another server that this one asks; errors of the system and of the server itself.
+# Most often the same for every item. But one item's path through a procedure, its damaged page
+# or its size can meet them alone: see Worker.
+_HOPELESS = ("08", "42", "53", "58", "XX", "25006", "3F000")
 _MESSAGE_LENGTH = 500
 
 
@@ -36,20 +37,24 @@ class InterruptedItem(Exception):
     """The running statement was cancelled because the cycle stops: no attempt."""
 
 
-class SlowItem(Exception):
-    """The statement ran into the timeout, and may come again with a longer one."""
-
-
-class DoubtfulItem(Exception):
-    """It failed as every other item would, most likely.
+class DeferredItem(Exception):
+    """It failed, and should come again later in the cycle.
 
     Args:
-        result: The outcome, should it be this item's fault after all.
+        result: The outcome, should it not.
     """
 
     def __init__(self, result: Result) -> None:
         super().__init__(result.message)
         self.result = result
+
+
+class SlowItem(DeferredItem):
+    """The statement ran into the timeout, and may come again with a longer one."""
+
+
+class DoubtfulItem(DeferredItem):
+    """It failed as every other item would, most likely."""
 
 
 class Executor:
@@ -99,7 +104,7 @@ class Executor:
                     return self._failure(error, begun)
             except psycopg.Error as error:
                 if may_defer and self._has_timed_out(error, timeout_s):
-                    raise SlowItem from None
+                    raise SlowItem(self._failure(error, begun)) from None
                 return self._failure(error, begun)
             else:
                 break

@@ -14,7 +14,10 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 
+from psycopg.errors import LockNotAvailable, QueryCanceled
+
 from etl import __version__, db
+from etl.errors import FileError
 from etl.job import Job
 from etl.model import CycleRecord, LevelCount, Outcome, Result
 from etl.queue import Entry, OpenClaims, Queue
@@ -57,6 +60,17 @@ def update_cycle(
         stop_reason=record.stop_reason,
         finished_at=finished_at,
     )
+
+
+def update_progress(connection: db.Connection, record: CycleRecord) -> None:
+    """As ``update_cycle``, but not where somebody has the row or the table locked."""
+    try:
+        with db.explained(connection, shipped("engine/update_cycle")), connection.transaction():
+            connection.execute("SET LOCAL lock_timeout = '200ms'")
+            update_cycle(connection, record)
+    except FileError as error:
+        if not isinstance(error.__cause__, (LockNotAvailable, QueryCanceled)):
+            raise
 
 
 def close_cycle(
@@ -145,7 +159,8 @@ def recover(connection: db.Connection, queue: Queue, cycle_id: int, job: Job) ->
 def finished(queue: Queue, taken_back: set[int]) -> Iterator[tuple[Entry, Result]]:
     """The attempts that have come to an outcome, and were not taken back."""
     for entry in queue.history():
-        if entry.result is not None and entry.claim.position not in taken_back:
+        is_told = entry.is_outcome and entry.claim.position not in taken_back
+        if is_told and entry.result is not None:
             yield entry, entry.result
 
 

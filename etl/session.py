@@ -20,6 +20,7 @@ from etl.model import Orders
 from etl.sqlfile import shipped
 
 _SERVER_CRASHED = "57P02"
+_ANSWER_S = 10.0
 
 
 class Session:
@@ -39,12 +40,13 @@ class Session:
         self._connection = db.connect(db.Target(orders.dsn, orders.label), name)
         self._connection.add_notice_handler(self._hear)
         self._timeout_s = job.statement_timeout_s
-        started_at, whole_since, flushed_within_s, *_ = db.one(
-            self._connection,
-            shipped("engine/set_worker_session"),
-            statement_timeout=_milliseconds(job.statement_timeout_s),
-            lock_timeout=_milliseconds(job.lock_timeout_s),
-        )
+        with db.answered_within(self._connection, _ANSWER_S):
+            started_at, whole_since, flushed_within_s, *_ = db.one(
+                self._connection,
+                shipped("engine/set_worker_session"),
+                statement_timeout=_milliseconds(job.statement_timeout_s),
+                lock_timeout=_milliseconds(job.lock_timeout_s),
+            )
         self._server_started_at: datetime = started_at
         self._server_whole_since: datetime = whole_since
         self.flushed_within_s: float = flushed_within_s
@@ -61,7 +63,8 @@ class Session:
         """
         if timeout_s != self._timeout_s:
             statement = shipped("engine/set_statement_timeout")
-            db.run(self._connection, statement, statement_timeout=_milliseconds(timeout_s))
+            with db.answered_within(self._connection, _ANSWER_S):
+                db.run(self._connection, statement, statement_timeout=_milliseconds(timeout_s))
             self._timeout_s = timeout_s
 
     def went_down_before(self, successor: "Session") -> bool:
@@ -80,6 +83,10 @@ class Session:
         self.executor.is_stopping = True
         with suppress(psycopg.Error):  # the connection is gone, and the statement with it
             self._connection.cancel_safe(timeout=5)
+
+    def close(self) -> None:
+        """Let it go, where it is lost."""
+        self._connection.close()
 
     def cut(self) -> None:
         """End a connection on which nobody answers; whoever waits for it sees it lost."""

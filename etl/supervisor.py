@@ -1,23 +1,17 @@
 """Keeps the workers of a cycle at work until the queue is empty or somebody says stop.
 
-Each worker is a process of its own, in a process group of its own: a Ctrl-C at the terminal
-reaches the supervisor alone, which then tells the workers. Its standard error is a pipe; the
-end of that pipe is how the supervisor learns that the process is gone. What the workers did
-it reads from the claim journal a few times a second, never from the workers themselves.
+What the workers did it reads from the claim journal a few times a second, never from the
+workers themselves.
 
-One signal drains: the items in hand are finished. A second one cancels them. A worker that
-dies costs the item it had in hand an attempt, and is replaced.
+One signal drains: the items in hand are finished. A second one cancels them, and who has not
+ended some seconds later is killed. A worker that dies costs the item it had in hand an
+attempt, and is replaced.
 """
 
-import os
 import selectors
-import signal
-import subprocess
-import sys
+import time
+from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
-from types import FrameType, TracebackType
-from typing import IO, cast
 
 from etl.errors import (
     DatabaseUnreachableError,
@@ -35,106 +29,14 @@ from etl.events import (
     WorkerFinished,
 )
 from etl.model import CycleRecord, Orders, Outcome, Result
-from etl.queue import Entry, OpenClaims, Queue
-from etl.queue.journal import CLAIMED, DEFERRED, TAKEN_BACK
-
-Handler = Callable[[int, FrameType | None], object] | int | None
+from etl.process import Process
+from etl.queue import CLAIMED, DEFERRED, TAKEN_BACK, Entry, OpenClaims, Queue
+from etl.stop_signals import StopSignals
 
 _TICK_S = 0.2
 _FRUITLESS_DEATHS = 3
-_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-
-
-class StopSignals:
-    """Collects the signals that ask to stop, while it is entered.
-
-    A handler only wakes whoever waits on the pipe. SIGHUP is left alone where it is ignored:
-    that is what nohup asks for.
-    """
-
-    def __init__(self) -> None:
-        self._read, self._write = os.pipe()
-        os.set_blocking(self._read, False)
-        os.set_blocking(self._write, False)
-        self._previous: dict[int, Handler] = {}
-        self.received: list[int] = []
-
-    def __enter__(self) -> "StopSignals":
-        for number in _SIGNALS:
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                self._previous[number] = signal.signal(number, self._handle)
-        return self
-
-    def _handle(self, number: int, _frame: FrameType | None) -> None:
-        self.received.append(number)
-        with suppress(BlockingIOError):
-            os.write(self._write, b"!")
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
-        os.close(self._read)
-        os.close(self._write)
-
-    def fileno(self) -> int:
-        """Readable when a signal has come."""
-        return self._read
-
-    def clear(self) -> None:
-        """Wait for the next one again."""
-        with suppress(BlockingIOError):
-            os.read(self._read, 100)
-
-
-class _Process:
-    """A worker process, seen from outside."""
-
-    def __init__(self, orders: Orders) -> None:
-        self.number = orders.number
-        # It inherits SIGTERM blocked, and lets it through once it can heed it.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
-        try:
-            # -P: the current folder is no place to import from; cron may run anywhere.
-            popen = subprocess.Popen(
-                [sys.executable, "-P", "-m", "etl.worker"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                process_group=0,
-            )
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        self._popen = popen
-        self._stdin = cast(IO[bytes], popen.stdin)
-        self.stderr = cast(IO[bytes], popen.stderr)
-        self.said = b""
-        self.has_claimed = False
-        self.tell(orders.to_json())
-
-    def tell(self, line: str) -> None:
-        """Send a line; it may be too late."""
-        with suppress(BrokenPipeError):
-            self._stdin.write(f"{line}\n".encode())
-            self._stdin.flush()
-
-    def hear(self) -> bool:
-        """Read what it says. Returns False when it has ended."""
-        chunk = os.read(self.stderr.fileno(), 4096)
-        self.said = (self.said + chunk)[-4096:]
-        return bool(chunk)
-
-    def reap(self) -> int:
-        """The exit status of the ended process; negative: the signal that killed it."""
-        status = self._popen.wait()
-        self.stderr.close()
-        with suppress(BrokenPipeError):
-            self._stdin.close()
-        return status
+_KILL_S = 15.0
+"""After a cancel; a worker gives its statement 5 s and its connection another 5."""
 
 
 class Supervisor:
@@ -159,6 +61,7 @@ class Supervisor:
         emit: Emit,
         on_tick: Callable[[], None],
     ) -> None:
+        self.claims = OpenClaims()
         self._queue = queue
         self._record = record
         self._orders = orders
@@ -166,10 +69,10 @@ class Supervisor:
         self._emit = emit
         self._on_tick = on_tick
         self._selector = selectors.DefaultSelector()
-        self._processes: dict[int, _Process] = {}
-        self.claims = OpenClaims()
+        self._processes: dict[int, Process] = {}
         self._stop_requests = 0
-        self._fruitless_deaths = 0
+        self._cancelled_at: float | None = None
+        self._fruitless_deaths: Counter[int] = Counter()
         self._error: EtlError | None = None
 
     def drain(self, workers: int) -> None:
@@ -183,7 +86,7 @@ class Supervisor:
             self._start(number)
         while self._processes:
             for key, _ in self._selector.select(_TICK_S):
-                if isinstance(key.data, _Process):
+                if isinstance(key.data, Process):
                     self._hear(key.data)
                 else:
                     self._signals.clear()
@@ -206,6 +109,9 @@ class Supervisor:
         self._follow()
 
     def _tick(self) -> None:
+        if self._cancelled_at is not None and time.monotonic() - self._cancelled_at > _KILL_S:
+            for process in self._processes.values():
+                process.kill()
         if self._error is not None:
             return
         try:
@@ -219,15 +125,18 @@ class Supervisor:
         self._tell_all("drain")
 
     def _start(self, number: int) -> None:
+        if self._error is not None:
+            return
         try:
-            process = _Process(self._orders(number))
+            process = Process(self._orders(number))
         except OSError as error:
-            self._stop(WorkerStartError(f"cannot start worker {number}: {error.strerror}"))
+            if not self._processes:  # else go on with those that could be started
+                self._stop(WorkerStoppedError(f"cannot start worker {number}: {error.strerror}"))
             return
         self._processes[number] = process
         self._selector.register(process.stderr, selectors.EVENT_READ, process)
 
-    def _hear(self, process: _Process) -> None:
+    def _hear(self, process: Process) -> None:
         if process.hear():
             return
         self._selector.unregister(process.stderr)
@@ -237,7 +146,8 @@ class Supervisor:
         claim = self.claims.in_hand.get(process.number)
         if claim is not None:
             reason = f"its worker died of signal {-status}" if status < 0 else "its worker died"
-            result = Result(Outcome.ORPHANED, message=reason)
+            words = process.last_words()
+            result = Result(Outcome.ORPHANED, message=f"{reason}: {words}" if words else reason)
             try:
                 self._queue.acknowledge(process.number, claim, result)
             except EtlError as error:
@@ -245,17 +155,17 @@ class Supervisor:
         replaced = status != 0 and self._replace(process, status)
         self._emit(WorkerFinished(process.number, status, replaced))
 
-    def _replace(self, process: _Process, status: int) -> bool:
+    def _replace(self, process: Process, status: int) -> bool:
         """Put another process in the place of a dead one, unless that makes no sense."""
-        if not process.has_claimed:
-            self._fruitless_deaths += 1
         found_hopeless = status == UsageError.exit_code
         found_no_server = status == DatabaseUnreachableError.exit_code
-        if found_no_server and self._processes:
-            return False  # too many connections, say: go on with those that have one
-        if found_hopeless or found_no_server or self._fruitless_deaths >= _FRUITLESS_DEATHS:
-            said = process.said.decode(errors="replace").strip()
-            what = said.splitlines()[-1] if said else f"exit status {status}"
+        if found_no_server and (self._processes or not self._queue.depth()):
+            return False  # too many connections, say: those that have one do the work
+        if not process.has_claimed:
+            self._fruitless_deaths[process.number] += 1
+        is_fruitless = self._fruitless_deaths[process.number] >= _FRUITLESS_DEATHS
+        if found_hopeless or found_no_server or is_fruitless:
+            what = process.last_words() or f"exit status {status}"
             kind = WorkerStoppedError if found_hopeless else WorkerStartError
             hint = "The items it did not get to stay dirty for the next cycle."
             self._stop(kind(f"worker {process.number} gave up: {what}", hint))
@@ -275,17 +185,16 @@ class Supervisor:
                 self._emit(CommitsLost(taken_back))
 
     def _count(self, entry: Entry) -> None:
-        level = entry.claim.level
         if entry.event == CLAIMED:
             if entry.worker in self._processes:
                 self._processes[entry.worker].has_claimed = True
-            self._fruitless_deaths = 0
-        elif entry.event == DEFERRED:
-            self._emit(ItemDeferred(entry.worker, entry.claim))
+            self._fruitless_deaths[entry.worker] = 0
+        elif entry.event == DEFERRED and entry.result is not None:
+            self._emit(ItemDeferred(entry.worker, entry.claim, entry.result))
         elif entry.event == TAKEN_BACK:
-            self._record.count(level, Outcome.DONE, by=-1)
-        elif entry.result is not None:
-            self._record.count(level, entry.result.outcome)
+            self._record.count(entry.claim.level, Outcome.DONE, by=-1)
+        elif entry.is_outcome and entry.result is not None:
+            self._record.count(entry.claim.level, entry.result.outcome)
             self._emit(ItemAttempted(entry.worker, entry.claim, entry.result))
 
     def _heed_signals(self) -> None:
@@ -295,6 +204,8 @@ class Supervisor:
             self._record.stop_signal = self._record.stop_signal or number
             is_cancelling = self._stop_requests > 1
             self._tell_all("cancel" if is_cancelling else "drain")
+            if is_cancelling and self._cancelled_at is None:
+                self._cancelled_at = time.monotonic()
             self._emit(StopRequested(number, is_cancelling))
 
     def _tell_all(self, line: str) -> None:

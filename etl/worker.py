@@ -41,6 +41,7 @@ _RECONNECT_S = 60.0
 _LONGEST_PAUSE_S = 2.0
 _LISTEN_S = 1.0
 _CANCEL_S = 5.0
+_IN_A_ROW = 3
 
 
 class Worker:
@@ -58,7 +59,7 @@ class Worker:
         self._session: Session | None = None
         self._answer_due_s = 0.0
         self._cancelled_at: float | None = None
-        self._suspect: str | None = None
+        self._in_a_row: list[str] = []
         self._doubted: set[str] = set()
         self._given_back: set[str] = set()
         self._unflushed: deque[tuple[float, Claim]] = deque()
@@ -96,12 +97,12 @@ class Worker:
             EtlError: No item can succeed, or there is no database or no queue any more.
         """
         number = self._orders.number
-        session = self._session = Session(self._orders, self._job)
-        while self._goes_on() and (claim := self._queue.claim(number)) is not None:
+        session = self._reconnect(has_item=False)
+        while session and self._goes_on() and (claim := self._queue.claim(number)) is not None:
             result = self._attempt(session, claim)
             if result is not None:
                 self._queue.acknowledge(number, claim, result)
-            session = self._session or session
+            session = self._session
 
     def _goes_on(self) -> bool:
         deadline = self._orders.deadline
@@ -118,8 +119,8 @@ class Worker:
             result = session.executor.run(claim, timeout_s, may_defer=may_defer)
         except InterruptedItem:
             self._queue.release(number, claim)
-        except SlowItem:
-            self._queue.defer(number, claim)
+        except SlowItem as item:
+            self._queue.defer(number, claim, item.result, is_slow=True)
         except DoubtfulItem as item:
             return self._doubt(claim, item.result)
         except DatabaseUnreachableError:  # before the statement began
@@ -128,7 +129,7 @@ class Worker:
             lost = Result(Outcome.FAILED, 0.0, error.sqlstate or LOST, reason(error))
             return self._lost(session, claim, lost)
         else:
-            self._suspect = None
+            self._in_a_row.clear()
             if result.outcome is Outcome.DONE:
                 self._remember(session, claim)
             self._has_done = self._has_done or result.outcome is Outcome.DONE
@@ -151,23 +152,24 @@ class Worker:
         return slow if deadline is None else min(slow, deadline - time.monotonic() + ordinary)
 
     def _doubt(self, claim: Claim, result: Result) -> Result | None:
-        """Find out whose fault it is: everybody's where two different items in a row meet it.
+        """Find out whose fault it is: everybody's where several items in a row meet it.
 
-        The first one goes to the end of the queue. When it comes again and meets it again,
-        while others have succeeded, the fault is its own.
+        Who meets it goes to the end of the queue. When it comes again and meets it again, the
+        fault is its own. Where the cycle ends before, it pays an attempt as well: two items
+        that stand side by side would else stop every cycle at the same place.
 
         Raises:
             EnvironmentFaultError: It is everybody's.
         """
         key = claim.item_key
-        if key in self._doubted and (self._has_done or self._suspect != key):
+        if key in self._doubted and (self._has_done or key not in self._in_a_row):
             return result
-        self._queue.release(self._orders.number, claim)
-        if self._suspect is not None:
+        self._queue.defer(self._orders.number, claim, result, is_slow=claim.is_slow)
+        if key in self._in_a_row or len(self._in_a_row) == _IN_A_ROW - 1:
             raise EnvironmentFaultError(
                 f"{result.message} [{result.sqlstate}]", "No item can succeed until this is mended."
             )
-        self._suspect = key
+        self._in_a_row.append(key)
         self._doubted.add(key)
         return None
 
@@ -183,26 +185,37 @@ class Worker:
             claim: The item.
             result: Its outcome, should it be to blame; None where it cannot be.
         """
+        number = self._orders.number
         try:
-            successor = self._reconnect()
+            successor = self._reconnect(has_item=True)
         except EtlError:
-            self._queue.release(self._orders.number, claim)
+            self._queue.release(number, claim)
             raise
-        was_orderly = result is not None and result.sqlstate == _ADMIN_SHUTDOWN
-        if not was_orderly and successor is not None and session.lost_commits_before(successor):
+        finally:
+            session.close()
+        if result is None or successor is None:
+            self._queue.release(number, claim)
+            return None
+        if result.sqlstate != _ADMIN_SHUTDOWN and session.lost_commits_before(successor):
             for _, done in self._unflushed:
-                self._queue.take_back(self._orders.number, done)
+                self._queue.take_back(number, done)
             self._unflushed.clear()
-        if result is not None and successor is not None:
-            is_first_time = claim.item_key not in self._given_back
-            if not (is_first_time and session.went_down_before(successor)):
-                return result
+        if claim.item_key in self._given_back or not session.went_down_before(successor):
+            return result
         self._given_back.add(claim.item_key)
-        self._queue.release(self._orders.number, claim)
+        self._queue.defer(number, claim, result, is_slow=claim.is_slow)
         return None
 
-    def _reconnect(self) -> Session | None:
-        """Wait for the server. Returns None where this worker is to end meanwhile."""
+    def _reconnect(self, *, has_item: bool) -> Session | None:
+        """Wait for the server.
+
+        Args:
+            has_item: Whether this worker has something to do, even if the queue has not.
+
+        Returns:
+            None where there is nothing to do any more.
+        """
+        self._session = None
         patient_until = time.monotonic() + _RECONNECT_S
         pause_s = 0.1
         while self._goes_on():
@@ -215,6 +228,8 @@ class Worker:
                 pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
             else:
                 return self._session
+            if not has_item and not self._queue.depth():
+                break  # too many connections, say, and those who have one did it all
         return None
 
 

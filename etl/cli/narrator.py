@@ -71,10 +71,11 @@ class Narrator:
                     f"attempted, {event.orphaned:,} of them in hand; its record is closed now"
                 )
             case ItemDeferred():
-                facts = {"worker": event.worker, "item_key": event.claim.item_key}
+                key, result = event.claim.item_key, event.result
+                facts = {"worker": event.worker, "item_key": key, "sqlstate": result.sqlstate}
                 text = (
-                    f"worker {event.worker}: {self._unit} {event.claim.item_key} ran into the "
-                    "statement timeout; it comes again at the end of the cycle"
+                    f"worker {event.worker}: {self._unit} {key} comes again at the end of the "
+                    f"cycle: {result.message} [{result.sqlstate}]"
                 )
             case CommitsLost():
                 text = (

@@ -9,7 +9,7 @@ States of an item, each move a line in the claim journal::
     queued --claim--> claimed --acknowledge--> done | failed | busy | orphaned
       ^                  |
       +----- release ----+      (no attempt came about; to the queue's end)
-      +----- defer ------+      (it ran into the statement timeout; to the queue's end, slow)
+      +----- defer ------+      (it failed for now, or was too slow; to the queue's end)
       +------------ take back ---------- done  (a crash of the server undid the COMMIT)
 """
 
@@ -18,10 +18,10 @@ from typing import Protocol
 
 from etl.model import Claim, Result
 from etl.queue.file import FileQueue
-from etl.queue.journal import Entry
+from etl.queue.journal import CLAIMED, DEFERRED, TAKEN_BACK, Entry
 from etl.queue.open_claims import OpenClaims
 
-__all__ = ["Entry", "FileQueue", "OpenClaims", "Queue"]
+__all__ = ["CLAIMED", "DEFERRED", "TAKEN_BACK", "Entry", "FileQueue", "OpenClaims", "Queue"]
 
 
 class Queue(Protocol):
@@ -43,8 +43,8 @@ class Queue(Protocol):
         """Give a claim back without an attempt; the item goes to the end of the queue."""
         ...
 
-    def defer(self, worker: int, claim: Claim) -> None:
-        """Give back a claim that ran into its timeout; it comes again as a slow one."""
+    def defer(self, worker: int, claim: Claim, result: Result, *, is_slow: bool) -> None:
+        """Give back a claim that has failed for now; this is its result unless it comes again."""
         ...
 
     def take_back(self, worker: int, claim: Claim) -> None:

@@ -22,7 +22,7 @@ and so in the next one. The other way round it would be told twice and the sums 
 import fcntl
 import os
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from etl.errors import StateFolderError
@@ -108,31 +108,28 @@ class FileQueue:
         """Give a claim back without an attempt; the item goes to the end of the queue."""
         self._give_back(RELEASED, worker, claim, is_slow=claim.is_slow)
 
-    def defer(self, worker: int, claim: Claim) -> None:
-        """Give back a claim that ran into its timeout; it comes again as a slow one."""
-        self._give_back(DEFERRED, worker, claim, is_slow=True)
+    def defer(self, worker: int, claim: Claim, result: Result, *, is_slow: bool) -> None:
+        """Give back a claim that has failed for now; this is its result unless it comes again."""
+        self._give_back(DEFERRED, worker, claim, result, is_slow=is_slow)
 
     def take_back(self, worker: int, claim: Claim) -> None:
         """Undo an outcome that a crash of the server undid; the item goes to the end."""
         self._give_back(TAKEN_BACK, worker, claim, is_slow=claim.is_slow)
 
-    def _give_back(self, event: str, worker: int, claim: Claim, *, is_slow: bool) -> None:
+    def _give_back(
+        self, event: str, worker: int, claim: Claim, result: Result | None = None, *, is_slow: bool
+    ) -> None:
+        """Tell it, then queue the item again.
+
+        Whoever is killed in between, or finds the disk full, leaves an item that does not
+        come again in this cycle. The other way round it might come to two outcomes.
+        """
         values = [claim.values[name] for name in self._read_columns()]
         line = _line([*values, _SLOW] if is_slow else values).encode()
         with self._locked():
+            self._journal.append(event, worker, claim, result)
             queue = self._open("queue.tsv")
-            end = os.fstat(queue).st_size
-            try:
-                _write_whole(queue, line, end, self.path)
-            except StateFolderError:
-                # Nobody has it in hand any more, though it will not come again.
-                self._journal.append(event, worker, claim)
-                raise
-            try:
-                self._journal.append(event, worker, claim)
-            except StateFolderError:
-                os.ftruncate(queue, end)
-                raise
+            _write_whole(queue, line, os.fstat(queue).st_size, self.path)
 
     def depth(self) -> int:
         """How many items nobody has claimed."""
@@ -148,10 +145,9 @@ class FileQueue:
 
     def history(self) -> Iterator[Entry]:
         """Everything that has happened since the queue was built, in order."""
-        journal = Journal(self._folder / "journal.tsv")
-        while entries := journal.entries():
-            yield from entries
-        journal.close()
+        with closing(Journal(self._folder / "journal.tsv")) as journal:
+            while entries := journal.entries():
+                yield from entries
 
     def close(self) -> None:
         """Let go of its files."""

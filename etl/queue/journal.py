@@ -18,6 +18,7 @@ import errno
 import os
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from etl.errors import StateFolderError
@@ -62,7 +63,8 @@ class Entry:
         event: claimed, released, deferred, taken_back, or an outcome.
         worker: Number of the worker it is about.
         claim: The claim it is about, without the values of the row.
-        result: The result, where the event is an outcome.
+        result: The result, where the event is an outcome; where it is deferred, the result
+            that it has unless it comes again.
     """
 
     at: float
@@ -70,6 +72,11 @@ class Entry:
     worker: int
     claim: Claim
     result: Result | None
+
+    @property
+    def is_outcome(self) -> bool:
+        """Whether the claim has come to its end."""
+        return self.result is not None and self.event != DEFERRED
 
 
 class Journal:
@@ -199,10 +206,12 @@ def _entry(line: str) -> Entry | None:
         result = None
         if rest:
             duration, sqlstate, message = rest
-            result = Result(Outcome(event), float(duration), sqlstate, unescape(message))
-        elif event not in (CLAIMED, RELEASED, DEFERRED, TAKEN_BACK):
+            outcome = Outcome.FAILED if event == DEFERRED else Outcome(event)
+            result = Result(outcome, float(duration), sqlstate, unescape(message))
+        elif event not in (CLAIMED, RELEASED, TAKEN_BACK):
             return None
         claim = Claim(int(position), unescape(key), int(level), {})
+        datetime.fromtimestamp(float(at), UTC)  # the ledger will want it so
         return Entry(float(at), event, int(worker), claim, result)
-    except ValueError:
+    except (ValueError, OverflowError, OSError):
         return None

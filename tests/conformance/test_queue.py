@@ -98,13 +98,16 @@ def test_a_released_item_goes_to_the_end_and_is_given_again(queue: Queue) -> Non
 def test_a_deferred_item_comes_again_as_a_slow_one(queue: Queue) -> None:
     first = claimed(queue)
     assert not first.is_slow
-    queue.defer(1, first)
+    failed = Result(Outcome.FAILED, 1.5, "57014", "too slow")
+    queue.defer(1, first, failed, is_slow=True)
     again = list(remaining(queue, worker=2))
     assert [(claim.item_key, claim.is_slow) for claim in again] == [
         ("b", False), ("c", False), ("d", False), ("a", True),
     ]  # fmt: skip
     assert again[-1].values == first.values
-    assert ("deferred", 1, "a") in told(queue.entries())
+    (deferred,) = [entry for entry in queue.entries() if entry.event == "deferred"]
+    assert (deferred.claim.item_key, deferred.result) == ("a", failed)
+    assert not deferred.is_outcome
     queue.release(2, again[-1])
     assert claimed(queue).is_slow
 

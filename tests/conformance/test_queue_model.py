@@ -108,10 +108,14 @@ class QueueMachine(RuleBasedStateMachine):
             return
         worker, claim, row = held
         queue = self.users[user]
-        (queue.defer if is_deferred else queue.release)(worker, claim)
+        if is_deferred:
+            result = Result(Outcome.FAILED, 0.25, "57014", "too slow")
+            queue.defer(worker, claim, result, is_slow=True)
+            self.history.append(("deferred", worker, claim.item_key, result))
+        else:
+            queue.release(worker, claim)
+            self.history.append(("released", worker, claim.item_key, None))
         self.waiting.append((row, is_deferred or claim.is_slow))
-        event = "deferred" if is_deferred else "released"
-        self.history.append((event, worker, claim.item_key, None))
 
     @rule()
     def read_entries(self) -> None:

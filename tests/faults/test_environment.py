@@ -71,15 +71,15 @@ def test_a_database_that_is_not_utf8_is_refused(
     assert "has the encoding SQL_ASCII, not UTF8" in ran.err
 
 
-def test_a_missing_privilege_stops_the_cycle_and_holds_nobody(six: Connection, etl: Etl) -> None:
+def test_a_missing_privilege_stops_the_cycle_after_three(six: Connection, etl: Etl) -> None:
     six.execute("REVOKE INSERT ON dwh.datamart_users FROM etl_runner")
     ran = etl("datamart-users", AS_OF, "--json")
     assert ran.status == 2
-    assert ran.err.count("permission denied for table datamart_users [42501]") == 1
+    said = "etl: worker 1 gave up: permission denied for table datamart_users [42501]"
+    assert ran.err.count(said) == 1
     record = json.loads(ran.out)
-    assert (record["failed"], record["remaining"]) == (0, 6)
+    assert (record["failed"], record["remaining"], record["held"]) == (3, 3, 3)
     assert dirty(six) == set(USERS)
-    assert six.execute("SELECT FROM etl.held_item").rowcount == 0
     stopped = six.execute("SELECT stop_reason FROM etl.cycle").fetchall()
     assert "permission denied" in stopped[0][0]
 
@@ -96,10 +96,8 @@ def test_workers_that_find_no_connection_leave_the_work_to_the_others(
     finally:
         wait_until_disconnected(connection)
         connection.execute("DROP ROLE few")
-    assert "too many connections" not in err or status in (0, 69)
-    record = json.loads(out)
-    assert record["done"] + record["remaining"] == 6
-    assert record["failed"] == record["orphaned"] == 0
+    assert status == 0, err
+    assert json.loads(out)["done"] == 6
 
 
 @pytest.mark.parametrize("damage", [b"17953", b"\0\0\n", b"\xff\xfe\tx\n1\t2\n"])

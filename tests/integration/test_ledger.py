@@ -27,7 +27,7 @@ def queue(tmp_path: Path) -> Iterator[FileQueue]:
         if number == 1:
             queue.acknowledge(1, claim, Result(Outcome.DONE, 0.5))
         elif number == 3:
-            queue.defer(3, claim)
+            queue.defer(3, claim, Result(Outcome.FAILED, 1.5, "57014", "slow"), is_slow=True)
     yield queue
     queue.close()
 

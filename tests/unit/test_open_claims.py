@@ -8,6 +8,7 @@ from etl.queue import Entry, OpenClaims
 
 A, B = Claim(1, "a", 1, {}), Claim(2, "b", 2, {})
 DONE = Result(Outcome.DONE, 0.5)
+FAILED = Result(Outcome.FAILED, 1.5, "57014", "too slow")
 
 
 def follow(*told: tuple[str, int, Claim, Result | None]) -> OpenClaims:
@@ -31,9 +32,10 @@ def test_a_claim_that_was_given_back_is_nobodys() -> None:
 
 
 def test_a_deferred_claim_has_failed_unless_it_comes_again() -> None:
-    deferred = (("claimed", 1, A, None), ("deferred", 1, A, None))
+    deferred = (("claimed", 1, A, None), ("deferred", 1, A, FAILED))
     ((worker, claim, result),) = follow(*deferred).settle("gone")
     assert (worker, claim, result.outcome, result.sqlstate) == (1, A, Outcome.FAILED, "57014")
+    assert result.message == "too slow; the cycle ended before it came again"
     again = Claim(7, "a", 1, {}, is_slow=True)
     ((worker, claim, result),) = follow(*deferred, ("claimed", 2, again, None)).settle("gone")
     assert (worker, claim, result.outcome) == (2, again, Outcome.ORPHANED)
@@ -72,7 +74,8 @@ def test_every_claim_comes_to_one_end(moves: list[tuple[str, int]]) -> None:
                 waiting.append(claim)
         else:
             continue
-        claims.follow(Entry(0.0, event, worker, claim, DONE if event == "done" else None))
+        result = {"done": DONE, "deferred": FAILED}.get(event)
+        claims.follow(Entry(0.0, event, worker, claim, result))
     settled = claims.settle("gone")
     assert len(settled) == len(in_hand) + len(waiting)
     assert len(settled) + ended == items

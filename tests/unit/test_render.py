@@ -31,6 +31,7 @@ from etl.job import load
 from etl.model import Claim, CycleRecord, LevelCount, Outcome, Result
 from etl.settings import sql_folder
 
+FAILED = Result(Outcome.FAILED, 1.5, "57014", "slow")
 JOB = load(sql_folder() / "jobs" / "datamart_users")
 KEYS = [
     *("job", "cycle_id", "found", "claimed", "done", "failed", "busy", "orphaned", "remaining"),
@@ -184,9 +185,9 @@ def test_a_failure_is_told_with_reason_and_sqlstate() -> None:
         (StopRequested(15, is_cancelling=False), "WARNING", "SIGTERM: finishing the users"),
         (StopRequested(2, is_cancelling=True), "WARNING", "SIGINT: cancelling the users"),
         (
-            ItemDeferred(1, Claim(3, "42", 1, {})),
+            ItemDeferred(1, Claim(3, "42", 1, {}), FAILED),
             "WARNING",
-            "worker 1: user 42 ran into the",
+            "worker 1: user 42 comes again at the end of the cycle: slow",
         ),
         (ConnectionLost("gone away"), "WARNING", "lost the database: gone away"),
         (CommitsLost(37), "WARNING", "the server has crashed; 37 users that were done just"),
