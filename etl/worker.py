@@ -38,6 +38,7 @@ LOST = "08006"
 
 _ADMIN_SHUTDOWN = "57P01"
 _RECONNECT_S = 60.0
+_CONNECT_S = 15.0  # for the first one: the supervisor had just connected
 _LONGEST_PAUSE_S = 2.0
 _LISTEN_S = 1.0
 _CANCEL_S = 5.0
@@ -216,7 +217,7 @@ class Worker:
             None where there is nothing to do any more.
         """
         self._session = None
-        patient_until = time.monotonic() + _RECONNECT_S
+        patient_until = time.monotonic() + (_RECONNECT_S if has_item else _CONNECT_S)
         pause_s = 0.1
         while self._goes_on():
             try:
