@@ -5,9 +5,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from etl.db import Connection
-from tests.conftest import Etl
+from tests.conftest import DEPLOYER, Etl, runner
 from tests.support import DAY, add_facts, add_users, opened, user_ids
 
 AS_OF = f"--as-of={DAY}"
@@ -134,10 +135,16 @@ def jobs(tmp_path: Path) -> Path:
         (folder / "procedures").mkdir(parents=True)
         (folder / "job.toml").write_text('title = "Tally"\nunit = "thing"\n')
         (folder / "procedures" / "one.sql").write_text(
-            "CREATE OR REPLACE FUNCTION one() RETURNS integer LANGUAGE sql AS 'SELECT 1';\n"
+            "CREATE OR REPLACE FUNCTION dwh.one() RETURNS integer LANGUAGE sql AS 'SELECT 1';\n"
         )
     shutil.rmtree(tmp_path / "jobs" / "other" / "procedures")
     return tmp_path / "jobs"
+
+
+@pytest.fixture
+def init(environment: dict[str, str], dsn: str) -> Etl:
+    """Runs the program as who deploys."""
+    return runner({**environment, "ETL_DSN": make_conninfo(dsn, user=DEPLOYER)})
 
 
 def hold(connection: Connection, *jobs: str) -> None:
@@ -161,53 +168,53 @@ def mend(jobs: Path, text: str) -> None:
 
 
 def test_a_changed_procedure_releases_what_its_job_holds(
-    etl: Etl, connection: Connection, jobs: Path
+    init: Etl, connection: Connection, jobs: Path
 ) -> None:
     hold(connection, "tally", "other")
-    first = etl("init", "--json", ETL_JOBS_DIR=str(jobs))
+    first = init("init", "--json", ETL_JOBS_DIR=str(jobs))
     assert json.loads(first.out)["released"] == []  # a new procedure is no changed one
     assert counted(connection) == {"tally": 2, "other": 2}
     mend(jobs, "SELECT 2")
-    ran = etl("init", "--dry-run", "--json", ETL_JOBS_DIR=str(jobs))
+    ran = init("init", "--dry-run", "--json", ETL_JOBS_DIR=str(jobs))
     assert json.loads(ran.out)["released"] == []
     assert counted(connection) == {"tally": 2, "other": 2}
-    ran = etl("init", ETL_JOBS_DIR=str(jobs))
+    ran = init("init", ETL_JOBS_DIR=str(jobs))
     assert ran.out.splitlines() == [
         "applied  tally: procedures/one.sql",
         "released 2 held items of tally: one.sql changed",
     ]
     assert counted(connection) == {"other": 2}
     hold(connection, "tally")
-    assert etl("init", ETL_JOBS_DIR=str(jobs)).out.startswith("nothing to do")
+    assert init("init", ETL_JOBS_DIR=str(jobs)).out.startswith("nothing to do")
     assert counted(connection) == {"tally": 2, "other": 2}
 
 
 def test_the_release_by_a_changed_procedure_is_told_in_json(
-    etl: Etl, connection: Connection, jobs: Path
+    init: Etl, connection: Connection, jobs: Path
 ) -> None:
-    etl("init", ETL_JOBS_DIR=str(jobs))
+    init("init", ETL_JOBS_DIR=str(jobs))
     hold(connection, "tally")
     mend(jobs, "SELECT 2")
-    ran = etl("init", "--json", ETL_JOBS_DIR=str(jobs))
+    ran = init("init", "--json", ETL_JOBS_DIR=str(jobs))
     released = {"job": "tally", "name": "procedures/one.sql", "items": 2}
     assert json.loads(ran.out)["released"] == [released]
 
 
 def test_a_procedure_that_is_refused_releases_nothing(
-    etl: Etl, connection: Connection, jobs: Path
+    init: Etl, connection: Connection, jobs: Path
 ) -> None:
-    etl("init", ETL_JOBS_DIR=str(jobs))
+    init("init", ETL_JOBS_DIR=str(jobs))
     hold(connection, "tally")
     mend(jobs, "SELECT nonsense")
-    assert etl("init", ETL_JOBS_DIR=str(jobs)).status == 2
+    assert init("init", ETL_JOBS_DIR=str(jobs)).status == 2
     assert counted(connection) == {"tally": 2}
 
 
-def test_a_changed_file_of_the_engine_releases_nothing(etl: Etl, connection: Connection) -> None:
+def test_a_changed_file_of_the_engine_releases_nothing(init: Etl, connection: Connection) -> None:
     hold(connection, "datamart_users", "etl")
     connection.execute(
         "UPDATE etl.applied_file SET checksum = '' WHERE name = 'procedures/back_off.sql'"
     )
-    ran = etl("init")
+    ran = init("init")
     assert ran.out == "applied  etl: procedures/back_off.sql\n"
     assert counted(connection) == {"datamart_users": 2, "etl": 2}
