@@ -187,25 +187,31 @@ class Worker:
             result: Its outcome, should it be to blame; None where it cannot be.
         """
         number = self._orders.number
+        was_orderly = result is not None and result.sqlstate == _ADMIN_SHUTDOWN
         try:
             successor = self._reconnect(has_item=True)
         except EtlError:
+            self._take_back(is_needed=not was_orderly)
             self._queue.release(number, claim)
             raise
         finally:
             session.close()
+        is_doubtful = successor is None or session.lost_commits_before(successor)
+        self._take_back(is_needed=is_doubtful and not was_orderly)
         if result is None or successor is None:
             self._queue.release(number, claim)
             return None
-        if result.sqlstate != _ADMIN_SHUTDOWN and session.lost_commits_before(successor):
-            for _, done in self._unflushed:
-                self._queue.take_back(number, done)
-            self._unflushed.clear()
         if claim.item_key in self._given_back or not session.went_down_before(successor):
             return result
         self._given_back.add(claim.item_key)
         self._queue.defer(number, claim, result, is_slow=claim.is_slow)
         return None
+
+    def _take_back(self, *, is_needed: bool) -> None:
+        """Take back what may not be on the server's disk; where nobody knows, too."""
+        for _, done in self._unflushed if is_needed else ():
+            self._queue.take_back(self._orders.number, done)
+        self._unflushed.clear()
 
     def _reconnect(self, *, has_item: bool) -> Session | None:
         """Wait for the server.

@@ -55,7 +55,7 @@ CREATE TABLE etl.cycle (
 COMMENT ON COLUMN etl.cycle.found IS 'The backlog when the cycle began, held items left out';
 COMMENT ON COLUMN etl.cycle.remaining IS 'Found and not attempted: left for the next cycle';
 COMMENT ON COLUMN etl.cycle.stop_reason IS
-'drained, limit, incomplete (its workers were ended), stopped (by a signal), crashed,
+'drained, limit, time limit, incomplete (its workers were ended), stopped (by a signal), crashed,
 or the error that stopped it; null while it runs';
 
 CREATE INDEX cycle_by_job ON etl.cycle (job, started_at DESC);

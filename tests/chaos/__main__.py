@@ -43,7 +43,7 @@ def table(report: Report) -> str:
         f"refreshes committed: {found.commits:,} in {report.duration_s:.0f} s,"
         f" {found.commits / max(report.duration_s, 0.1):,.0f} users/s",
         f"committed, and killed before it was acknowledged: {found.unacknowledged}",
-        f"acknowledged, taken back by a crash of the server, done again: {found.taken_back}",
+        f"told as done for good, and undone by a crash at the same time: {found.taken_back}",
     ]
     return "\n".join(rows)
 
