@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from tests.chaos.cycle import ChaosCycle
-from tests.chaos.plan import CRASHES, Fault, Kind
+from tests.chaos.plan import CRASHES, OUTAGES, Fault, Kind
 from tests.chaos.warehouse import Warehouse
 from tests.faults.proxy import Proxy
 from tests.faults.servers import OwnServer
@@ -33,6 +33,7 @@ class Faults:
         self._proxy = proxy
         self._warehouse = warehouse
         self.crashes: list[tuple[datetime, datetime]] = []
+        self.losses: list[tuple[datetime, datetime]] = []
         self._ways: dict[Kind, Callable[[Fault, ChaosCycle], bool]] = {
             Kind.KILL_WORKER: self._kill_worker,
             Kind.KILL_SUPERVISOR: _kill_supervisor,
@@ -57,8 +58,11 @@ class Faults:
         has_hit = self._ways[fault.kind](fault, cycle)
         if has_hit:
             cycle.faults.append(fault)
+        during = (begun_at, datetime.now(UTC))
         if has_hit and fault.kind in CRASHES:
-            self.crashes.append((begun_at, datetime.now(UTC)))
+            self.crashes.append(during)
+        if has_hit and fault.kind in (*OUTAGES, Kind.CUT):
+            self.losses.append(during)
         return has_hit
 
     def _kill_worker(self, fault: Fault, cycle: ChaosCycle) -> bool:

@@ -34,6 +34,7 @@ SELECT item_key::integer, finished_at FROM etl.attempt WHERE outcome = 'done' OR
 """
 
 Moments = dict[int, list[datetime]]
+Span = tuple[datetime, datetime]
 
 
 @dataclass
@@ -43,7 +44,8 @@ class Reckoning:
     Attributes:
         commits: Committed refreshes.
         unacknowledged: Those that no cycle has counted as done: somebody was killed in between.
-            Not among them are those shortly before a crash, which are done again to be sure.
+            Not among them are those shortly before the connection was lost, which are done
+            again to be sure.
         taken_back: Items counted as done whose commit a crash of the server took back.
         broken: What is wrong.
     """
@@ -55,13 +57,14 @@ class Reckoning:
 
 
 def reckon(
-    connection: Connection, crashes: Sequence[tuple[datetime, datetime]], allowed: int
+    connection: Connection, crashes: Sequence[Span], losses: Sequence[Span], allowed: int
 ) -> Reckoning:
     """Match every committed refresh with its acknowledgement.
 
     Args:
         connection: To the warehouse.
         crashes: When the server crashed, and when it was up again.
+        losses: When workers lost their connections, by that or otherwise.
         allowed: How many commits may be unacknowledged at most.
     """
     done = _by_user(connection.execute(_DONE.encode()))
@@ -72,7 +75,7 @@ def reckon(
         for commit, following in zip(commits, [*commits[1:], None], strict=True):
             place = bisect_left(told, commit - _TICK)
             if place == len(told) or (following is not None and told[place] >= following):
-                is_redone = any(begun - _FLUSHED_AFTER < commit < up for begun, up in crashes)
+                is_redone = any(begun - _FLUSHED_AFTER < commit < up for begun, up in losses)
                 found.unacknowledged += not is_redone
             else:
                 del told[place]

@@ -100,7 +100,9 @@ class Chaos:
         report.broken += broken_promises(warehouse, self._etl, self._state)
         allowed = self._workers * sum(n for kind, n in report.hit.items() if kind not in LOADER)
         with warehouse.connect() as connection:
-            report.reckoning = reckon(connection, self._faults.crashes, allowed)
+            report.reckoning = reckon(
+                connection, self._faults.crashes, self._faults.losses, allowed
+            )
         report.broken += report.reckoning.broken
         return report
 

@@ -44,7 +44,7 @@ def test_broken_promises_are_noticed(warehouse: Warehouse, tmp_path: Path) -> No
         etl = runner({**os.environ, "ETL_DSN": warehouse.dsn, "ETL_STATE_DIR": str(tmp_path)})
         assert etl("datamart-users", AS_OF).status == 0
         assert broken_promises(warehouse, etl, tmp_path) == []
-        assert reckon(connection, [], 0) == Reckoning(commits=20)
+        assert reckon(connection, [], [], 0) == Reckoning(commits=20)
 
         # A refresh that no cycle knows of, and that began before the last one ended.
         connection.execute(
@@ -53,9 +53,9 @@ def test_broken_promises_are_noticed(warehouse: Warehouse, tmp_path: Path) -> No
         )
         # An item that is told as done twice, once without a commit.
         connection.execute("INSERT INTO etl.attempt SELECT * FROM etl.attempt LIMIT 1")
-        found = reckon(connection, [], 0)
+        found = reckon(connection, [], [], 0)
         assert (found.commits, found.unacknowledged, len(found.broken)) == (21, 1, 3)
-        assert reckon(connection, [(datetime.now(UTC), datetime.now(UTC))], 1).taken_back == 1
+        assert reckon(connection, [(datetime.now(UTC), datetime.now(UTC))], [], 1).taken_back == 1
 
         connection.execute(
             "UPDATE dwh.dimension_users SET modified = TRUE WHERE dimension_user_id = 1"
