@@ -153,12 +153,17 @@ class Cycle:
             link.unlock()
 
     def _close(self, link: Link, queue: FileQueue, signals: StopSignals) -> None:
-        link.insist(
-            lambda to: ledger.close_cycle(
-                to, queue, self.record, self._job, self._claims.taken_back
-            ),
-            is_enough=lambda: len(signals.received) > 1,
-        )
+        try:
+            link.insist(
+                lambda to: ledger.close_cycle(
+                    to, queue, self.record, self._job, self._claims.taken_back
+                ),
+                is_enough=lambda: len(signals.received) > 1,
+            )
+        except DatabaseUnreachableError:
+            # Somebody did not want to wait for it: that is how the cycle ended.
+            self.record.stop_signal = next(iter(signals.received), None)
+            raise
 
     def _recover(self, connection: db.Connection, folder: Path) -> None:
         """Close the records of cycles that were cut off, and remove the queues of old ones."""

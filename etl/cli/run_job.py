@@ -12,10 +12,10 @@ from etl import settings
 from etl.cli.display import Display, LogLines
 from etl.cli.narrator import Narrator
 from etl.cli.options import AsOf, Dsn, Json, check_key, day, target
-from etl.cli.output import is_on_terminal, printable, tell, to_json
+from etl.cli.output import is_on_terminal, printable, say, tell, to_json
 from etl.cli.render import as_json, summary
 from etl.cycle import Cycle, CycleOptions
-from etl.errors import EtlError, FileError
+from etl.errors import DatabaseUnreachableError, EtlError, FileError
 from etl.job import Job
 from etl.model import CycleRecord
 
@@ -69,9 +69,13 @@ def run_cycle(
     with display:
         try:
             record = cycle.run()
-        except EtlError:
+        except EtlError as error:
             if is_json and cycle.record.cycle_id is not None:
                 tell(to_json(as_json(cycle.record)))
+            stop_signal = cycle.record.stop_signal
+            if isinstance(error, DatabaseUnreachableError) and stop_signal is not None:
+                say(f"etl: {error.message}; the next cycle closes the record of this one")
+                raise typer.Exit(128 + stop_signal) from None
             raise
     if is_json:
         tell(to_json(as_json(record)))
