@@ -1,9 +1,12 @@
 """Signals and readers that go away: the items in hand are finished, or given back."""
 
+import fcntl
 import json
 import os
 import signal
 import socket
+import struct
+import termios
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,7 @@ from tests.faults.conftest import (
     AS_OF,
     USERS,
     Connect,
+    Run,
     Start,
     open_gate,
     under_nohup,
@@ -22,8 +26,19 @@ from tests.faults.conftest import (
 from tests.support import dirty
 
 
+def wait_until_heard(run: Run) -> None:
+    """Wait until the workers have read what the supervisor has told them."""
+    for worker in run.workers():
+        told = Path(f"/proc/{worker}/fd/0")
+        if not told.exists():  # no /proc: trust that it is quick
+            return
+        with told.open("rb") as pipe:
+            while struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)))[0]:
+                pass
+
+
 def assert_item_in_hand_was_the_last(record: dict[str, int], connection: Connection) -> None:
-    """Two were done before the gate; while the word to drain is on its way, one more may be."""
+    """Two were done before the gate; while the word to drain sinks in, one more may be."""
     done = record["done"]
     assert done in (3, 4)
     assert record["remaining"] == len(USERS) - done
@@ -38,6 +53,7 @@ def test_a_signal_finishes_the_item_in_hand_and_leaves_the_rest(
     wait_until_at_gate(gate)
     os.kill(run.process.pid, number)
     run.wait_for("finishing the users in hand")
+    wait_until_heard(run)
     open_gate(gate)
     status, out, _ = run.end()
     record = json.loads(out)
@@ -84,6 +100,7 @@ def test_ctrl_c_reaches_the_whole_group_and_still_finishes_the_item_in_hand(
     wait_until_at_gate(gate)
     os.killpg(run.process.pid, signal.SIGINT)
     run.wait_for("finishing the users in hand")
+    wait_until_heard(run)
     open_gate(gate)
     status, out, _ = run.end()
     record = json.loads(out)
