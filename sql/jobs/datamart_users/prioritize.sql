@@ -18,8 +18,8 @@
 -- Reads:      the dirty rows of dwh.dimension_users, by partial index; the due rows
 --             of dwh.datamart_users, by index; etl.held_item. Never dwh.facts
 -- Locks:      none
--- Cost:       1.5 us a dirty user when all are listed, 0.5 us when the first 500 are,
---             whatever the number of clean users and of facts
+-- Cost:       in proportion to the dirty users, whatever the number of clean ones and of
+--             facts; less where few are listed: then no order is sorted to its end
 --
 -- Order: the cascade (recency, volume, total, latest, key), in which every tenth place
 -- (at 10 percent) belongs to the user that has been dirty longest. Each user has a place
