@@ -144,9 +144,8 @@ class Cycle:
                     self._drain(link, queue, signals, queued)
                 except EtlError as error:
                     record.stop_reason = error.message
-                    with suppress(
-                        DatabaseUnreachableError, CycleRunningError
-                    ):  # the next one tells
+                    # Where it cannot be closed, the next cycle does it from the journal.
+                    with suppress(DatabaseUnreachableError, CycleRunningError):
                         self._close(link, queue, signals)
                     raise
                 self._close(link, queue, signals)
@@ -225,9 +224,10 @@ class Cycle:
         record.duration_s = time.monotonic() - self._begun
         if record.stop_signal is not None:
             record.stop_reason = "stopped"
-        elif record.claimed < queued or (self._is_over() and not queued):
-            # Else somebody ended the workers.
-            record.stop_reason = "time limit" if self._is_over() else "incomplete"
+        elif self._is_over() and (record.claimed < queued or not queued):
+            record.stop_reason = "time limit"
+        elif record.claimed < queued:
+            record.stop_reason = "incomplete"  # somebody ended the workers
         else:
             record.stop_reason = "limit" if record.remaining else "drained"
 
