@@ -148,9 +148,9 @@ def test_a_signal_while_the_program_loads_ends_it_without_a_word(
     assert err == ""
 
 
-def test_a_signal_while_the_record_is_closed_does_not_break_it(
-    start: Start, gate: Connection, connection: Connection, connect_again: Connect
-) -> None:
+@pytest.fixture
+def closing(start: Start, gate: Connection, connection: Connection, connect_again: Connect) -> Run:
+    """A cycle that has done all and waits to close its record, until a ROLLBACK lets it."""
     connection.execute("BEGIN; LOCK TABLE etl.attempt")
     observer = connect_again()
     run = start("--workers=1")
@@ -159,28 +159,26 @@ def test_a_signal_while_the_record_is_closed_does_not_break_it(
     waiting = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE $1"
     while not observer.execute(waiting, ["%etl.attempt%"]).rowcount:
         assert run.process.poll() is None
-    os.kill(run.process.pid, signal.SIGTERM)
+    return run
+
+
+def test_a_signal_while_the_record_is_closed_does_not_break_it(
+    closing: Run, connection: Connection
+) -> None:
+    os.kill(closing.process.pid, signal.SIGTERM)
     connection.execute("ROLLBACK")
-    status, out, err = run.end()
+    status, out, err = closing.end()
     assert (status, json.loads(out)["done"]) == (0, 6), err
     closed = connection.execute("SELECT done, stop_reason FROM etl.cycle").fetchall()
     assert closed == [(6, "drained")]
 
 
 def test_two_signals_leave_a_record_that_cannot_be_closed_to_the_next_cycle(
-    start: Start, gate: Connection, connection: Connection, connect_again: Connect, etl: Etl
+    closing: Run, connection: Connection, etl: Etl
 ) -> None:
-    connection.execute("BEGIN; LOCK TABLE etl.attempt")
-    observer = connect_again()
-    run = start("--workers=1")
-    wait_until_at_gate(gate)
-    open_gate(gate)
-    waiting = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE $1"
-    while not observer.execute(waiting, ["%etl.attempt%"]).rowcount:
-        assert run.process.poll() is None
     for number in (signal.SIGTERM, signal.SIGINT):  # two of one kind may come as one
-        os.kill(run.process.pid, number)
-    status, _, err = run.end()
+        os.kill(closing.process.pid, number)
+    status, _, err = closing.end()
     connection.execute("ROLLBACK")
     assert status in (128 + signal.SIGTERM, 128 + signal.SIGINT), err
     assert "the next cycle closes the record of this one" in err
