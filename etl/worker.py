@@ -121,6 +121,7 @@ class Worker:
         except InterruptedItem:
             self._queue.release(number, claim)
         except SlowItem as item:
+            self._in_a_row.clear()  # it ran, and so it may
             self._queue.defer(number, claim, item.result, is_slow=True)
         except DoubtfulItem as item:
             return self._doubt(claim, item.result)

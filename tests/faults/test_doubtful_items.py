@@ -89,3 +89,17 @@ def test_a_failure_of_its_own_between_two_is_no_sign_of_a_broken_server(tally: T
     tally.write("process.sql", "SELECT work(:'item_key', '42501'), bad(:'item_key')")
     record = json.loads(tally.run("--workers=1").out)
     assert (record["done"], record["failed"]) == (3, 3)
+
+
+def test_an_item_that_runs_into_its_timeout_between_them_breaks_the_row(tally: Tally) -> None:
+    break_for(tally, "key IN ('a', 'c', 'e')", "42501")
+    tally.connection.execute(
+        "CREATE FUNCTION slow(key text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN"
+        " IF key IN ('b', 'd') THEN PERFORM pg_sleep(3600); END IF; END $$"
+    )
+    tally.write("process.sql", "SELECT work(:'item_key', '42501'), slow(:'item_key')")
+    times = 'statement_timeout = "100ms"\nslow_statement_timeout = "200ms"'
+    tally.write("job.toml", f'title = "T"\nunit = "thing"\n[defaults]\n{times}')
+    ran = tally.run("--workers=1")
+    record = json.loads(ran.out)
+    assert (ran.status, record["done"], record["failed"]) == (1, 1, 5)
