@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 
 class Outcome(StrEnum):
@@ -16,8 +16,8 @@ class Outcome(StrEnum):
     ORPHANED = "orphaned"
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+# Named tuples: every item has some of these, and a frozen dataclass takes 1.1 us to make, not 0.4.
+class Claim(NamedTuple):
     """A worker's exclusive hold on an item.
 
     Attributes:
@@ -35,8 +35,7 @@ class Claim:
     is_slow: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """The outcome of one attempt, with its reason where it is not done.
 
     Attributes:

@@ -30,6 +30,11 @@ class Session:
         orders: Where to connect to.
         job: What runs here.
 
+    Attributes:
+        timeout_s: The statement timeout in force, seconds.
+        flushed_within_s: A commit is on the server's disk after that many seconds.
+        executor: Runs the job's statement here.
+
     Raises:
         EtlError: No connection was had.
     """
@@ -39,7 +44,7 @@ class Session:
         self._has_crashed = False
         self._connection = db.connect(db.Target(orders.dsn, orders.label), name)
         self._connection.add_notice_handler(self._hear)
-        self._timeout_s = job.statement_timeout_s
+        self.timeout_s = job.statement_timeout_s
         with db.answered_within(self._connection, _ANSWER_S):
             started_at, whole_since, flushed_within_s, *_ = db.one(
                 self._connection,
@@ -61,11 +66,11 @@ class Session:
         Raises:
             DatabaseUnreachableError: The connection is lost.
         """
-        if timeout_s != self._timeout_s:
+        if timeout_s != self.timeout_s:
             statement = shipped("engine/set_statement_timeout")
             with db.answered_within(self._connection, _ANSWER_S):
                 db.run(self._connection, statement, statement_timeout=_milliseconds(timeout_s))
-            self._timeout_s = timeout_s
+            self.timeout_s = timeout_s
 
     def went_down_before(self, successor: "Session") -> bool:
         """Whether the server ended, and not this session alone, given the next connection."""

@@ -143,17 +143,23 @@ class Supervisor:
         status = process.reap()
         del self._processes[process.number]
         self._follow()
-        claim = self.claims.in_hand.get(process.number)
-        if claim is not None:
-            reason = f"its worker died of signal {-status}" if status < 0 else "its worker died"
-            words = process.last_words()
-            result = Result(Outcome.ORPHANED, message=f"{reason}: {words}" if words else reason)
-            try:
-                self._queue.acknowledge(process.number, claim, result)
-            except EtlError as error:
-                self._stop(error)
+        self._bury(process, status)
         replaced = status != 0 and self._replace(process, status)
         self._emit(WorkerFinished(process.number, status, replaced))
+
+    def _bury(self, process: Process, status: int) -> None:
+        """See to what a worker had in hand when it ended: it worked on the first only."""
+        reason = f"its worker died of signal {-status}" if status < 0 else "its worker died"
+        words = process.last_words()
+        result = Result(Outcome.ORPHANED, message=f"{reason}: {words}" if words else reason)
+        try:
+            for place, claim in enumerate(self.claims.held_by(process.number)):
+                if place == 0:
+                    self._queue.acknowledge(process.number, claim, result)
+                else:
+                    self._queue.release(process.number, claim)
+        except EtlError as error:
+            self._stop(error)
 
     def _replace(self, process: Process, status: int) -> bool:
         """Put another process in the place of a dead one, unless that makes no sense."""

@@ -25,7 +25,13 @@ __all__ = ["CLAIMED", "DEFERRED", "TAKEN_BACK", "Entry", "FileQueue", "OpenClaim
 
 
 class Queue(Protocol):
-    """What a cycle and its workers need of a queue."""
+    """What a cycle and its workers need of a queue.
+
+    Attributes:
+        has_few_left: Whether hardly anything was left to claim when this user last did.
+    """
+
+    has_few_left: bool
 
     def build(self, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
         """Write these rows, in this order; once. Returns how many there are."""
@@ -39,8 +45,15 @@ class Queue(Protocol):
         """Record what became of a claim, after its COMMIT or ROLLBACK."""
         ...
 
+    def exchange(self, worker: int, claim: Claim, result: Result) -> Claim | None:
+        """``acknowledge`` and then ``claim``, for less than the two cost."""
+        ...
+
     def release(self, worker: int, claim: Claim) -> None:
-        """Give a claim back without an attempt; the item goes to the end of the queue."""
+        """Give a claim back without an attempt; the item goes to the end of the queue.
+
+        It may be somebody else's, as ``entries`` tells it.
+        """
         ...
 
     def defer(self, worker: int, claim: Claim, result: Result, *, is_slow: bool) -> None:

@@ -17,9 +17,8 @@ space is set aside when the journal begins, and given up when the first outcome 
 import errno
 import os
 import time
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from etl.errors import StateFolderError
 from etl.model import Claim, Outcome, Result
@@ -34,13 +33,17 @@ TAKEN_BACK = "taken_back"
 _ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
 _ESCAPE = str.maketrans(_ESCAPES)
 _UNESCAPE = {escaped[1]: plain for plain, escaped in _ESCAPES.items()}
+_OUTCOMES = {outcome.value: outcome for outcome in Outcome}
+_OUTCOMES[DEFERRED] = Outcome.FAILED
+_GIVEN = (CLAIMED, RELEASED, TAKEN_BACK)
+_NEVER = 253_402_300_800.0  # the year 10000: the ledger will want the moment as a date
 _CHUNK = 1 << 16
 _RESERVE = 1 << 16  # bytes: an outcome of a hundred workers, each with the longest message
 
 
 def escape(text: str) -> str:
     """Write a field so that it holds no tab and no end of line."""
-    return text.translate(_ESCAPE)
+    return text if text.isalnum() else text.translate(_ESCAPE)
 
 
 def unescape(text: str) -> str:
@@ -54,8 +57,7 @@ def unescape(text: str) -> str:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One line of the journal.
 
     Attributes:
@@ -114,30 +116,30 @@ class Journal:
                 os.close(descriptor)
         self._file = self._reserved = self._reader = None
 
-    def append(self, event: str, worker: int, claim: Claim, result: Result | None = None) -> None:
-        """Add a line; the caller holds the queue's lock.
+    def append(self, lines: bytes, *, is_claim: bool = False) -> None:
+        """Add lines; the caller holds the queue's lock.
+
+        Args:
+            lines: One or more, each from ``line``.
+            is_claim: Whether one of them is a claim: those may not use the disk space that is
+                set aside.
 
         Raises:
-            StateFolderError: It cannot be written; the journal is as it was before.
+            StateFolderError: They cannot be written; the journal is as it was before.
         """
         if self._file is None or self._reserved is None:
             self._file, self._reserved = self._open()
-        if event == CLAIMED and not os.fstat(self._reserved).st_size:
+        if is_claim and not os.fstat(self._reserved).st_size:
             # The room that was given up is for outcomes: claims would soon have used it.
             raise self._unwritable(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
-        fields = f"{time.time():.3f}\t{event}\t{worker}\t{claim.position}\t{claim.level}\t"
-        fields += escape(claim.item_key)
-        if result is not None:
-            fields += f"\t{result.duration_ms:.3f}\t{result.sqlstate}\t{escape(result.message)}"
-        line = f"{fields}\n".encode(errors="replace")
         try:
-            self._write(self._file, line)
+            self._write(self._file, lines)
         except OSError as error:
-            if event == CLAIMED or error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            if is_claim or error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise self._unwritable(error) from error
             try:
                 os.close(open_private(self._reserve, os.O_WRONLY | os.O_TRUNC))
-                self._write(self._file, line)
+                self._write(self._file, lines)
             except OSError as again:
                 raise self._unwritable(again) from again
 
@@ -155,10 +157,10 @@ class Journal:
             ) from error
 
     @staticmethod
-    def _write(descriptor: int, line: bytes) -> None:
-        """Write a whole line, or nothing."""
-        written = os.write(descriptor, line)
-        if written < len(line):
+    def _write(descriptor: int, content: bytes) -> None:
+        """Write all of it, or nothing."""
+        written = os.write(descriptor, content)
+        if written < len(content):
             os.ftruncate(descriptor, os.fstat(descriptor).st_size - written)
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -197,21 +199,29 @@ class Journal:
         self._read_up_to += len(chunk)
         # Not splitlines(): that also splits at characters that may stand in a key.
         lines = chunk.decode(errors="replace").split("\n")[:-1]
-        return [entry for line in lines if (entry := _entry(line)) is not None]
+        return [entry for text in lines if (entry := _entry(text)) is not None]
 
 
-def _entry(line: str) -> Entry | None:
+def line(event: str, worker: int, claim: Claim, result: Result | None = None) -> bytes:
+    """The line of the journal for something that happens now."""
+    fields = f"{time.time():.3f}\t{event}\t{worker}\t{claim.position}\t{claim.level}\t"
+    fields += escape(claim.item_key)
+    if result is not None:
+        fields += f"\t{result.duration_ms:.3f}\t{result.sqlstate}\t{escape(result.message)}"
+    return f"{fields}\n".encode(errors="replace")
+
+
+def _entry(text: str) -> Entry | None:
     try:
-        at, event, worker, position, level, key, *rest = line.split("\t")
+        at, event, worker, position, level, key, *rest = text.split("\t")
         result = None
         if rest:
             duration, sqlstate, message = rest
-            outcome = Outcome.FAILED if event == DEFERRED else Outcome(event)
-            result = Result(outcome, float(duration), sqlstate, unescape(message))
-        elif event not in (CLAIMED, RELEASED, TAKEN_BACK):
+            result = Result(_OUTCOMES[event], float(duration), sqlstate, unescape(message))
+        elif event not in _GIVEN:
             return None
         claim = Claim(int(position), unescape(key), int(level), {})
-        datetime.fromtimestamp(float(at), UTC)  # the ledger will want it so
-        return Entry(float(at), event, int(worker), claim, result)
-    except (ValueError, OverflowError, OSError):
+        moment = float(at)
+        return Entry(moment, event, int(worker), claim, result) if 0 <= moment < _NEVER else None
+    except (KeyError, ValueError):
         return None

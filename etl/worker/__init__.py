@@ -1,0 +1,1 @@
+"""A worker: one process with one connection that processes one item after the other."""

@@ -1,0 +1,74 @@
+"""A worker process; see loop.py for what it does.
+
+It is started by a supervisor, which sends one line of JSON on standard input: the
+connection string comes that way and so is in no process list. After that line standard
+input is how the supervisor is heard:
+
+``drain``          finish the item in hand, then end
+``cancel``         cancel the running statement as well, give the item back, end
+end of the file    the supervisor is gone: as ``cancel``, and end at once
+
+A thread listens, because the main one waits for the database; it also cuts a connection on
+which no answer comes. Nothing else is shared with the supervisor but the queue. Exit status:
+0 when done, else as for every error.
+"""
+
+import gc
+import json
+import os
+import select
+import signal
+import sys
+import threading
+from io import FileIO, RawIOBase
+
+from etl.errors import EtlError
+from etl.model import Orders
+from etl.worker.loop import CANCEL_S, Worker
+
+_LISTEN_S = 1.0
+
+
+def _listen(worker: Worker, orders: RawIOBase) -> None:
+    while True:
+        if not select.select([orders], [], [], _LISTEN_S)[0]:
+            worker.watch()
+            continue
+        line = orders.readline()
+        if line == b"drain\n":
+            worker.drain()
+        elif line == b"cancel\n":
+            worker.cancel()
+        elif not line:
+            break
+    worker.cancel()
+    # The item in hand may have been committed: leave the main thread the time to say so.
+    threading.main_thread().join(timeout=CANCEL_S)
+    os._exit(1)
+
+
+def main() -> None:
+    """Run one worker by the orders on standard input."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    # Unbuffered: a thread that waits in a buffered read would break the interpreter's end.
+    orders = FileIO(sys.stdin.fileno(), closefd=False)
+    line = orders.readline()
+    if not line:  # the supervisor has died already
+        sys.exit(1)
+    try:
+        worker = Worker(Orders(**json.loads(line)))
+        signal.signal(signal.SIGTERM, lambda _number, _frame: worker.drain())
+        # The supervisor starts workers with it blocked: until now it would have been their end.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
+        threading.Thread(target=_listen, args=(worker, orders), daemon=True).start()
+        # What is there by now stays: a collection need not look at it again and again.
+        gc.freeze()
+        worker.run()
+    except EtlError as error:
+        sys.stderr.write(error.message)
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()
