@@ -158,5 +158,7 @@ class CycleRecord:
 
     def count(self, level: int, outcome: Outcome, by: int = 1) -> None:
         """Count one attempt; by -1: take one back."""
-        counts = self.levels.setdefault(level, LevelCount(level, f"level {level}"))
+        counts = self.levels.get(level)
+        if counts is None:
+            counts = self.levels[level] = LevelCount(level, f"level {level}")
         setattr(counts, outcome.value, getattr(counts, outcome.value) + by)

@@ -38,8 +38,8 @@ class LogLines:
 
     def __call__(self, event: Event) -> None:
         """Write the lines of an event."""
-        at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         for severity, text, facts in self._narrator.lines(event):
+            at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
             level = logging.getLevelName(severity)
             if self._is_json:
                 head = {"at": at, "severity": level, "job": self._job.name}
