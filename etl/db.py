@@ -209,6 +209,15 @@ def answered_within(
         watcher.join()
 
 
+@contextmanager
+def reached() -> Generator[None]:
+    """Turn a connection that is lost between two statements into the one clear error."""
+    try:
+        yield
+    except psycopg.OperationalError as error:
+        raise unreachable("the server", error) from error
+
+
 def unreachable(place: str, error: psycopg.Error) -> DatabaseUnreachableError:
     """The error for a connection that was refused or lost, in libpq's own words."""
     reason = " ".join(str(error).split()) or type(error).__name__

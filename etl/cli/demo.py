@@ -7,11 +7,9 @@ from typing import Annotated
 
 import typer
 
-from etl import db, deploy, grants, settings
+from etl import settings
 from etl.cli.options import Dsn, day, job_named, target, whole_jobs
 from etl.cli.output import say, tell
-from etl.cli.run_job import exit_status, run_cycle
-from etl.cycle import CycleOptions
 from etl.errors import UsageError
 from etl.sqlfile import shipped, statements
 
@@ -32,10 +30,14 @@ def demo(
     dsn: Dsn = None,
 ) -> None:
     """Make schema and sample data, refresh the most urgent users, say what happened."""
+    from etl import db, deploy, grants
+    from etl.cli.run import exit_status, run_cycle
+    from etl.cycle import CycleOptions
+
     database = target(dsn)
     job, jobs = job_named(_JOB), whole_jobs()
     as_of = day(None)
-    with db.connect(database, "etl:demo") as connection:
+    with db.reached(), db.connect(database, "etl:demo") as connection:
         for file in deploy.pending(connection, jobs):
             deploy.apply(connection, file)
         grants.grant(connection, jobs)

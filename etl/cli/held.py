@@ -5,16 +5,16 @@ import re
 from collections import Counter
 from dataclasses import asdict
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from etl import deploy
-from etl import held as engine
 from etl.cli.options import Dsn, Json, check_key, connected, job_named
 from etl.cli.output import printable, tell
 from etl.errors import UsageError
-from etl.held import HeldItem
+
+if TYPE_CHECKING:
+    from etl.held import HeldItem
 
 held = typer.Typer(no_args_is_help=True, help="Items that failed: list them, release them.")
 
@@ -66,6 +66,9 @@ def list_held(
     array of objects with job, item_key, state, attempts, outcome, sqlstate,
     message, held_until, quarantined_at and last_cycle_id.
     """
+    from etl import deploy
+    from etl import held as engine
+
     found = job_named(job) if job is not None else None
     code = _sqlstate(sqlstate)
     with connected(dsn, "held list") as connection:
@@ -105,6 +108,9 @@ def release_held(
 
     All that is asked for, or nothing. --json prints one object: job, released, items.
     """
+    from etl import deploy
+    from etl import held as engine
+
     found = job_named(job)
     code = _sqlstate(sqlstate)
     if sum((bool(keys), sqlstate is not None, outcome is not None, release_all)) != 1:
@@ -139,7 +145,7 @@ def _sqlstate(given: str | None) -> str:
     return given.upper()
 
 
-def _table(items: list[HeldItem], unit: str | None) -> str:
+def _table(items: "list[HeldItem]", unit: str | None) -> str:
     """Aligned columns and a sentence, for people.
 
     Args:
@@ -164,7 +170,7 @@ def _table(items: list[HeldItem], unit: str | None) -> str:
     return "\n".join([*(line.rstrip() for line in lines), "", total])
 
 
-def _cells(item: HeldItem) -> list[str]:
+def _cells(item: "HeldItem") -> list[str]:
     return [
         printable(item.item_key),
         item.state,

@@ -3,15 +3,16 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from etl.cli.options import Dsn, Json, connected
 from etl.cli.output import tell
 from etl.errors import InputError
-from etl.notes import LoadReport, RejectLimit
-from etl.notes import load_notes as load
+
+if TYPE_CHECKING:
+    from etl.notes import LoadReport
 
 
 def load_notes(
@@ -31,6 +32,9 @@ def load_notes(
     Each file is loaded whole or not at all. Rejected records go to FILE.rejects.csv with line
     and reason.
     """
+    from etl.notes import RejectLimit
+    from etl.notes import load_notes as load
+
     limit = RejectLimit.parse(max_rejects)
     missing = [file for file in files if str(file) != "-" and (file.is_dir() or not file.exists())]
     if missing:
@@ -44,7 +48,7 @@ def load_notes(
                 tell(_told(report))
 
 
-def _told(report: LoadReport) -> str:
+def _told(report: "LoadReport") -> str:
     rejected = (
         f", {report.rejected:,} rejected (see {report.rejects_file})" if report.rejected else ""
     )

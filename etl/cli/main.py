@@ -6,10 +6,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Annotated, NoReturn
 
-import psycopg
 import typer
 
-from etl import __version__, db
+from etl import __version__
 from etl.cli import demo, held, load, schema, server, verify
 from etl.cli.options import job_paths
 from etl.cli.output import prepare_standard_streams, say, tell
@@ -44,6 +43,8 @@ def build() -> typer.Typer:
         name="etl",
         no_args_is_help=True,
         add_completion=False,
+        context_settings={"max_content_width": 100},
+        rich_markup_mode=None,  # plain help: quick, and for logs and pipes as well
         pretty_exceptions_enable=False,
         callback=_root,
     )
@@ -68,8 +69,6 @@ def main() -> None:
         build()()
     except EtlError as error:
         _end_with(error)
-    except psycopg.OperationalError as error:  # lost between two statements
-        _end_with(db.unreachable("the server", error))
 
 
 def _end_with(error: EtlError) -> NoReturn:

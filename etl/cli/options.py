@@ -6,16 +6,20 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from etl import db, deploy, job, settings
+from etl import job, settings
 from etl.cli.output import say
-from etl.dsn import has_password
-from etl.embedded import EmbeddedServer
 from etl.errors import FileError, UsageError
 from etl.job import Job
+
+# psycopg takes longer to load than all the rest: whatever needs it is loaded by the command
+# that runs, so that --help and mistakes in the command line are answered at once.
+if TYPE_CHECKING:
+    from etl.db import Connection, Target
+    from etl.embedded import EmbeddedServer
 
 Dsn = Annotated[
     str | None,
@@ -34,13 +38,18 @@ AsOf = Annotated[
 ]
 
 
-def embedded_server() -> EmbeddedServer:
+def embedded_server() -> "EmbeddedServer":
     """The server of this user's state folder."""
+    from etl.embedded import EmbeddedServer
+
     return EmbeddedServer.of(settings.state_path(os.environ), os.environ)
 
 
-def target(dsn: str | None) -> db.Target:
+def target(dsn: str | None) -> "Target":
     """The database to use; starts the embedded server where nothing names another."""
+    from etl import db
+    from etl.dsn import has_password
+
     named = db.named_target(dsn, os.environ)
     if named is not None:
         if dsn and has_password(dsn):
@@ -53,9 +62,11 @@ def target(dsn: str | None) -> db.Target:
 
 
 @contextmanager
-def connected(dsn: str | None, purpose: str) -> Generator[db.Connection]:
+def connected(dsn: str | None, purpose: str) -> "Generator[Connection]":
     """A connection for a command that is no cycle."""
-    with db.connect(target(dsn), f"etl:{purpose}") as connection:
+    from etl import db
+
+    with db.reached(), db.connect(target(dsn), f"etl:{purpose}") as connection:
         yield connection
 
 
@@ -111,6 +122,8 @@ def job_paths() -> list[Path]:
 
 def whole_jobs() -> list[Job]:
     """The jobs whose folders can be read; about each of the others one line is said."""
+    from etl import deploy
+
     found: list[Job] = []
     for path in job_paths():
         try:

@@ -9,18 +9,12 @@ import typer
 
 from etl import job as jobs
 from etl import settings
-from etl.cli.display import Display, LogLines
-from etl.cli.narrator import Narrator
-from etl.cli.options import AsOf, Dsn, Json, check_key, day, target
-from etl.cli.output import is_on_terminal, printable, say, tell, to_json
-from etl.cli.render import as_json, summary
-from etl.cycle import Cycle, CycleOptions
-from etl.errors import DatabaseUnreachableError, EtlError, FileError
+from etl.cli.options import AsOf, Dsn, Json, check_key, day
+from etl.cli.output import printable
+from etl.errors import FileError
 from etl.job import Job
-from etl.model import CycleRecord
 
 LogFormat = Literal["text", "json"]
-_FAILED, _QUARANTINED = 1, 3
 
 
 def add_jobs(app: typer.Typer, paths: list[Path]) -> None:
@@ -32,63 +26,14 @@ def add_jobs(app: typer.Typer, paths: list[Path]) -> None:
         if name in taken:
             problem = FileError(path, None, f"'{name}' is a command of etl", "Rename the job.")
             name += "-job"
-            app.command(name, rich_help_panel="Jobs", help="(broken)")(_broken(problem))
+            app.command(name, help="(broken)")(_broken(problem))
             continue
         try:
             job = jobs.load(path)
         except FileError as problem:
-            app.command(
-                name, rich_help_panel="Jobs", help=_for_help(f"(broken: {problem.message})")
-            )(_broken(problem))
+            app.command(name, help=printable(f"(broken: {problem.message})"))(_broken(problem))
         else:
-            app.command(name, rich_help_panel="Jobs", help=_for_help(job.summary))(_command(job))
-
-
-def exit_status(record: CycleRecord) -> int:
-    """How a process ends after a cycle with this record."""
-    if record.stop_signal is not None:
-        return 128 + record.stop_signal
-    if record.failed or record.orphaned:
-        return _FAILED
-    return _QUARANTINED if record.quarantined else 0
-
-
-def run_cycle(
-    job: Job, dsn: str | None, options: CycleOptions, log_format: LogFormat | None, is_json: bool
-) -> CycleRecord:
-    """Run one cycle and print how it went."""
-    narrator = Narrator(job.unit)
-    display: Display | LogLines
-    if is_on_terminal() and log_format is None:
-        display = Display(narrator)
-    else:
-        display = LogLines(job, narrator, is_json=log_format == "json")
-    state = settings.state_path(os.environ)
-    database = target(dsn)
-    cycle = Cycle(job, database, state, options, display)
-    with display:
-        try:
-            record = cycle.run()
-        except EtlError as error:
-            if is_json and cycle.record.cycle_id is not None:
-                tell(to_json(as_json(cycle.record)))
-            stop_signal = cycle.record.stop_signal
-            if isinstance(error, DatabaseUnreachableError) and stop_signal is not None:
-                say(f"etl: {error.message}; the next cycle closes the record of this one")
-                raise typer.Exit(128 + stop_signal) from None
-            raise
-    if is_json:
-        tell(to_json(as_json(record)))
-    else:
-        tell(summary(record, job.title, job.unit))
-    return record
-
-
-def _for_help(text: str) -> str:
-    """A text of a job's folder, for a program that takes brackets for markup."""
-    from rich.markup import escape  # only --help needs it
-
-    return escape(printable(text)) if "[" in text else printable(text)
+            app.command(name, help=printable(job.summary))(_command(job))
 
 
 def _broken(problem: FileError) -> Callable[[], None]:
@@ -151,6 +96,9 @@ def _command(job: Job) -> Callable[..., None]:
         json_output: Json = False,
         dsn: Dsn = None,
     ) -> None:
+        from etl.cli.run import exit_status, run_cycle
+        from etl.cycle import CycleOptions
+
         if only is not None:
             check_key(only)
         options = CycleOptions(

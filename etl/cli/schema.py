@@ -4,27 +4,31 @@ import difflib
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from etl import __version__, db, deploy, grants, roles
+from etl import __version__
 from etl.cli.options import Dsn, Json, connected, whole_jobs
 from etl.cli.output import tell
-from etl.deploy import DeployedFile, FileState
 from etl.errors import UsageError
 from etl.job import Job
+
+if TYPE_CHECKING:
+    from etl.db import Connection
+    from etl.deploy import DeployedFile
 
 Show = Callable[[str], None]
 
 sql = typer.Typer(no_args_is_help=True, help="Which SQL files exist, and what the database has.")
 
+_APPLIED = "applied"
 _MEANING = {
-    FileState.APPLIED: "as in the database",
-    FileState.PENDING: "etl init applies it",
-    FileState.CHANGED: "etl init applies it again",
-    FileState.EDITED: "edited after it was applied; etl init refuses",
-    FileState.UNKNOWN: "only the database has it; this etl is older",
+    _APPLIED: "as in the database",
+    "pending": "etl init applies it",
+    "changed": "etl init applies it again",
+    "edited": "edited after it was applied; etl init refuses",
+    "unknown": "only the database has it; this etl is older",
 }
 
 
@@ -46,6 +50,8 @@ def init(
     What they make belongs to etl_owner, and etl_runner and etl_reader get the rights that
     the files in grants/ name, where these roles exist.
     """
+    from etl import grants, roles
+
     show = _nowhere if json_output else tell
     with connected(dsn, "init") as connection:
         jobs = whole_jobs()
@@ -79,8 +85,10 @@ def _nowhere(_line: str) -> None:
     """Show nothing: the one JSON object says it all."""
 
 
-def _make_roles(connection: db.Connection, show: Show, *, is_dry_run: bool) -> list[str]:
+def _make_roles(connection: "Connection", show: Show, *, is_dry_run: bool) -> list[str]:
     """Make the roles. Returns those that did not exist."""
+    from etl import roles
+
     made = roles.standing(connection).missing if is_dry_run else roles.create(connection)
     for role in made:
         show(f"{'would make' if is_dry_run else 'made'}  role {role}")
@@ -88,13 +96,15 @@ def _make_roles(connection: db.Connection, show: Show, *, is_dry_run: bool) -> l
 
 
 def _apply(
-    connection: db.Connection, jobs: list[Job], show: Show, *, is_dry_run: bool
-) -> tuple[list[DeployedFile], list[dict[str, str | int]]]:
+    connection: "Connection", jobs: list[Job], show: Show, *, is_dry_run: bool
+) -> "tuple[list[DeployedFile], list[dict[str, str | int]]]":
     """Apply what has to be.
 
     Returns:
         What was applied here, not by another process; and what a mended procedure released.
     """
+    from etl import deploy
+
     done: list[DeployedFile] = []
     released: list[dict[str, str | int]] = []
     for file in deploy.pending(connection, jobs):
@@ -112,6 +122,8 @@ def _apply(
 @sql.command("list")
 def list_files(json_output: Json = False, dsn: Dsn = None) -> None:
     """List all SQL files, and how each stands to the database."""
+    from etl import deploy
+
     with connected(dsn, "sql") as connection:
         files = deploy.compare(connection, whole_jobs())
     if json_output:
@@ -126,7 +138,7 @@ def list_files(json_output: Json = False, dsn: Dsn = None) -> None:
         )
         version = f"etl {file.applied.etl_version}" if file.applied else ""
         tell(f"{file.state:<8} {_title(file):<{width}}  {when}{version}".rstrip())
-    differing = {file.state for file in files} - {FileState.APPLIED}
+    differing = {file.state for file in files} - {_APPLIED}
     for state in sorted(differing):
         tell(f"{state}: {_MEANING[state]}")
 
@@ -140,6 +152,8 @@ def show_file(
     dsn: Dsn = None,
 ) -> None:
     """Print an SQL file; where the database has another text, the difference."""
+    from etl import deploy
+
     with connected(dsn, "sql") as connection:
         files = deploy.compare(connection, whole_jobs())
     named = [file for file in files if _title(file).endswith(name)]
@@ -154,23 +168,23 @@ def show_file(
         tell(json.dumps({**_as_json(file), **texts}))
         return
     tell(f"-- {_title(file)}: {file.state}, {_MEANING[file.state]}")
-    if file.applied is None or file.state is FileState.APPLIED:
+    if file.applied is None or file.state == _APPLIED:
         tell(file.text, end="")
         return
     old, new = file.applied.content.splitlines(True), file.text.splitlines(True)
     tell("".join(difflib.unified_diff(old, new, "database", str(file.path))), end="")
 
 
-def _released(file: DeployedFile, items: int) -> str:
+def _released(file: "DeployedFile", items: int) -> str:
     s = "" if items == 1 else "s"
     return f"released {items:,} held item{s} of {file.scope}: {Path(file.name).name} changed"
 
 
-def _title(file: DeployedFile) -> str:
+def _title(file: "DeployedFile") -> str:
     return f"{file.scope}/{file.name}"
 
 
-def _as_json(file: DeployedFile) -> dict[str, str | None]:
+def _as_json(file: "DeployedFile") -> dict[str, str | None]:
     applied = file.applied
     return {
         "scope": file.scope,

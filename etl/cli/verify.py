@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from etl import db, deploy
 from etl.cli.options import AsOf, Dsn, Json, connected, day, job_named
 from etl.cli.output import printable, tell
 from etl.errors import UsageError
@@ -23,6 +22,8 @@ def verify(
 
     All of them are computed anew and by other means. Dirty items may be wrong.
     """
+    from etl import db, deploy
+
     found = job_named(job)
     wrong: list[tuple[str, str]] = []
     with connected(dsn, f"verify {found.command}") as connection:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from etl.cli.display import Display, LogLines
 from etl.cli.narrator import Narrator
 from etl.cli.render import as_json, outcome_line, summary
-from etl.cli.run_job import exit_status
+from etl.cli.run import exit_status
 from etl.events import (
     BacklogCounted,
     CommitsLost,
