@@ -1,18 +1,12 @@
 """A cycle: take the lock, count the backlog, freeze it into a queue, drain it, close the record."""
 
-import os
 import re
-import select
 import shutil
-import threading
 import time
-from collections.abc import Generator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-
-import psycopg
 
 from etl import db, deploy, ledger
 from etl.backlog import Backlog
@@ -32,11 +26,10 @@ from etl.model import CycleRecord, Orders
 from etl.queue import FileQueue, OpenClaims
 from etl.settings import ItemLimit, private_folder
 from etl.sqlfile import shipped
-from etl.stop_signals import StopSignals
+from etl.stop_signals import StopSignals, cancelled_on_stop
 from etl.supervisor import Supervisor
 
 _PROGRESS_EVERY_S = 1.0
-_CANCEL_S = 5.0
 _QUEUE_FOLDER = re.compile(r"cycle-([1-9][0-9]{0,17})\Z")
 
 
@@ -138,10 +131,11 @@ class Cycle:
             with (
                 StopSignals() as signals,
                 closing(FileQueue(folder / f"cycle-{cycle_id}")) as queue,
+                closing(self._supervisor(link, queue, signals)) as supervisor,
             ):
                 try:
-                    queued = self._build(link.connection, queue, signals)
-                    self._drain(link, queue, signals, queued)
+                    queued = self._build(link.connection, queue, signals, supervisor)
+                    self._drain(link, supervisor, signals, queued)
                 except EtlError as error:
                     record.stop_reason = error.message
                     # Where it cannot be closed, the next cycle does it from the journal.
@@ -178,16 +172,39 @@ class Cycle:
             shutil.rmtree(path, ignore_errors=True)
         ledger.close_abandoned(connection, self.record)
 
-    def _build(self, connection: db.Connection, queue: FileQueue, signals: StopSignals) -> int:
+    def _supervisor(self, link: Link, queue: FileQueue, signals: StopSignals) -> Supervisor:
+        supervisor = Supervisor(
+            queue,
+            self.record,
+            lambda number: self._orders(number, queue),
+            signals,
+            emit=self._heed,
+            on_tick=lambda: self._record_progress(link, signals),
+        )
+        self._claims = supervisor.claims
+        return supervisor
+
+    def _build(
+        self,
+        connection: db.Connection,
+        queue: FileQueue,
+        signals: StopSignals,
+        supervisor: Supervisor,
+    ) -> int:
         """Freeze the backlog into the queue. Returns how many items it holds."""
         backlog = Backlog(connection, self._job, self.record, self._parameters())
         is_catch_up = False
         try:
-            with self._cancellable(signals, connection), backlog.snapshot():
+            with (
+                cancelled_on_stop(connection, signals, self._deadline),
+                backlog.snapshot(),
+            ):
                 if self._options.only_key is not None:
                     queued = backlog.freeze_one(queue, self._options.only_key)
                 else:
                     is_catch_up = backlog.count(self._options.limit)
+                    likely = min(self.record.found, self.record.max_items)
+                    supervisor.prepare(min(self._options.workers, likely))
                     queued = backlog.freeze(queue, self._options.reserved_percent)
         except FileError:
             if not signals.received and not self._is_over():
@@ -206,19 +223,10 @@ class Cycle:
     def _is_over(self) -> bool:
         return self._deadline is not None and time.monotonic() >= self._deadline
 
-    def _drain(self, link: Link, queue: FileQueue, signals: StopSignals, queued: int) -> None:
+    def _drain(self, link: Link, supervisor: Supervisor, signals: StopSignals, queued: int) -> None:
         record = self.record
         if queued and not signals.received and not self._is_over():
             self._record_progress(link, signals)
-            supervisor = Supervisor(
-                queue,
-                record,
-                lambda number: self._orders(number, queue),
-                signals,
-                emit=self._heed,
-                on_tick=lambda: self._record_progress(link, signals),
-            )
-            self._claims = supervisor.claims
             supervisor.drain(record.workers)
         record.stop_signal = next(iter(signals.received), None)
         record.duration_s = time.monotonic() - self._begun
@@ -263,33 +271,6 @@ class Cycle:
             lambda to: ledger.update_progress(to, self.record),
             is_enough=lambda: len(signals.received) > heard,
         )
-
-    @contextmanager
-    def _cancellable(self, signals: StopSignals, connection: db.Connection) -> Generator[None]:
-        """Cancel what runs inside when a signal comes or the time is over.
-
-        A prioritization may take minutes; and where the server does not even cancel, the
-        connection is cut.
-        """
-        over, end = os.pipe()
-        left_s = None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
-
-        def watch() -> None:
-            if over in select.select([signals.fileno(), over], [], [], left_s)[0]:
-                return
-            with suppress(psycopg.Error):
-                connection.cancel_safe(timeout=_CANCEL_S)
-            if not select.select([over], [], [], _CANCEL_S)[0]:
-                db.cut(connection)
-
-        watcher = threading.Thread(target=watch)
-        watcher.start()
-        try:
-            yield
-        finally:
-            os.close(end)
-            watcher.join()
-            os.close(over)
 
 
 def _identity(connection: db.Connection) -> str:

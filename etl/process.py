@@ -16,17 +16,17 @@ from etl.model import Orders
 
 
 class Process:
-    """A worker process.
+    """A worker process; it loads its program while it waits for its orders.
 
-    Args:
-        orders: What it is told first.
+    Attributes:
+        number: Which worker it is; 0 before it has orders.
 
     Raises:
         OSError: It cannot be started.
     """
 
-    def __init__(self, orders: Orders) -> None:
-        self.number = orders.number
+    def __init__(self) -> None:
+        self.number = 0
         # It inherits SIGTERM blocked, and lets it through once it can heed it.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
         try:
@@ -45,6 +45,10 @@ class Process:
         self.stderr = cast(IO[bytes], popen.stderr)
         self.said = b""
         self.has_claimed = False
+
+    def begin(self, orders: Orders) -> None:
+        """Give it its orders."""
+        self.number = orders.number
         self.tell(orders.to_json())
 
     def tell(self, line: str) -> None:

@@ -1,13 +1,21 @@
-"""The signals that ask a cycle to stop."""
+"""The signals that ask a cycle to stop, and what they cut short."""
 
 import os
+import select
 import signal
-from collections.abc import Callable
-from contextlib import suppress
+import threading
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
 from types import FrameType, TracebackType
+
+import psycopg
+
+from etl import db
 
 Handler = Callable[[int, FrameType | None], object] | int | None
 
+_CANCEL_S = 5.0
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -55,3 +63,38 @@ class StopSignals:
         """Wait for the next one again."""
         with suppress(BlockingIOError):
             os.read(self._read, 100)
+
+
+@contextmanager
+def cancelled_on_stop(
+    connection: db.Connection, signals: StopSignals, deadline: float | None
+) -> Generator[None]:
+    """Cancel what runs inside when a signal comes or the time is over.
+
+    A prioritization may take minutes; and where the server does not even cancel, the
+    connection is cut.
+
+    Args:
+        connection: Where it runs.
+        signals: Entered.
+        deadline: When the time is over, of ``time.monotonic()``; None: never.
+    """
+    over, end = os.pipe()
+    left_s = None if deadline is None else max(0.0, deadline - time.monotonic())
+
+    def watch() -> None:
+        if over in select.select([signals.fileno(), over], [], [], left_s)[0]:
+            return
+        with suppress(psycopg.Error):
+            connection.cancel_safe(timeout=_CANCEL_S)
+        if not select.select([over], [], [], _CANCEL_S)[0]:
+            db.cut(connection)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield
+    finally:
+        os.close(end)
+        watcher.join()
+        os.close(over)

@@ -12,6 +12,7 @@ import selectors
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 
 from etl.errors import (
     DatabaseUnreachableError,
@@ -69,11 +70,25 @@ class Supervisor:
         self._emit = emit
         self._on_tick = on_tick
         self._selector = selectors.DefaultSelector()
+        self._idle: list[Process] = []
         self._processes: dict[int, Process] = {}
         self._stop_requests = 0
         self._cancelled_at: float | None = None
         self._fruitless_deaths: Counter[int] = Counter()
         self._error: EtlError | None = None
+
+    def prepare(self, workers: int) -> None:
+        """Start this many processes now, so that they load while the queue is being built."""
+        with suppress(OSError):  # drain tries again, and says so
+            while len(self._idle) < workers:
+                self._idle.append(Process())
+
+    def close(self) -> None:
+        """End the processes that were prepared and are not needed."""
+        for process in self._idle:
+            process.kill()
+            process.reap()
+        self._idle.clear()
 
     def drain(self, workers: int) -> None:
         """Empty the queue with this many workers.
@@ -84,6 +99,7 @@ class Supervisor:
         self._selector.register(self._signals, selectors.EVENT_READ)
         for number in range(1, workers + 1):
             self._start(number)
+        self.close()
         while self._processes:
             for key, _ in self._selector.select(_TICK_S):
                 if isinstance(key.data, Process):
@@ -128,11 +144,12 @@ class Supervisor:
         if self._error is not None:
             return
         try:
-            process = Process(self._orders(number))
+            process = self._idle.pop() if self._idle else Process()
         except OSError as error:
             if not self._processes:  # else go on with those that could be started
                 self._stop(WorkerStoppedError(f"cannot start worker {number}: {error.strerror}"))
             return
+        process.begin(self._orders(number))
         self._processes[number] = process
         self._selector.register(process.stderr, selectors.EVENT_READ, process)
 
