@@ -16,6 +16,7 @@ from etl.job import Job
 from etl.model import CycleRecord, LevelCount
 from etl.queue import Queue
 from etl.settings import ItemLimit
+from etl.sqlfile import shipped
 
 _STREAM_ROWS = 1000
 _COLUMNS = ("item_key", "level")
@@ -24,6 +25,7 @@ _LEVEL = re.compile(r"[1-9]\d{0,8}\Z")
 # The index of etl.held_item takes 2,704 bytes with the name of the job. An item that failed and
 # could not be held would keep its cycle's record from closing, and the next one's too.
 _LONGEST_KEY = 2000
+_SURELY_SHORT = _LONGEST_KEY // 4  # characters, of up to four bytes each
 
 
 class Backlog:
@@ -51,6 +53,7 @@ class Backlog:
         self._connection.read_only = True
         try:
             with self._connection.transaction():
+                db.run(self._connection, shipped("engine/set_listing"))
                 yield
         finally:
             if not self._connection.closed:
@@ -123,27 +126,29 @@ class Backlog:
     def _counted(self, columns: list[str], rows: Iterable[db.Row]) -> Iterator[db.Row]:
         """Check each row, and see to it that the levels have found what the queue holds."""
         key, level = (columns.index(name) for name in _COLUMNS)
-        frozen: Counter[int] = Counter()
+        frozen: Counter[str | None] = Counter()
         for row in rows:
-            if not _is_key(row[key]) or not _LEVEL.match(row[level] or ""):
-                shown = [None if value is None else value[:60] for value in (row[key], row[level])]
-                raise FileError(
-                    self._job.prioritize.path,
-                    None,
-                    f"returned the item_key {shown[0]!r} with the level {shown[1]!r}",
-                    f"A key is a text of at most {_LONGEST_KEY:,} bytes, a level a whole number "
-                    "from 1.",
-                )
-            frozen[int(row[level])] += 1
+            text = row[key]
+            if row[level] not in frozen or text is None or len(text) > _SURELY_SHORT:
+                self._check(text, row[level])
+            frozen[row[level]] += 1
             yield row
         for number, items in frozen.items():
-            counts = self._level(number)
+            counts = self._level(int(number or 0))
             counts.found = max(counts.found, items)
+
+    def _check(self, key: str | None, level: str | None) -> None:
+        is_key = key is not None and len(key.encode()) <= _LONGEST_KEY
+        if is_key and _LEVEL.match(level or ""):
+            return
+        shown = [None if value is None else value[:60] for value in (key, level)]
+        raise FileError(
+            self._job.prioritize.path,
+            None,
+            f"returned the item_key {shown[0]!r} with the level {shown[1]!r}",
+            f"A key is a text of at most {_LONGEST_KEY:,} bytes, a level a whole number from 1.",
+        )
 
     def _level(self, number: int) -> LevelCount:
         fresh = LevelCount(number, self._job.level_name(number))
         return self._record.levels.setdefault(number, fresh)
-
-
-def _is_key(value: str | None) -> bool:
-    return value is not None and len(value.encode()) <= _LONGEST_KEY

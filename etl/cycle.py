@@ -28,6 +28,7 @@ from etl.settings import ItemLimit, private_folder
 from etl.sqlfile import shipped
 from etl.stop_signals import StopSignals, cancelled_on_stop
 from etl.supervisor import Supervisor
+from etl.tuner import Tuner
 
 _PROGRESS_EVERY_S = 1.0
 _QUEUE_FOLDER = re.compile(r"cycle-([1-9][0-9]{0,17})\Z")
@@ -40,7 +41,8 @@ class CycleOptions:
     Attributes:
         as_of: The day that counts as today, UTC.
         limit: How many items at most.
-        workers: How many worker processes at most.
+        workers: How many worker processes at most; to begin with, where more may come.
+        most_workers: Find out by trying how many to have, up to this; None: do not.
         reserved_percent: Share of the items for those that have been dirty longest.
         time_limit_s: Claim nothing after that many seconds; None: no limit.
         only_key: Just this item, dirty or not; None: what the prioritization lists.
@@ -51,6 +53,7 @@ class CycleOptions:
     limit: ItemLimit
     workers: int
     reserved_percent: int
+    most_workers: int | None = None
     time_limit_s: float | None = None
     only_key: str | None = None
     is_dry_run: bool = False
@@ -227,7 +230,9 @@ class Cycle:
         record = self.record
         if queued and not signals.received and not self._is_over():
             self._record_progress(link, signals)
-            supervisor.drain(record.workers)
+            most = self._options.most_workers
+            tuner = None if most is None else Tuner(record.workers, min(most, queued))
+            supervisor.drain(record.workers, tuner)
         record.stop_signal = next(iter(signals.received), None)
         record.duration_s = time.monotonic() - self._begun
         if record.stop_signal is not None:

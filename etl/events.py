@@ -97,6 +97,19 @@ class WorkerFinished:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkersChosen:
+    """It is known how many workers the rest of the cycle has.
+
+    Attributes:
+        workers: That many.
+        tried: Each number of workers tried, with the items a second that it came to.
+    """
+
+    workers: int
+    tried: list[tuple[int, float]]
+
+
+@dataclass(frozen=True, slots=True)
 class StopRequested:
     """A signal came; the items in hand are finished, or cancelled at the second one."""
 
@@ -120,6 +133,7 @@ Event = (
     | ConnectionLost
     | ConnectionFound
     | WorkerFinished
+    | WorkersChosen
     | StopRequested
     | CycleFinished
 )

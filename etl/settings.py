@@ -15,6 +15,7 @@ LARGEST = 2**31 - 1
 
 _DURATION = re.compile(r"(\d{1,9})(ms|s|m|min|h)\Z", re.ASCII)
 _UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+_WORKERS_EACH, _MOST_WORKERS = 8, 32  # `--workers auto`: a processor, and in all
 _LONGEST_S = 7 * 24 * 3600.0  # PostgreSQL's timeouts end at 24 days
 
 MAKE_ROOM = "Make room, or set ETL_STATE_DIR to a folder on another disk."
@@ -77,12 +78,21 @@ def _from_environment(environ: Mapping[str, str], name: str) -> int | None:
     return positive(name, text) if text else None
 
 
-def worker_count(flag: int | None, environ: Mapping[str, str]) -> int:
-    """Workers of a cycle: the flag, else ``MAX_THREADS`` (the processors) less one, at least 1."""
-    if flag is not None:
-        return flag
+def worker_count(environ: Mapping[str, str]) -> int:
+    """Workers of a cycle: ``MAX_THREADS`` (the processors) less one, at least 1."""
     threads = _from_environment(environ, "MAX_THREADS") or _processors()
     return max(1, threads - 1)
+
+
+def workers(flag: str | None, environ: Mapping[str, str]) -> tuple[int, int | None]:
+    """Workers of a cycle: ``--workers``, else ``worker_count``.
+
+    Returns:
+        How many; and where the flag is ``auto``, how many there may become, else None.
+    """
+    if flag == "auto":
+        return worker_count(environ), min(_MOST_WORKERS, _WORKERS_EACH * _processors())
+    return (worker_count(environ) if flag is None else positive("--workers", flag)), None
 
 
 def time_limit_s(

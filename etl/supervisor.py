@@ -28,11 +28,13 @@ from etl.events import (
     ItemDeferred,
     StopRequested,
     WorkerFinished,
+    WorkersChosen,
 )
 from etl.model import CycleRecord, Orders, Outcome, Result
 from etl.process import Process
 from etl.queue import CLAIMED, DEFERRED, TAKEN_BACK, Entry, OpenClaims, Queue
 from etl.stop_signals import StopSignals
+from etl.tuner import Tuner
 
 _TICK_S = 0.2
 _FRUITLESS_DEATHS = 3
@@ -90,8 +92,12 @@ class Supervisor:
             process.reap()
         self._idle.clear()
 
-    def drain(self, workers: int) -> None:
-        """Empty the queue with this many workers.
+    def drain(self, workers: int, tuner: Tuner | None = None) -> None:
+        """Empty the queue.
+
+        Args:
+            workers: With how many workers.
+            tuner: Says how many there should be later; None: as many.
 
         Raises:
             EtlError: What made it stop; the items in hand were finished.
@@ -109,10 +115,27 @@ class Supervisor:
             self._follow()
             self._heed_signals()
             self._tick()
+            if tuner is not None:
+                self._tune(tuner)
         self._settle()
         self._selector.close()
         if self._error is not None:
             raise self._error
+
+    def _tune(self, tuner: Tuner) -> None:
+        """Have as many workers as the tuner says."""
+        if self._stop_requests or self._error is not None:
+            return
+        if not tuner.observe(time.monotonic(), self._record.claimed):
+            return
+        for number in range(self._record.workers + 1, tuner.workers + 1):
+            self._start(number)
+        for number in range(tuner.workers + 1, self._record.workers + 1):
+            if number in self._processes:
+                self._processes[number].tell("drain")
+        self._record.workers = tuner.workers
+        if tuner.is_settled:
+            self._emit(WorkersChosen(tuner.workers, tuner.tried))
 
     def _settle(self) -> None:
         """Record the outcomes of the claims that nobody works on any more."""

@@ -59,7 +59,7 @@ def demo(
     options = CycleOptions(
         as_of=as_of,
         limit=settings.ItemLimit(max_users),
-        workers=settings.worker_count(None, os.environ),
+        workers=settings.worker_count(os.environ),
         reserved_percent=job.reserved_percent,
     )
     tell(f"Now: etl {_JOB} --max-users {max_users}\n")

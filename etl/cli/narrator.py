@@ -20,6 +20,7 @@ from etl.events import (
     ItemDeferred,
     StopRequested,
     WorkerFinished,
+    WorkersChosen,
 )
 from etl.model import CycleRecord, Outcome
 
@@ -49,6 +50,8 @@ class Narrator:
                 yield from self._attempt(event)
             case WorkerFinished():
                 yield self._worker(event)
+            case WorkersChosen():
+                yield self._chosen(event)
             case CycleFinished():
                 yield self._finished(event.record)
             case _:
@@ -148,6 +151,13 @@ class Narrator:
         )
         after = ", replaced" if event.replaced else ""
         return logging.ERROR, f"worker {event.worker}: {cause}{after}, {total}", asdict(event)
+
+    def _chosen(self, event: WorkersChosen) -> Line:
+        tried = ", ".join(f"{workers}: {rate:,.0f}/s" for workers, rate in event.tried)
+        s = "" if event.workers == 1 else "s"
+        text = f"going on with {event.workers} worker{s} ({tried})"
+        facts = [{"workers": number, "items_per_s": round(rate, 1)} for number, rate in event.tried]
+        return logging.INFO, text, {"workers": event.workers, "tried": facts}
 
     def _finished(self, record: CycleRecord) -> Line:
         severity = logging.ERROR if record.failed or record.orphaned else logging.INFO

@@ -62,9 +62,12 @@ def _command(job: Job) -> Callable[..., None]:
             typer.Option(f"--{unit}", metavar="KEY", help=f"Just this {unit}, dirty or not."),
         ] = None,
         workers: Annotated[
-            int | None,
+            str | None,
             typer.Option(
-                "--workers", min=1, help="Worker processes. Else MAX_THREADS (processors) less one."
+                "--workers",
+                metavar="N|auto",
+                help="Worker processes; auto: as many as bring something, found out by trying. "
+                "Else MAX_THREADS (processors) less one.",
             ),
         ] = None,
         time_limit: Annotated[
@@ -101,10 +104,12 @@ def _command(job: Job) -> Callable[..., None]:
 
         if only is not None:
             check_key(only)
+        count, most = settings.workers(workers, os.environ)
         options = CycleOptions(
             as_of=day(as_of, may_be_future=dry_run),
             limit=settings.ItemLimit.read(max_items, os.environ, unit, job.max_items),
-            workers=settings.worker_count(workers, os.environ),
+            workers=count,
+            most_workers=most,
             reserved_percent=settings.reserved_percent(
                 reserved_percent, os.environ, job.reserved_percent
             ),

@@ -62,7 +62,9 @@ class QueueMachine(RuleBasedStateMachine):
 
     @rule(target=claims, user=st.integers(0, 1), worker=WORKERS)
     def claim(self, user: int, worker: int) -> tuple[int, Claim, Row] | None:
-        claim = self.users[user].claim(worker)
+        return self.expect(worker, self.users[user].claim(worker))
+
+    def expect(self, worker: int, claim: Claim | None) -> tuple[int, Claim, Row] | None:
         if not self.waiting:
             assert claim is None
             return None
@@ -91,6 +93,18 @@ class QueueMachine(RuleBasedStateMachine):
         self.users[user].acknowledge(worker, claim, result)
         self.history.append((outcome.value, worker, claim.item_key, result))
 
+    @rule(target=claims, held=consumes(claims), user=st.integers(0, 1))
+    def exchange(
+        self, held: tuple[int, Claim, Row] | None, user: int
+    ) -> tuple[int, Claim, Row] | None:
+        if held is None:
+            return None
+        worker, done, _ = held
+        result = Result(Outcome.DONE, 0.25)
+        claim = self.users[user].exchange(worker, done, result)
+        self.history.append(("done", worker, done.item_key, result))
+        return self.expect(worker, claim)
+
     @rule(held=consumes(claims), user=st.integers(0, 1))
     def lose_a_commit(self, held: tuple[int, Claim, Row] | None, user: int) -> None:
         if held is None:
@@ -102,8 +116,15 @@ class QueueMachine(RuleBasedStateMachine):
         self.history.append(("done", worker, claim.item_key, Result(Outcome.DONE, 0.25)))
         self.history.append(("taken_back", worker, claim.item_key, None))
 
-    @rule(held=consumes(claims), user=st.integers(0, 1), is_deferred=st.booleans())
-    def give_back(self, held: tuple[int, Claim, Row] | None, user: int, is_deferred: bool) -> None:
+    @rule(
+        held=consumes(claims),
+        user=st.integers(0, 1),
+        is_deferred=st.booleans(),
+        is_told=st.booleans(),
+    )
+    def give_back(
+        self, held: tuple[int, Claim, Row] | None, user: int, is_deferred: bool, is_told: bool
+    ) -> None:
         if held is None:
             return
         worker, claim, row = held
@@ -113,7 +134,8 @@ class QueueMachine(RuleBasedStateMachine):
             queue.defer(worker, claim, result, is_slow=True)
             self.history.append(("deferred", worker, claim.item_key, result))
         else:
-            queue.release(worker, claim)
+            # Also somebody else's, of which only the journal tells.
+            queue.release(worker, claim._replace(values={}) if is_told else claim)
             self.history.append(("released", worker, claim.item_key, None))
         self.waiting.append((row, is_deferred or claim.is_slow))
 

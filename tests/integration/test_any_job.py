@@ -73,6 +73,22 @@ def tally(tmp_path: Path, etl: Etl, connection: Connection) -> Tally:
     return Tally(tmp_path / "jobs" / "tally", etl, connection)
 
 
+def test_workers_are_added_as_long_as_they_bring_something(tally: Tally) -> None:
+    tally.write("process.sql", "SELECT work(:'item_key')")
+    tally.connection.execute(
+        "CREATE FUNCTION work(name text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN"
+        " PERFORM pg_sleep(0.02); UPDATE thing SET dirty = FALSE WHERE key = name; END $$"
+    )
+    tally.connection.execute("INSERT INTO thing (key) SELECT generate_series(1, 1500)::text")
+    ran = tally.run("--workers=auto", "--max-things=2000", "--log-format=json")
+    record = json.loads(ran.out)
+    assert (ran.status, record["done"]) == (0, 1500), ran.err
+    assert record["workers"] > max(1, (os.cpu_count() or 1) - 1)
+    told = [json.loads(line) for line in ran.err.splitlines() if line.startswith("{")]
+    workers = {line["worker"] for line in told if line["event"] == "ItemAttempted"}
+    assert len(workers) >= 3
+
+
 def test_any_text_is_a_key_and_never_sql(tally: Tally) -> None:
     tally.add(*HOSTILE)
     ran = tally.run("--workers=2")

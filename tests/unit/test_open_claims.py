@@ -26,6 +26,14 @@ def test_a_claim_is_in_hand_until_it_has_an_outcome() -> None:
     assert claims.settle("gone") == [(2, B, Result(Outcome.ORPHANED, message="gone"))]
 
 
+def test_only_the_first_of_two_in_hand_was_worked_on() -> None:
+    both = (("claimed", 1, A, None), ("claimed", 1, B, None))
+    assert follow(*both).held_by(1) == [A, B]
+    assert [claim for _, claim, _ in follow(*both).settle("gone")] == [A]
+    claims = follow(*both, ("done", 1, A, DONE))
+    assert [claim for _, claim, _ in claims.settle("gone")] == [B]
+
+
 def test_a_claim_that_was_given_back_is_nobodys() -> None:
     claims = follow(("claimed", 1, A, None), ("released", 1, A, None))
     assert claims.settle("gone") == []

@@ -19,6 +19,7 @@ from etl.settings import (
     state_path,
     time_limit_s,
     worker_count,
+    workers,
 )
 
 
@@ -79,27 +80,40 @@ def test_a_reserved_share_is_the_flag_then_the_environment_then_the_job() -> Non
 
 
 @pytest.mark.parametrize(
-    ("flag", "environ", "workers"),
+    ("flag", "environ", "expected"),
     [
-        (7, {"MAX_THREADS": "3"}, 7),
+        ("7", {"MAX_THREADS": "3"}, 7),
         (None, {"MAX_THREADS": "5"}, 4),
         (None, {"MAX_THREADS": "1"}, 1),
     ],
 )
 def test_workers_are_the_flag_or_one_less_than_the_threads(
-    flag: int | None, environ: dict[str, str], workers: int
+    flag: str | None, environ: dict[str, str], expected: int
 ) -> None:
-    assert worker_count(flag, environ) == workers
+    assert workers(flag, environ) == (expected, None)
+
+
+def test_workers_can_be_left_to_the_cycle() -> None:
+    first, most = workers("auto", {"MAX_THREADS": "3"})
+    assert first == 2
+    assert most is not None
+    assert 8 <= most <= 32
+
+
+@pytest.mark.parametrize("flag", ["0", "-1", "many", "Auto", ""])
+def test_any_other_number_of_workers_is_refused_by_name(flag: str) -> None:
+    with pytest.raises(UsageError, match="--workers must be"):
+        workers(flag, {})
 
 
 def test_without_a_setting_the_processors_count() -> None:
-    assert 1 <= worker_count(None, {}) <= max(1, (os.cpu_count() or 1) - 1)
-    assert worker_count(None, {"MAX_THREADS": ""}) == worker_count(None, {})
+    assert 1 <= worker_count({}) <= max(1, (os.cpu_count() or 1) - 1)
+    assert worker_count({"MAX_THREADS": ""}) == worker_count({})
 
 
 def test_a_wrong_number_of_threads_is_refused_by_name() -> None:
     with pytest.raises(UsageError, match="MAX_THREADS"):
-        worker_count(None, {"MAX_THREADS": "all"})
+        worker_count({"MAX_THREADS": "all"})
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,7 @@
 -- Reads:      what prioritize.sql reads
 -- Locks:      none
 -- Cost:       about 0.5 us a dirty user: no sort
-WITH today AS (SELECT CAST(:'as_of' AS date) AS as_of),
-
-dirty AS (
+WITH dirty AS (
     SELECT u.dimension_user_id, u.total_actions, u.last_action_at, u.dirty_since
     FROM dwh.dimension_users AS u
     WHERE u.modified
@@ -21,14 +19,14 @@ dirty AS (
         CAST(d.next_change_on AS timestamp) AT TIME ZONE 'UTC'
     FROM dwh.datamart_users AS d
     JOIN dwh.dimension_users AS u ON d.dimension_user_id = u.dimension_user_id
-    WHERE d.next_change_on <= (SELECT t.as_of FROM today AS t) AND NOT u.modified
+    WHERE d.next_change_on <= CAST(:'as_of' AS date) AND NOT u.modified
 )
 
 SELECT
     CASE
-        WHEN d.last_action_at >= t.as_of - 7 THEN 1
-        WHEN d.last_action_at >= t.as_of - 30 THEN 2
-        WHEN d.last_action_at >= t.as_of - 90 THEN 3
+        WHEN d.last_action_at >= CAST(:'as_of' AS date) - 7 THEN 1
+        WHEN d.last_action_at >= CAST(:'as_of' AS date) - 30 THEN 2
+        WHEN d.last_action_at >= CAST(:'as_of' AS date) - 90 THEN 3
         WHEN d.total_actions > 100 THEN 4
         WHEN d.total_actions > 10 THEN 5
         ELSE 6
@@ -36,7 +34,6 @@ SELECT
     count(*) AS items,
     min(d.dirty_since) AS oldest_dirty_at
 FROM dirty AS d
-CROSS JOIN today AS t
 WHERE
     NOT EXISTS (
         SELECT FROM etl.held_item AS h

@@ -28,9 +28,7 @@
 -- longest, for any n: also a cycle that is cut short has done its share. So whoever is
 -- the r-th longest dirty is refreshed after at most r / (max_items / 10) whole cycles,
 -- however many active users keep coming.
-WITH today AS (SELECT CAST(:'as_of' AS date) AS as_of),
-
-dirty AS (
+WITH dirty AS (
     SELECT u.dimension_user_id, u.total_actions, u.last_action_at, u.dirty_since
     FROM dwh.dimension_users AS u
     WHERE u.modified
@@ -41,25 +39,21 @@ dirty AS (
         CAST(d.next_change_on AS timestamp) AT TIME ZONE 'UTC'
     FROM dwh.datamart_users AS d
     JOIN dwh.dimension_users AS u ON d.dimension_user_id = u.dimension_user_id
-    WHERE d.next_change_on <= (SELECT t.as_of FROM today AS t) AND NOT u.modified
+    WHERE d.next_change_on <= CAST(:'as_of' AS date) AND NOT u.modified
 ),
 
 ranked AS MATERIALIZED (
     SELECT
         d.*,
         CASE
-            WHEN d.last_action_at >= t.as_of - 7 THEN 1
-            WHEN d.last_action_at >= t.as_of - 30 THEN 2
-            WHEN d.last_action_at >= t.as_of - 90 THEN 3
-            ELSE 4
-        END AS recency,
-        CASE
-            WHEN d.total_actions > 100 THEN 0
-            WHEN d.total_actions > 10 THEN 1
-            ELSE 2
-        END AS volume
+            WHEN d.last_action_at >= CAST(:'as_of' AS date) - 7 THEN 1
+            WHEN d.last_action_at >= CAST(:'as_of' AS date) - 30 THEN 2
+            WHEN d.last_action_at >= CAST(:'as_of' AS date) - 90 THEN 3
+            WHEN d.total_actions > 100 THEN 4
+            WHEN d.total_actions > 10 THEN 5
+            ELSE 6
+        END AS level
     FROM dirty AS d
-    CROSS JOIN today AS t
     WHERE NOT EXISTS (
         SELECT FROM etl.held_item AS h
         WHERE
@@ -70,49 +64,49 @@ ranked AS MATERIALIZED (
 ),
 
 -- The two orders, each cut to what can get into the list, so that a short list of a
--- long backlog is a bounded sort.
+-- long backlog is a bounded sort. Total implies volume: more than 100, more than 10, the rest.
 urgent AS (
-    SELECT r.*
+    SELECT r.dimension_user_id, r.level, r.total_actions, r.last_action_at
     FROM ranked AS r
-    ORDER BY
-        r.recency, r.volume, r.total_actions DESC, r.last_action_at DESC NULLS LAST,
-        r.dimension_user_id
+    ORDER BY r.level, r.total_actions DESC, r.last_action_at DESC NULLS LAST, r.dimension_user_id
     LIMIT CAST(:max_items AS bigint)
 ),
 
 longest AS (
-    SELECT r.*
+    SELECT r.dimension_user_id, r.level, r.dirty_since
     FROM ranked AS r
     ORDER BY r.dirty_since, r.dimension_user_id
     LIMIT ceil(
-        coalesce(CAST(:max_items AS bigint), (SELECT count(*) FROM ranked))
+        least(CAST(:max_items AS bigint), (SELECT count(*) FROM ranked))
         * CAST(:reserved_percent AS integer) / 100.0
     )
 ),
 
 -- At s percent the k-th longest dirty comes right behind k (100 - s) / s of the cascade.
-placed AS (
+placed_urgent AS (
     SELECT
-        u.dimension_user_id, u.recency, u.volume,
+        u.dimension_user_id, u.level,
         2 * greatest(CAST(:reserved_percent AS integer), 1) * row_number() OVER (
             ORDER BY
-                u.recency, u.volume, u.total_actions DESC, u.last_action_at DESC NULLS LAST,
+                u.level, u.total_actions DESC, u.last_action_at DESC NULLS LAST,
                 u.dimension_user_id
         ) AS place
     FROM urgent AS u
-    UNION ALL
+),
+
+placed_longest AS (
     SELECT
-        o.dimension_user_id, o.recency, o.volume,
+        o.dimension_user_id, o.level,
         1 + 2 * (100 - CAST(:reserved_percent AS integer)) * row_number() OVER (
             ORDER BY o.dirty_since, o.dimension_user_id
-        )
+        ) AS place
     FROM longest AS o
 )
 
 SELECT
-    dimension_user_id AS item_key,
-    CASE WHEN recency = 4 THEN 4 + volume ELSE recency END AS level
-FROM placed
-GROUP BY dimension_user_id, recency, volume
-ORDER BY min(place), dimension_user_id
+    coalesce(u.dimension_user_id, o.dimension_user_id) AS item_key,
+    coalesce(u.level, o.level) AS level
+FROM placed_urgent AS u
+FULL JOIN placed_longest AS o ON u.dimension_user_id = o.dimension_user_id
+ORDER BY least(u.place, o.place), item_key
 LIMIT CAST(:max_items AS bigint);

@@ -1,0 +1,205 @@
+"""Where items are quick, a worker has the next one in hand while the first still runs.
+
+Only the first can have been the cause of what happens; the other one was not begun.
+"""
+
+import json
+import os
+import signal
+from collections.abc import Callable
+
+import pytest
+
+from etl.db import Connection
+from tests.conftest import Etl
+from tests.faults.conftest import (
+    GATE,
+    Connect,
+    Run,
+    Start,
+    open_gate,
+    wait_until_at_gate,
+    wait_until_disconnected,
+    wait_until_gone,
+)
+from tests.integration.test_any_job import Tally, tally
+
+__all__ = ["tally"]
+
+ALL = [f"t{number:03}" for number in range(100)]
+FIRST, SECOND = ALL[10:12]
+Keeper = Callable[..., Connection]
+
+
+@pytest.fixture
+def gated(tally: Tally, connect_again: Connect) -> Keeper:
+    """Things of which some wait at a gate. Returns who holds the gate."""
+
+    def make(*waiting: str, before: str = "") -> Connection:
+        names = ", ".join(f"'{name}'" for name in waiting)
+        function = (
+            "CREATE FUNCTION work(name text) RETURNS void LANGUAGE plpgsql SET lock_timeout = 0"
+            f" AS $$ BEGIN {before}"
+            f" IF name IN ({names}) THEN PERFORM pg_advisory_xact_lock_shared({GATE}); END IF;"
+            " UPDATE thing SET dirty = FALSE WHERE key = name; END $$"
+        )
+        tally.connection.execute(function.encode())
+        tally.write("process.sql", "SELECT work(:'item_key')")
+        tally.add(*ALL)
+        keeper = connect_again()
+        keeper.execute("SELECT pg_advisory_lock($1)", [GATE])
+        return keeper
+
+    return make
+
+
+def begin(start: Start, tally: Tally) -> Run:
+    return start("--workers=1", job="tally", ETL_JOBS_DIR=str(tally.folder.parent))
+
+
+def wait_until_two_in_hand(tally: Tally, keeper: Connection) -> int:
+    """Wait for FIRST at the gate and SECOND behind it. Returns the id of the server process."""
+    backend = wait_until_at_gate(keeper)
+    (journal,) = (tally.folder.parents[1] / "state").glob("cycles/*/tally/cycle-*/journal.tsv")
+    while f"\t{SECOND}\n" not in journal.read_text():
+        pass
+    assert journal.read_text().count("\tdone\t") == 10
+    return backend
+
+
+def attempts(tally: Tally, *keys: str) -> list[tuple[str, str]]:
+    return tally.connection.execute(
+        "SELECT item_key, outcome FROM etl.attempt WHERE item_key = ANY ($1)"
+        " ORDER BY finished_at, item_key",
+        [list(keys)],
+    ).fetchall()
+
+
+def counts(out: str) -> dict[str, int]:
+    record = json.loads(out)
+    return {name: record[name] for name in ("done", "failed", "orphaned", "remaining")}
+
+
+def test_the_second_one_is_claimed_while_the_first_runs(
+    start: Start, gated: Keeper, tally: Tally
+) -> None:
+    keeper = gated(FIRST)
+    run = begin(start, tally)
+    wait_until_two_in_hand(tally, keeper)
+    open_gate(keeper)
+    status, out, err = run.end()
+    assert (status, counts(out)["done"]) == (0, len(ALL)), err
+    assert attempts(tally, FIRST, SECOND) == [(FIRST, "done"), (SECOND, "done")]
+
+
+def test_a_killed_worker_costs_only_the_first_an_attempt(
+    start: Start, gated: Keeper, tally: Tally
+) -> None:
+    keeper = gated(FIRST)
+    run = begin(start, tally)
+    wait_until_two_in_hand(tally, keeper)
+    (worker,) = run.workers()
+    os.kill(worker, signal.SIGKILL)
+    status, out, err = run.end()
+    assert status == 1
+    expected = {"done": len(ALL) - 1, "failed": 0, "orphaned": 1, "remaining": 0}
+    assert counts(out) == expected, err
+    assert sorted(attempts(tally, FIRST, SECOND)) == [(FIRST, "orphaned"), (SECOND, "done")]
+
+
+def test_a_session_that_was_ended_costs_only_the_first_an_attempt(
+    start: Start, gated: Keeper, tally: Tally
+) -> None:
+    keeper = gated(FIRST)
+    run = begin(start, tally)
+    backend = wait_until_two_in_hand(tally, keeper)
+    tally.connection.execute("SELECT pg_terminate_backend($1)", [backend])
+    status, out, err = run.end()
+    assert status == 1
+    expected = {"done": len(ALL) - 1, "failed": 1, "orphaned": 0, "remaining": 0}
+    assert counts(out) == expected, err
+    assert sorted(attempts(tally, FIRST, SECOND)) == [(FIRST, "failed"), (SECOND, "done")]
+
+
+def test_a_second_signal_gives_both_back(
+    start: Start, gated: Keeper, tally: Tally, etl: Etl
+) -> None:
+    keeper = gated(FIRST, SECOND)
+    run = begin(start, tally)
+    wait_until_two_in_hand(tally, keeper)
+    os.kill(run.process.pid, signal.SIGTERM)
+    run.wait_for("finishing")
+    os.kill(run.process.pid, signal.SIGTERM)
+    status, out, err = run.end()
+    assert status == 128 + signal.SIGTERM
+    expected = {"done": 10, "failed": 0, "orphaned": 0, "remaining": 90}
+    assert counts(out) == expected, err
+    open_gate(keeper)
+    assert counts(tally.run("--max-things=1000").out)["done"] == 90
+
+
+def test_the_next_cycle_counts_only_the_first_where_all_died(
+    start: Start, gated: Keeper, tally: Tally
+) -> None:
+    keeper = gated(FIRST)
+    run = begin(start, tally)
+    wait_until_two_in_hand(tally, keeper)
+    (worker,) = run.workers()
+    for process in (run.process.pid, worker):
+        os.kill(process, signal.SIGKILL)
+    run.process.wait()
+    wait_until_gone(worker)
+    tally.connection.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name ~ '^etl:'"
+    )
+    wait_until_disconnected(tally.connection)
+    open_gate(keeper)
+    assert tally.run("--max-things=1000").status == 0
+    first = "SELECT done, orphaned, stop_reason FROM etl.cycle ORDER BY cycle_id LIMIT 1"
+    assert tally.connection.execute(first).fetchall() == [(10, 1, "crashed")]
+    assert sorted(attempts(tally, FIRST, SECOND)) == [(FIRST, "orphaned"), (SECOND, "done")]
+
+
+def test_one_that_is_too_slow_does_not_fail_the_one_behind_it(
+    start: Start, gated: Keeper, tally: Tally
+) -> None:
+    keeper = gated(FIRST)
+    tally.write(
+        "job.toml",
+        'title = "Tally"\nunit = "thing"\n[defaults]\n'
+        'statement_timeout = "300ms"\nslow_statement_timeout = "10min"',
+    )
+    run = begin(start, tally)
+    run.wait_for(f"thing {FIRST} comes again at the end of the cycle")
+    open_gate(keeper)
+    status, out, err = run.end()
+    assert (status, counts(out)["done"]) == (0, len(ALL)), err
+    assert attempts(tally, FIRST, SECOND, ALL[-1])[-1] == (FIRST, "done")
+
+
+def test_one_that_is_tried_again_at_once_waits_for_the_one_behind_it(
+    start: Start, gated: Keeper, tally: Tally
+) -> None:
+    tally.connection.execute("CREATE SEQUENCE try")
+    tally.connection.execute("GRANT USAGE ON SEQUENCE try TO etl_runner")
+    gated(
+        "nobody",
+        before=f"IF name = '{FIRST}' AND nextval('try') < 3 THEN"
+        " RAISE EXCEPTION 'not now' USING ERRCODE = '40001'; END IF;",
+    )
+    status, out, err = begin(start, tally).end()
+    assert (status, counts(out)["done"]) == (0, len(ALL)), err
+    assert attempts(tally, FIRST, SECOND) == [(SECOND, "done"), (FIRST, "done")]
+
+
+def test_failures_do_not_touch_the_items_behind_them(
+    start: Start, gated: Keeper, tally: Tally
+) -> None:
+    gated("nobody", before="IF right(name, 1) = '7' THEN RAISE EXCEPTION 'odd'; END IF;")
+    status, out, err = begin(start, tally).end()
+    expected = {"done": len(ALL) - 10, "failed": 10, "orphaned": 0, "remaining": 0}
+    assert (status, counts(out)) == (1, expected), err
+    failed = tally.connection.execute(
+        "SELECT item_key FROM etl.attempt WHERE outcome = 'failed' ORDER BY item_key"
+    ).fetchall()
+    assert failed == [(f"t0{tens}7",) for tens in range(10)]
