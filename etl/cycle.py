@@ -146,6 +146,11 @@ class Cycle:
                         self._close(link, queue, signals)
                     raise
                 self._close(link, queue, signals)
+                heard = len(signals.received)
+                link.attempt(
+                    lambda to: ledger.forget_attempts(to, self.record, job),
+                    is_enough=lambda: len(signals.received) > heard,
+                )
             link.unlock()
 
     def _close(self, link: Link, queue: FileQueue, signals: StopSignals) -> None:

@@ -32,6 +32,7 @@ _DEFAULTS: dict[str, type] = {
     "max_items": int,
     "reserved_percent": int,
     "max_attempts": int,
+    "keep_attempts_days": int,
     "statement_timeout": str,
     "slow_statement_timeout": str,
     "lock_timeout": str,
@@ -51,6 +52,7 @@ class Job:
         max_items: Items a cycle takes unless told otherwise.
         reserved_percent: Share of a cycle for the items that have been dirty longest.
         max_attempts: Failures of an item before it is quarantined.
+        keep_attempts_days: After that many days the ledger forgets the attempts of a cycle.
         statement_timeout_s: Of one item's statement, seconds.
         slow_statement_timeout_s: Of the second try of an item that ran into it, seconds, at
             the end of the cycle; there is none where it is not longer than the first.
@@ -66,6 +68,7 @@ class Job:
     max_items: int
     reserved_percent: int
     max_attempts: int
+    keep_attempts_days: int
     statement_timeout_s: float
     slow_statement_timeout_s: float
     lock_timeout_s: float
@@ -184,6 +187,7 @@ def load(folder: Path) -> Job:
         "max_items": 1000,
         "reserved_percent": 10,
         "max_attempts": 5,
+        "keep_attempts_days": 90,
         "statement_timeout": "60s",
         "slow_statement_timeout": "10min",
         "lock_timeout": "1s",
@@ -204,6 +208,7 @@ def load(folder: Path) -> Job:
         max_items=defaults["max_items"],
         reserved_percent=defaults["reserved_percent"],
         max_attempts=defaults["max_attempts"],
+        keep_attempts_days=defaults["keep_attempts_days"],
         statement_timeout_s=seconds("statement_timeout"),
         slow_statement_timeout_s=seconds("slow_statement_timeout"),
         lock_timeout_s=seconds("lock_timeout"),
@@ -234,7 +239,7 @@ def _check_defaults(path: Path, text: str, defaults: dict[str, Any]) -> None:
     for key, value in defaults.items():
         if key == "reserved_percent" and not 0 <= value <= 99:
             raise _wrong(path, text, key, "must be from 0 to 99", "defaults")
-        if key in ("max_items", "max_attempts") and not 1 <= value <= LARGEST:
+        if key in ("max_items", "max_attempts", "keep_attempts_days") and not 1 <= value <= LARGEST:
             problem = f"must be at least 1 and at most {LARGEST}"
             raise _wrong(path, text, key, problem, "defaults")
 

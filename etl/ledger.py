@@ -127,6 +127,17 @@ def close_cycle(
         update_cycle(connection, record, finished_at)
 
 
+def forget_attempts(connection: db.Connection, record: CycleRecord, job: Job) -> None:
+    """Delete the attempts of this job's cycles that are older than it wants to keep."""
+    db.run(
+        connection,
+        shipped("engine/forget_attempts"),
+        job=job.name,
+        keep_days=job.keep_attempts_days,
+        now=record.started_at,
+    )
+
+
 def _unclosed(connection: db.Connection, cycle_id: int | None) -> db.Row | None:
     return db.run(connection, shipped("engine/unclosed_cycle"), cycle_id=cycle_id).fetchone()
 

@@ -18,8 +18,10 @@ GRANT UPDATE (
     max_items, workers, found, done, failed, busy, orphaned, remaining, levels, stop_reason, finished_at
 ) ON etl.cycle TO etl_runner;
 
--- Attempts are copied in when a cycle closes, and are history from then on.
+-- Attempts are copied in when a cycle closes, and are history from then on; what is old goes
+-- by etl.forget_attempts.
 GRANT SELECT, INSERT ON etl.attempt TO etl_runner;
+GRANT EXECUTE ON PROCEDURE etl.forget_attempts TO etl_runner;
 
 -- Held when they fail, deleted when they are done or released.
 GRANT SELECT, INSERT, UPDATE, DELETE ON etl.held_item TO etl_runner;

@@ -121,15 +121,17 @@ def test_what_destroys_is_granted_nowhere_else(
     assert set(found) == expected
 
 
-def test_one_procedure_runs_with_the_rights_of_its_owner_and_finds_only_what_it_names(
+def test_two_procedures_run_with_the_rights_of_their_owner_and_find_only_what_they_name(
     connection: Connection,
 ) -> None:
     found = connection.execute(
         "SELECT p.oid::regprocedure::text, p.proconfig FROM pg_proc AS p"
         " JOIN pg_namespace AS n ON n.oid = p.pronamespace"
-        " WHERE p.prosecdef AND n.nspname IN ('etl', 'dwh')"
+        " WHERE p.prosecdef AND n.nspname IN ('etl', 'dwh') ORDER BY 1"
     ).fetchall()
-    assert found == [("dwh.analyze_users()", ["search_path=pg_catalog, pg_temp"])]
+    fixed = ["search_path=pg_catalog, pg_temp"]
+    forget = "etl.forget_attempts(text,integer,timestamp with time zone)"
+    assert found == [("dwh.analyze_users()", fixed), (forget, fixed)]
 
 
 def test_a_runners_load_gives_the_planner_statistics(

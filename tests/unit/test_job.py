@@ -62,7 +62,7 @@ def test_the_shipped_job_is_whole() -> None:
 def test_a_job_needs_only_a_title_and_a_unit(folder: Path) -> None:
     job = load(folder)
     job.check()
-    assert job == Job(folder, "Topics", "Topics", "topic", 1000, 10, 5, 60, 600, 1, None, {})
+    assert job == Job(folder, "Topics", "Topics", "topic", 1000, 10, 5, 90, 60, 600, 1, None, {})
 
 
 def test_level_names_are_those_of_the_job(folder: Path) -> None:

@@ -64,7 +64,12 @@ CREATE TABLE dwh.datamart_users (
     next_change_on date,
     as_of date NOT NULL,
     refreshed_at timestamptz NOT NULL
-) WITH (fillfactor = 75);
+) WITH (
+    fillfactor = 75,
+    -- Every refresh replaces the row and what of it is stored beside the table.
+    autovacuum_vacuum_scale_factor = 0.05,
+    toast.autovacuum_vacuum_scale_factor = 0.05
+);
 
 COMMENT ON TABLE dwh.datamart_users IS
 'Ready figures of each user; read dwh.datamart_users_today for those that move with the clock';

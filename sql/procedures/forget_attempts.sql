@@ -1,0 +1,38 @@
+-- etl.forget_attempts(job, keep_days, now): deletes the attempts of cycles that finished long
+-- ago. The records of the cycles stay.
+--
+-- Parameters: job        whose cycles
+--             keep_days  how many days their attempts are kept, at least 1
+--             now        the moment that counts as now
+-- Returns:    nothing
+-- Writes:     etl.attempt
+-- Locks:      the rows deleted
+-- Cost:       in proportion to the attempts deleted, those of at most 20 cycles a call: a
+--             ledger that has never been tidied is tidied over some nights. Idempotent
+--
+-- A runner may add attempts and may not delete any (see grants/etl_runner.sql): what failed
+-- yesterday is for everybody to see. So this runs with the rights of its owner, names all in
+-- full, and with the fixed search_path nothing of the caller's is ever found by a shorter name.
+CREATE OR REPLACE PROCEDURE etl.forget_attempts(
+    job text, keep_days integer, now timestamptz
+)
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    DELETE FROM etl.attempt AS a
+    WHERE a.cycle_id IN (
+        SELECT c.cycle_id
+        FROM etl.cycle AS c
+        WHERE c.job = forget_attempts.job
+            AND c.finished_at < least(forget_attempts.now, clock_timestamp())
+                - make_interval(days => greatest(forget_attempts.keep_days, 1))
+            -- The cycles before it have none any more, and are many.
+            AND c.cycle_id >= (SELECT min(o.cycle_id) FROM etl.attempt AS o)
+        ORDER BY c.cycle_id
+        LIMIT 20
+    );
+END
+$$;
+
+REVOKE EXECUTE ON PROCEDURE etl.forget_attempts FROM public;
