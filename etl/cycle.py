@@ -24,10 +24,11 @@ from etl.link import Link
 from etl.lock import host_lock
 from etl.model import CycleRecord, Orders
 from etl.queue import FileQueue, OpenClaims
+from etl.session import session_name
 from etl.settings import ItemLimit, private_folder
 from etl.sqlfile import shipped
 from etl.stop_signals import StopSignals, cancelled_on_stop
-from etl.supervisor import Supervisor
+from etl.supervisor import Hooks, Supervisor
 from etl.tuner import Tuner
 
 _PROGRESS_EVERY_S = 1.0
@@ -181,16 +182,19 @@ class Cycle:
         ledger.close_abandoned(connection, self.record)
 
     def _supervisor(self, link: Link, queue: FileQueue, signals: StopSignals) -> Supervisor:
-        supervisor = Supervisor(
-            queue,
-            self.record,
-            lambda number: self._orders(number, queue),
-            signals,
-            emit=self._heed,
+        hooks = Hooks(
+            orders=lambda number: self._orders(number, queue),
             on_tick=lambda: self._record_progress(link, signals),
+            on_death=lambda number: self._end_session(link, number),
         )
+        supervisor = Supervisor(queue, self.record, signals, hooks, self._heed)
         self._claims = supervisor.claims
         return supervisor
+
+    def _end_session(self, link: Link, worker: int) -> None:
+        """End what the server still runs for a dead worker, as far as it can be reached."""
+        statement, name = shipped("engine/end_worker_sessions"), session_name(self._job, worker)
+        link.attempt(lambda to: db.run(to, statement, name=name))
 
     def _build(
         self,

@@ -61,7 +61,7 @@ class Link:
 
     def attempt(
         self,
-        action: Callable[[db.Connection], None],
+        action: Callable[[db.Connection], object],
         answer_s: float = _ANSWER_S,
         is_enough: Callable[[], bool] = lambda: False,
     ) -> bool:
@@ -96,7 +96,7 @@ class Link:
         return True
 
     def insist(
-        self, action: Callable[[db.Connection], None], is_enough: Callable[[], bool]
+        self, action: Callable[[db.Connection], object], is_enough: Callable[[], bool]
     ) -> None:
         """Do something that must be done, and wait a minute for the database if need be.
 

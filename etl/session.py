@@ -23,6 +23,11 @@ _SERVER_CRASHED = "57P02"
 _ANSWER_S = 10.0
 
 
+def session_name(job: Job, worker: int) -> str:
+    """The application_name of a worker's connections, for a DBA in pg_stat_activity."""
+    return f"etl:{job.command} w{worker}"
+
+
 class Session:
     """One connection of a worker, from its beginning to its end.
 
@@ -40,9 +45,9 @@ class Session:
     """
 
     def __init__(self, orders: Orders, job: Job) -> None:
-        name = f"etl:{job.command} w{orders.number}"
+        self._name = session_name(job, orders.number)
         self._has_crashed = False
-        self._connection = db.connect(db.Target(orders.dsn, orders.label), name)
+        self._connection = db.connect(db.Target(orders.dsn, orders.label), self._name)
         self._connection.add_notice_handler(self._hear)
         self.timeout_s = job.statement_timeout_s
         with db.answered_within(self._connection, _ANSWER_S):
@@ -71,6 +76,15 @@ class Session:
             with db.answered_within(self._connection, _ANSWER_S):
                 db.run(self._connection, statement, statement_timeout=_milliseconds(timeout_s))
             self.timeout_s = timeout_s
+
+    def end_predecessors(self) -> None:
+        """End what the server still runs for a connection that this worker has lost.
+
+        Raises:
+            EtlError: It is not known whether they have ended.
+        """
+        with db.answered_within(self._connection, _ANSWER_S):
+            db.run(self._connection, shipped("engine/end_worker_sessions"), name=self._name)
 
     def went_down_before(self, successor: "Session") -> bool:
         """Whether the server ended, and not this session alone, given the next connection."""

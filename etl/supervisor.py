@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 
 from etl.errors import (
     DatabaseUnreachableError,
@@ -42,35 +43,41 @@ _KILL_S = 15.0
 """After a cancel; a worker gives its statement 5 s and its connection another 5."""
 
 
+@dataclass(frozen=True)
+class Hooks:
+    """What a supervisor leaves to the cycle.
+
+    Attributes:
+        orders: Makes the orders of the worker with this number.
+        on_tick: Called a few times a second.
+        on_death: Called with the number of a worker that died with items in hand.
+    """
+
+    orders: Callable[[int], Orders]
+    on_tick: Callable[[], None]
+    on_death: Callable[[int], object]
+
+
 class Supervisor:
     """Runs the workers of one cycle; ``claims`` has what the journal has told so far.
 
     Args:
-        queue: The queue, built.
+        queue: The queue, built by the time of ``drain``.
         record: The cycle's record; its outcomes are counted here.
-        orders: Makes the orders of the worker with this number.
         signals: Entered.
+        hooks: What it leaves to the cycle.
         emit: Told of everything that happens.
-        on_tick: Called a few times a second.
     """
 
     def __init__(
-        self,
-        queue: Queue,
-        record: CycleRecord,
-        orders: Callable[[int], Orders],
-        signals: StopSignals,
-        *,
-        emit: Emit,
-        on_tick: Callable[[], None],
+        self, queue: Queue, record: CycleRecord, signals: StopSignals, hooks: Hooks, emit: Emit
     ) -> None:
         self.claims = OpenClaims()
         self._queue = queue
         self._record = record
-        self._orders = orders
         self._signals = signals
+        self._hooks = hooks
         self._emit = emit
-        self._on_tick = on_tick
         self._selector = selectors.DefaultSelector()
         self._idle: list[Process] = []
         self._processes: dict[int, Process] = {}
@@ -154,7 +161,7 @@ class Supervisor:
         if self._error is not None:
             return
         try:
-            self._on_tick()
+            self._hooks.on_tick()
         except EtlError as error:
             self._stop(error)
 
@@ -172,7 +179,7 @@ class Supervisor:
             if not self._processes:  # else go on with those that could be started
                 self._stop(WorkerStoppedError(f"cannot start worker {number}: {error.strerror}"))
             return
-        process.begin(self._orders(number))
+        process.begin(self._hooks.orders(number))
         self._processes[number] = process
         self._selector.register(process.stderr, selectors.EVENT_READ, process)
 
@@ -189,15 +196,17 @@ class Supervisor:
 
     def _bury(self, process: Process, status: int) -> None:
         """See to what a worker had in hand when it ended: it worked on the first only."""
+        in_hand = self.claims.held_by(process.number)
+        if not in_hand:
+            return
         reason = f"its worker died of signal {-status}" if status < 0 else "its worker died"
         words = process.last_words()
         result = Result(Outcome.ORPHANED, message=f"{reason}: {words}" if words else reason)
         try:
-            for place, claim in enumerate(self.claims.held_by(process.number)):
-                if place == 0:
-                    self._queue.acknowledge(process.number, claim, result)
-                else:
-                    self._queue.release(process.number, claim)
+            self._queue.acknowledge(process.number, in_hand[0], result)
+            self._hooks.on_death(process.number)
+            for claim in in_hand[1:]:
+                self._queue.release(process.number, claim)
         except EtlError as error:
             self._stop(error)
 

@@ -216,6 +216,7 @@ class Worker:
         waiting = [waits for waits in session.executor.in_hand if waits is not claim]
         try:
             successor = self._reconnect(has_item=True)
+            self._end_predecessors(successor)
         except EtlError:
             self._take_back(is_needed=not was_orderly)
             self._queue.release(number, claim)
@@ -233,6 +234,12 @@ class Worker:
         else:
             self._given_back.add(claim.item_key)
             self._queue.defer(number, claim, result, is_slow=claim.is_slow)
+
+    @staticmethod
+    def _end_predecessors(session: Session | None) -> None:
+        with suppress(EtlError):  # where this one is lost as well, the next statement tells
+            if session is not None:
+                session.end_predecessors()
 
     def _take_back(self, *, is_needed: bool) -> None:
         """Take back what may not be on the server's disk; where nobody knows, too."""

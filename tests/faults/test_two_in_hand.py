@@ -105,6 +105,9 @@ def test_a_killed_worker_costs_only_the_first_an_attempt(
     expected = {"done": len(ALL) - 1, "failed": 0, "orphaned": 1, "remaining": 0}
     assert counts(out) == expected, err
     assert sorted(attempts(tally, FIRST, SECOND)) == [(FIRST, "orphaned"), (SECOND, "done")]
+    # Its session was ended first: else the server would have done the second one as well.
+    waiting = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    assert tally.connection.execute(waiting).rowcount == 0
 
 
 def test_a_session_that_was_ended_costs_only_the_first_an_attempt(
