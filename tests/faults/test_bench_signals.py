@@ -1,0 +1,106 @@
+"""A bench that is stopped: no session, no folder, and no half of an item is left."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from etl.db import Connection
+from tests.conftest import Etl
+from tests.faults.conftest import (
+    AS_OF,
+    USERS,
+    Start,
+    open_gate,
+    wait_until_at_gate,
+    wait_until_disconnected,
+)
+from tests.support import dirty
+
+
+def scratch(environment: dict[str, str]) -> Path:
+    return Path(environment["ETL_STATE_DIR"]) / "bench"
+
+
+@pytest.fixture
+def gate_of_many(gate: Connection, connection: Connection) -> Connection:
+    """A gate at which all workers wait as soon as there is a second one."""
+    connection.execute("DROP TRIGGER wait_at_gate ON dwh.datamart_users")
+    connection.execute(
+        "CREATE OR REPLACE FUNCTION wait_at_gate() RETURNS trigger LANGUAGE plpgsql"
+        " SET lock_timeout = 0 AS $$ BEGIN"
+        " IF EXISTS (SELECT FROM pg_stat_activity WHERE application_name LIKE 'etl:bench % w2')"
+        " THEN PERFORM pg_advisory_xact_lock_shared(42); END IF; RETURN NEW; END $$"
+    )
+    connection.execute(
+        "CREATE TRIGGER wait_at_gate BEFORE INSERT OR UPDATE ON dwh.datamart_users"
+        " FOR EACH ROW EXECUTE FUNCTION wait_at_gate()"
+    )
+    return gate
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("kind", ["gate", "gate_of_many"])
+def test_a_signal_cancels_what_runs_and_leaves_nothing(
+    request: pytest.FixtureRequest,
+    start: Start,
+    connection: Connection,
+    environment: dict[str, str],
+    kind: str,
+    number: signal.Signals,
+) -> None:
+    closed: Connection = request.getfixturevalue(kind)
+    run = start("datamart-users", "--workers=2", job="bench")
+    wait_until_at_gate(closed)
+    assert scratch(environment).exists()
+    os.kill(run.process.pid, number)
+    status, out, err = run.end()
+    assert (status, out) == (128 + number, ""), err
+    assert "Traceback" not in err
+    assert not scratch(environment).exists()
+    wait_until_disconnected(connection)
+    assert dirty(connection) == set(USERS)
+
+
+def test_a_killed_bench_leaves_nothing_to_the_next_one(
+    start: Start,
+    gate_of_many: Connection,
+    connection: Connection,
+    environment: dict[str, str],
+    etl: Etl,
+) -> None:
+    run = start("datamart-users", "--workers=2", job="bench")
+    wait_until_at_gate(gate_of_many)
+    run.process.kill()
+    run.end()
+    wait_until_disconnected(connection)
+    assert scratch(environment).exists()
+    open_gate(gate_of_many)
+    ran = etl("bench", "datamart-users", AS_OF, "--workers=1")
+    assert ran.status == 0, ran.err
+    assert not scratch(environment).exists()
+    assert dirty(connection) == set(USERS)
+
+
+def test_a_lost_connection_is_one_error(start: Start, gate: Connection) -> None:
+    run = start("datamart-users", "--workers=1", job="bench")
+    pid = wait_until_at_gate(gate)
+    gate.execute("SELECT pg_terminate_backend($1)", [pid])
+    status, out, err = run.end()
+    assert (status, out) == (69, ""), err
+    assert "the connection was lost" in err
+
+
+def test_a_second_bench_is_refused_while_one_runs(
+    start: Start, gate: Connection, etl: Etl, environment: dict[str, str]
+) -> None:
+    run = start("datamart-users", "--workers=1", job="bench")
+    wait_until_at_gate(gate)
+    ran = etl("bench", "datamart-users", AS_OF)
+    assert ran.status == 75
+    assert "another bench is running" in ran.err
+    open_gate(gate)
+    status, _, err = run.end()
+    assert status == 0, err
+    assert not scratch(environment).exists()
