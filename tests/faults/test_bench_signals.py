@@ -11,6 +11,7 @@ from tests.conftest import Etl
 from tests.faults.conftest import (
     AS_OF,
     USERS,
+    Run,
     Start,
     open_gate,
     wait_until_at_gate,
@@ -24,59 +25,91 @@ def scratch(environment: dict[str, str]) -> Path:
 
 
 @pytest.fixture
-def gate_of_many(gate: Connection, connection: Connection) -> Connection:
-    """A gate at which all workers wait as soon as there is a second one."""
-    connection.execute("DROP TRIGGER wait_at_gate ON dwh.datamart_users")
+def cancellations(gate: Connection, connection: Connection) -> Connection:
+    """The gate counts who is cancelled there, in a sequence: no rollback takes that back.
+
+    A session that the server ends because its client is gone is not cancelled.
+    """
+    connection.execute("CREATE SEQUENCE cancellations")
+    connection.execute("GRANT USAGE ON cancellations TO etl_runner")
     connection.execute(
         "CREATE OR REPLACE FUNCTION wait_at_gate() RETURNS trigger LANGUAGE plpgsql"
         " SET lock_timeout = 0 AS $$ BEGIN"
-        " IF EXISTS (SELECT FROM pg_stat_activity WHERE application_name LIKE 'etl:bench % w2')"
-        " THEN PERFORM pg_advisory_xact_lock_shared(42); END IF; RETURN NEW; END $$"
-    )
-    connection.execute(
-        "CREATE TRIGGER wait_at_gate BEFORE INSERT OR UPDATE ON dwh.datamart_users"
-        " FOR EACH ROW EXECUTE FUNCTION wait_at_gate()"
+        " PERFORM pg_advisory_xact_lock_shared(42); RETURN NEW;"
+        " EXCEPTION WHEN query_canceled THEN PERFORM nextval('public.cancellations'); RAISE; END $$"
     )
     return gate
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("kind", ["gate", "gate_of_many"])
-def test_a_signal_cancels_what_runs_and_leaves_nothing(
-    request: pytest.FixtureRequest,
-    start: Start,
-    connection: Connection,
-    environment: dict[str, str],
-    kind: str,
-    number: signal.Signals,
-) -> None:
-    closed: Connection = request.getfixturevalue(kind)
-    run = start("datamart-users", "--workers=2", job="bench")
-    wait_until_at_gate(closed)
-    assert scratch(environment).exists()
+@pytest.fixture
+def many(connection: Connection, cancellations: Connection) -> None:
+    """All workers wait at the gate, but only when there is a second one."""
+    connection.execute("DROP TRIGGER wait_at_gate ON dwh.datamart_users")
+    connection.execute(
+        "CREATE FUNCTION is_second_here() RETURNS boolean LANGUAGE sql AS"
+        " $$ SELECT EXISTS (SELECT FROM pg_stat_activity"
+        " WHERE application_name LIKE 'etl:bench % w2') $$"
+    )
+    connection.execute(
+        "CREATE TRIGGER wait_at_gate BEFORE INSERT OR UPDATE ON dwh.datamart_users FOR EACH ROW"
+        " WHEN (is_second_here()) EXECUTE FUNCTION wait_at_gate()"
+    )
+
+
+def assert_cancelled(run: Run, gate: Connection, connection: Connection, number: int) -> None:
+    wait_until_at_gate(gate)
     os.kill(run.process.pid, number)
     status, out, err = run.end()
     assert (status, out) == (128 + number, ""), err
     assert "Traceback" not in err
-    assert not scratch(environment).exists()
     wait_until_disconnected(connection)
+    assert connection.execute("SELECT is_called FROM cancellations").fetchall() == [(True,)]
     assert dirty(connection) == set(USERS)
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_cancels_one_worker_and_leaves_nothing(
+    start: Start,
+    cancellations: Connection,
+    connection: Connection,
+    environment: dict[str, str],
+    number: signal.Signals,
+) -> None:
+    run = start("datamart-users", "--workers=2", job="bench")
+    assert_cancelled(run, cancellations, connection, number)
+    assert not scratch(environment).exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.usefixtures("many")
+def test_a_signal_cancels_many_workers_and_leaves_nothing(
+    start: Start,
+    cancellations: Connection,
+    connection: Connection,
+    environment: dict[str, str],
+    number: signal.Signals,
+) -> None:
+    run = start("datamart-users", "--workers=2", job="bench")
+    assert_cancelled(run, cancellations, connection, number)
+    assert not scratch(environment).exists()
+
+
+@pytest.mark.usefixtures("many")
 def test_a_killed_bench_leaves_nothing_to_the_next_one(
     start: Start,
-    gate_of_many: Connection,
+    cancellations: Connection,
     connection: Connection,
     environment: dict[str, str],
     etl: Etl,
 ) -> None:
     run = start("datamart-users", "--workers=2", job="bench")
-    wait_until_at_gate(gate_of_many)
+    wait_until_at_gate(cancellations)
     run.process.kill()
     run.end()
     wait_until_disconnected(connection)
+    assert connection.execute("SELECT is_called FROM cancellations").fetchall() == [(True,)]
     assert scratch(environment).exists()
-    open_gate(gate_of_many)
+    open_gate(cancellations)
     ran = etl("bench", "datamart-users", AS_OF, "--workers=1")
     assert ran.status == 0, ran.err
     assert not scratch(environment).exists()
