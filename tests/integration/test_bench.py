@@ -170,6 +170,22 @@ def test_a_table_that_is_read_as_a_whole_is_named(bench: Bench) -> None:
     assert listing["rows_an_item"] == 2000
 
 
+def test_a_row_that_all_items_share_is_told_as_locks(bench: Bench) -> None:
+    connection = bench.tally.connection
+    connection.execute("CREATE TABLE total AS SELECT 0 AS things")
+    connection.execute("GRANT SELECT, UPDATE ON total TO etl_runner")
+    connection.execute(
+        "CREATE PROCEDURE add_up() LANGUAGE plpgsql AS"
+        " $$ BEGIN UPDATE public.total SET things = things + 1; PERFORM pg_sleep(0.03); END $$"
+    )
+    bench.tally.write("process.sql", "CALL add_up()")
+    bench.tally.add(*(f"key{number}" for number in range(20)))
+    report = json.loads(bench.run("--workers=4", "--json").out)
+    assert [run["outcomes"]["done"] for run in report["runs"]] == [20, 20, 20]
+    assert report["limit"]["resource"] == "locks"
+    assert report["limit"]["event"] in ("Lock transactionid", "Lock tuple")
+
+
 @pytest.mark.parametrize(
     ("body", "state"),
     [
