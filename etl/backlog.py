@@ -115,7 +115,9 @@ class Backlog:
             closing(cast(Generator[db.Row], stream)) as rows,
         ):
             first = list(itertools.islice(rows, 1))
-            columns = [column.name for column in cursor.description or ()] or list(_COLUMNS)
+            if not first:  # then psycopg does not tell the columns either
+                return queue.build(_COLUMNS, [])
+            columns = [column.name for column in cursor.description or ()]
             if not set(_COLUMNS) <= set(columns):
                 raise FileError(
                     statement.path, None, "must return item_key and level", f"It has {columns}."

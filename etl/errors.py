@@ -89,3 +89,9 @@ class CycleRunningError(EtlError):
     """Another cycle of this job runs on this database."""
 
     exit_code = 75
+
+
+class BenchRunningError(EtlError):
+    """Another bench runs on this host; the two would measure each other."""
+
+    exit_code = 75

@@ -80,7 +80,7 @@ def _from_environment(environ: Mapping[str, str], name: str) -> int | None:
 
 def worker_count(environ: Mapping[str, str]) -> int:
     """Workers of a cycle: ``MAX_THREADS`` (the processors) less one, at least 1."""
-    threads = _from_environment(environ, "MAX_THREADS") or _processors()
+    threads = _from_environment(environ, "MAX_THREADS") or processors()
     return max(1, threads - 1)
 
 
@@ -91,7 +91,7 @@ def workers(flag: str | None, environ: Mapping[str, str]) -> tuple[int, int | No
         How many; and where the flag is ``auto``, how many there may become, else None.
     """
     if flag == "auto":
-        return worker_count(environ), min(_MOST_WORKERS, _WORKERS_EACH * _processors())
+        return worker_count(environ), min(_MOST_WORKERS, _WORKERS_EACH * processors())
     return (worker_count(environ) if flag is None else positive("--workers", flag)), None
 
 
@@ -120,7 +120,8 @@ def reserved_percent(flag: int | None, environ: Mapping[str, str], default: int)
     return int(text)
 
 
-def _processors() -> int:
+def processors() -> int:
+    """Processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -7,7 +7,7 @@
 -- Returns:    nothing
 -- Writes:     etl.cycle
 -- Locks:      the rows written
--- Cost:       in proportion to the cycles of the job
+-- Cost:       in proportion to those closed
 UPDATE etl.cycle
 SET stop_reason = 'crashed', finished_at = :'now'
 WHERE job = :'job' AND finished_at IS NULL;

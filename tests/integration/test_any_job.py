@@ -97,6 +97,12 @@ def test_any_text_is_a_key_and_never_sql(tally: Tally) -> None:
     assert rows == [(False, True)]
 
 
+def test_nothing_dirty_is_all_right_whatever_columns_the_job_has(tally: Tally) -> None:
+    ran = tally.run()
+    assert ran.status == 0, ran.err
+    assert json.loads(ran.out)["stop_reason"] == "drained"
+
+
 def test_keys_that_fail_are_told_on_one_line_each_and_held(tally: Tally) -> None:
     tally.add(*HOSTILE)
     tally.write("process.sql", "SELECT 1 / (length(CAST(:'item_key' AS text)) * 0)")

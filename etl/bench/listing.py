@@ -1,0 +1,64 @@
+"""What it costs to know what is dirty: backlog.sql and prioritize.sql in one snapshot."""
+
+import time
+from dataclasses import replace
+
+from etl import db, ledger
+from etl.backlog import Backlog
+from etl.bench.plan import read_plan
+from etl.bench.report import Listing
+from etl.job import Job
+from etl.model import CycleRecord
+from etl.queue import Queue
+from etl.settings import ItemLimit
+from etl.sqlfile import shipped
+
+_EXPLAIN = b"EXPLAIN (ANALYZE, BUFFERS, VERBOSE, TIMING OFF, FORMAT JSON) "
+
+
+def look(
+    connection: db.Connection,
+    job: Job,
+    record: CycleRecord,
+    queue: Queue,
+    parameters: dict[str, str],
+    longest_s: float,
+) -> Listing:
+    """List the backlog as a cycle does, and once more with EXPLAIN.
+
+    Args:
+        connection: In autocommit; with the planner's settings of a cycle's supervisor.
+        job: The job.
+        record: Has the time that counts as now, and the limit.
+        queue: Gets the list.
+        parameters: Values that process.sql gets beside the columns of the list.
+        longest_s: No query may take longer, seconds.
+    """
+    timeout = f"{longest_s * 1000:.0f}ms"
+    db.run(connection, shipped("engine/set_statement_timeout"), statement_timeout=timeout)
+    backlog = Backlog(connection, job, record, parameters)
+    with backlog.snapshot():
+        begun = time.perf_counter()
+        backlog.count(ItemLimit(record.max_items))
+        counted, found = time.perf_counter(), record.found
+        listed = backlog.freeze(queue, job.reserved_percent)
+        frozen = time.perf_counter()
+        # EXPLAIN takes no parameter but those of the query that it stands before.
+        (plans,) = db.one(
+            connection,
+            replace(job.prioritize, text=_EXPLAIN + job.prioritize.text),
+            as_of=record.as_of,
+            now=record.started_at,
+            max_items=record.max_items,
+            reserved_percent=job.reserved_percent,
+        )
+        ledger.count_held(connection, record, record.started_at)
+    return Listing(
+        found=found,
+        held=record.held + record.quarantined,
+        listed=listed,
+        limit=record.max_items,
+        backlog_s=counted - begun,
+        prioritize_s=frozen - counted,
+        reads=read_plan(plans[0]["Plan"]),
+    )
