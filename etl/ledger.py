@@ -155,7 +155,7 @@ def count_held(connection: db.Connection, record: CycleRecord, now: datetime) ->
 def recover(connection: db.Connection, queue: Queue, cycle_id: int, job: Job) -> CycleRecord | None:
     """Close the record of a cycle that was cut off, from the journal it left.
 
-    The items that its workers had in hand count as orphaned: a crash is an attempt.
+    The items that its workers worked on count as orphaned: a crash is an attempt.
 
     Returns:
         The closed record; None where it was closed already.

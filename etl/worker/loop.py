@@ -6,6 +6,7 @@ one counts as waiting: only the first in hand can have been the cause of a crash
 
 import threading
 import time
+from collections import deque
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,7 +15,6 @@ from etl.errors import (
     DatabaseUnreachableError,
     EnvironmentFaultError,
     EtlError,
-    StateFolderError,
 )
 from etl.executor import DoubtfulItem, InterruptedItem, LostItem, SlowItem
 from etl.job import load as load_job
@@ -28,6 +28,7 @@ _RECONNECT_S = 60.0
 _CONNECT_S = 15.0  # for the first one: the supervisor had just connected
 _LONGEST_PAUSE_S = 2.0
 _QUICK_MS = 10.0
+_RECENT = 3  # one slow item among quick ones, or a moment's wait for a processor, means nothing
 
 CANCEL_S = 5.0
 """How long a cancelled statement may take to end before its connection is cut, seconds."""
@@ -49,7 +50,7 @@ class Worker:
         self._answer_due_s = 0.0
         self._cancelled_at: float | None = None
         self._claimed: Claim | None = None
-        self._is_quick = False
+        self._recent_ms: deque[float] = deque(maxlen=_RECENT)
         self._doubts = Doubts()
         self._given_back: set[str] = set()
         self._unflushed = Unflushed()
@@ -93,7 +94,8 @@ class Worker:
                     break
                 self._settle(session)
         except EtlError:
-            self._release_all(self._session)
+            self.drain()
+            self._finish()
             raise
 
     def _goes_on(self) -> bool:
@@ -105,7 +107,8 @@ class Worker:
 
         Not towards the end: it might wait behind a long one while other workers have nothing.
         """
-        is_ahead = self._is_quick and not self._queue.has_few_left
+        is_quick = min(self._recent_ms, default=_QUICK_MS) < _QUICK_MS
+        is_ahead = is_quick and not self._queue.has_few_left
         return self._goes_on() and len(session.executor.in_hand) <= is_ahead
 
     def _fill(self, session: Session) -> None:
@@ -136,7 +139,6 @@ class Worker:
         number, executor = self._orders.number, session.executor
         is_slow = executor.in_hand[0].is_slow
         may_defer = not is_slow and session.timeout_s < self._job.slow_statement_timeout_s
-        self._is_quick = False
         try:
             claim, result = executor.receive(session.timeout_s, may_defer=may_defer)
         except InterruptedItem as item:
@@ -155,7 +157,9 @@ class Worker:
             self._doubts.dispel(is_done=is_done)
             if is_done:
                 self._unflushed.add(claim, session.flushed_within_s)
-                self._is_quick = not is_slow and result.duration_ms < _QUICK_MS
+                self._recent_ms.append(result.duration_ms)
+            else:
+                self._recent_ms.clear()
             self._acknowledge(session, claim, result)
 
     def _acknowledge(self, session: Session, claim: Claim, result: Result) -> None:
@@ -164,13 +168,13 @@ class Worker:
         else:
             self._queue.acknowledge(self._orders.number, claim, result)
 
-    def _release_all(self, session: Session | None) -> None:
-        """Give back what is in hand, as far as the queue can be written."""
-        waiting = [self._claimed] if self._claimed is not None else []
-        waiting += session.executor.in_hand if session is not None else []
-        with suppress(StateFolderError):
-            for claim in waiting:
-                self._queue.release(self._orders.number, claim)
+    def _finish(self) -> None:
+        """See to what is in hand before an error ends the worker, as far as that goes."""
+        with suppress(EtlError):
+            while (session := self._session) is not None and session.executor.in_hand:
+                self._settle(session)
+            if self._claimed is not None:
+                self._queue.release(self._orders.number, self._claimed)
 
     def _timeout_s(self, claim: Claim) -> float:
         """The statement timeout of a claim; in the slow lane as long as the cycle's time allows."""

@@ -58,7 +58,7 @@ def test_the_demo_leaves_real_data_alone(
 def test_the_readme_names_every_command_and_its_options(environment: dict[str, str]) -> None:
     readme = (REPOSITORY / "README.md").read_text()
     run = runner(environment)
-    commands = re.findall(r"^│ ([a-z][a-z-]+)  ", run("--help").out, re.MULTILINE)
+    commands = re.findall(r"^  ([a-z][a-z-]+)  ", run("--help").out, re.MULTILINE)
     assert {"init", "load-notes", "datamart-users", "verify", "server", "sql", "demo"} <= set(
         commands
     )
