@@ -1,4 +1,4 @@
--- etl.forget_attempts(job, keep_days, now): deletes the attempts of cycles that finished long
+-- etl.forget_attempts(job, keep_days, now): deletes the attempts of cycles that began long
 -- ago. The records of the cycles stay.
 --
 -- Parameters: job        whose cycles
@@ -19,19 +19,28 @@ CREATE OR REPLACE PROCEDURE etl.forget_attempts(
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    old_cycle_id bigint;
 BEGIN
-    DELETE FROM etl.attempt AS a
-    WHERE a.cycle_id IN (
+    -- One by one, so that each is found by index, whatever the statistics say.
+    FOR old_cycle_id IN
         SELECT c.cycle_id
         FROM etl.cycle AS c
         WHERE c.job = forget_attempts.job
-            AND c.finished_at < least(forget_attempts.now, clock_timestamp())
+            AND c.finished_at IS NOT NULL
+            AND c.started_at < least(forget_attempts.now, now())
                 - make_interval(days => greatest(forget_attempts.keep_days, 1))
-            -- The cycles before it have none any more, and are many.
-            AND c.cycle_id >= (SELECT min(o.cycle_id) FROM etl.attempt AS o)
-        ORDER BY c.cycle_id
+            -- The cycles before have none any more, and are many. The day: numbers are given
+            -- out nearly, not quite, in the order of time.
+            AND c.started_at >= (
+                SELECT o.started_at - interval '1 day' FROM etl.cycle AS o
+                WHERE o.cycle_id = (SELECT min(a.cycle_id) FROM etl.attempt AS a)
+            )
+        ORDER BY c.started_at
         LIMIT 20
-    );
+    LOOP
+        DELETE FROM etl.attempt AS a WHERE a.cycle_id = old_cycle_id;
+    END LOOP;
 END
 $$;
 

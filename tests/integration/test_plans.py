@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from psycopg.errors import Diagnostic
 
-from etl import ledger
+from etl import db, ledger
 from etl.bench.plan import PlanReads, read_plan
 from etl.db import Connection
 from etl.model import CycleRecord, Outcome, Result
@@ -181,8 +181,8 @@ def cycle_id(connection: Connection, request: pytest.FixtureRequest) -> int:
     connection.execute("ALTER TABLE etl.held_item SET (autovacuum_enabled = off)")
     connection.execute(
         "INSERT INTO etl.cycle (job, started_at, finished_at, host, pid, etl_version, as_of,"
-        " max_items, workers, stop_reason) SELECT $1, now() - i * interval '1 hour', now(), 'h', 1,"
-        " '1', now(), 100, 1, 'drained' FROM generate_series(1, $2) AS i",
+        " max_items, workers, stop_reason) SELECT $1, now() - (1 + $2 - i) * interval '1 hour',"
+        " now(), 'h', 1, '1', now(), 100, 1, 'drained' FROM generate_series(1, $2) AS i",
         [JOB, OTHER_CYCLES],
     )
     connection.execute(
@@ -227,6 +227,32 @@ def test_closing_a_record(connection: Connection, cycle_id: int, tmp_path: Path)
     assert sorted(attempts) == [0, OWN_DONE, OWN]
     assert all(read.get("etl.held_item", 0) <= HELD + OWN - OWN_DONE for read in reads)
     assert all(read.get("etl.cycle", 0) <= 1 for read in reads)
+
+
+@pytest.mark.parametrize(("keep_days", "cycles"), [(90, 0), (1, 20)])
+def test_forget_attempts(
+    connection: Connection, cycle_id: int, keep_days: int, cycles: int
+) -> None:
+    # A year of cycles whose attempts were forgotten long ago.
+    connection.execute(
+        "INSERT INTO etl.cycle (job, started_at, finished_at, host, pid, etl_version, as_of,"
+        " max_items, workers) SELECT $1, now() - i * interval '1 day', now(), 'h', 1, '1', now(),"
+        " 100, 1 FROM generate_series(100, 465) AS i",
+        [JOB],
+    )
+    with Nested(connection) as nested:
+        db.run(
+            connection,
+            shipped("engine/forget_attempts"),
+            job=JOB,
+            keep_days=keep_days,
+            now=datetime.now(UTC),
+        )
+    read = [rows(read_plan(plan)) for plan in nested.plans]
+    assert sum(one.get("etl.attempt", 0) for one in read) <= cycles * ATTEMPTS_EACH + 1
+    assert sum(one.get("etl.cycle", 0) for one in read) <= cycles + 1
+    ((left,),) = connection.execute("SELECT count(DISTINCT cycle_id) FROM etl.attempt").fetchall()
+    assert left == OTHER_CYCLES - cycles
 
 
 def test_count_held(connection: Connection, cycle_id: int) -> None:
