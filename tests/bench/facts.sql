@@ -1,0 +1,35 @@
+-- Adds facts to users that are there: each opens notes, and closes every other one himself.
+--
+-- Parameters: :first  number of the first note; none is there yet
+--             :notes  how many notes; half of them are closed, so 1.5 facts each
+--             :users  how many users there are, numbered from 1
+--             :'as_of' the last day with activity; it goes ten years back
+-- Returns:    nothing
+-- Writes:     dwh.facts; the triggers are off, so the users' activity is set by activity.sql
+-- Locks:      dwh.facts; run it in one transaction
+-- Cost:       in proportion to the notes
+SET LOCAL session_replication_role = replica;
+
+INSERT INTO dwh.facts (
+    note_id, action, action_at, action_dimension_id_user, opened_dimension_id_user,
+    dimension_id_country, days_to_resolution
+)
+SELECT
+    n.note, a.action, n.opened_at + a.later, n.user_id, n.user_id, 1, a.days
+FROM (
+    SELECT
+        i AS note,
+        1 + CAST(
+            floor(CAST(:users AS integer) * ((hashint8(i) & 1048575) / 1048576.0) ^ 2) AS integer
+        ) AS user_id,
+        CAST(CAST(:'as_of' AS date) AS timestamp)
+        - make_interval(days => hashint8(i + 7) & 4095, hours => hashint8(i + 9) & 15) AS opened_at
+    FROM generate_series(
+        CAST(:first AS bigint), CAST(:first AS bigint) + CAST(:notes AS bigint) - 1
+    ) AS i
+) AS n
+JOIN (
+    VALUES
+    (0, CAST('opened' AS dwh.note_action), interval '0', NULL),
+    (1, 'closed', interval '5 hours', 0)
+) AS a (odd, action, later, days) ON a.odd = 0 OR n.note % 2 = 0;
