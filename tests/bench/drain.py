@@ -13,6 +13,8 @@ from tests.bench.measure import Measurement, Samples, alternate
 from tests.bench.server import run
 from tests.bench.warehouse import Bench
 
+_WORKERS = 2
+"""Of the drains that other bars are measured with."""
 _PGOPTIONS = "-c synchronous_commit=off -c jit=off"
 _DRAINED = (
     "SELECT extract(EPOCH FROM max(finished_at)"
@@ -78,7 +80,25 @@ def users(bench: Bench) -> Iterator[Measurement]:
     what = f"drain of {bench.users:,} users ({bench.source})"
     for workers in (1, 2):
         figures = _rates(drain, bench, bench.users, workers, bench.make_dirty, bench.arguments)
+        if workers == _WORKERS:
+            whole, ours, _ = figures
+            bench.drained.extend(zip(ours.values, whole.values, strict=True))
         yield _compared(1, f"{what}, {workers} connection(s)", figures, 0.95, drain)
+
+
+def everybody(bench: Bench) -> tuple[Samples, Samples]:
+    """Drains of all users by 2 workers, those of bar 1 where it has been measured.
+
+    Returns:
+        Users a second while draining, and from shell to shell.
+    """
+    drain = Drain(bench, bench.database, "datamart-users", "")
+    while len(bench.drained) < bench.size.rounds:
+        bench.make_dirty()
+        bench.drained.append(drain.ours(bench.users, _WORKERS, *bench.arguments))
+    return Samples([rate for rate, _ in bench.drained]), Samples(
+        [cycle for _, cycle in bench.drained]
+    )
 
 
 def nothing(bench: Bench) -> Iterator[Measurement]:

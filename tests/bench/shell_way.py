@@ -6,8 +6,8 @@ from pathlib import Path
 
 from psycopg.conninfo import conninfo_to_dict
 
-from tests.bench.drain import Drain
-from tests.bench.measure import Measurement, alternate
+from tests.bench.drain import everybody
+from tests.bench.measure import Measurement, Samples
 from tests.bench.server import run
 from tests.bench.warehouse import Bench
 
@@ -17,13 +17,9 @@ _WORKERS = 2
 
 def measure(bench: Bench) -> Iterator[Measurement]:
     """Some users, spread evenly over all of them, against our drain of all."""
-    drain = Drain(bench, bench.database, "datamart-users", "")
+    mine, _ = everybody(bench)
     some = min(bench.size.shell_users, bench.users)
     keys = [1 + place * bench.users // some for place in range(some)]
-
-    def ours() -> float:
-        bench.make_dirty()
-        return drain.ours(bench.users, _WORKERS, *bench.arguments)[0]
 
     def theirs() -> float:
         bench.make_dirty()
@@ -34,7 +30,7 @@ def measure(bench: Bench) -> Iterator[Measurement]:
             raise ValueError(f"the shell way finished {done} of {some} users")
         return rate
 
-    mine, rival = alternate(bench.size.rounds, ours, theirs)
+    rival = Samples([theirs() for _ in range(bench.size.rounds)])
     yield Measurement(
         bar=3,
         what=f"drain of {bench.users:,} users, {_WORKERS} workers",

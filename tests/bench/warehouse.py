@@ -3,7 +3,7 @@
 import csv
 import gzip
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -27,11 +27,14 @@ class Bench:
         server: Where to measure.
         size: How much.
         notes: The published notes, or None.
+        drained: Each drain of all users by 2 workers so far: users a second while draining,
+            and from shell to shell.
     """
 
     server: Server
     size: Size
     notes: Path | None
+    drained: list[tuple[float, float]] = field(default_factory=list[tuple[float, float]])
 
     @cached_property
     def as_of(self) -> str:
