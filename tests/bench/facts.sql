@@ -5,7 +5,7 @@
 --             :users  how many users there are, numbered from 1
 --             :'as_of' the last day with activity; it goes ten years back
 -- Returns:    nothing
--- Writes:     dwh.facts, its plain indexes made anew behind them, which is twice as fast as
+-- Writes:     dwh.facts, its plain indexes made anew behind them, which is faster than
 --             entry by entry; the triggers are off, so the users' activity is set by activity.sql
 -- Locks:      dwh.facts; run it in one transaction
 -- Cost:       in proportion to the notes
