@@ -6,6 +6,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 KILLS ?= 25
 SEED ?= random
+BARS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
@@ -29,18 +30,18 @@ check: $(VENV)/.checkers ## Lint, types, import layers, SQL, shell scripts
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 	$(BIN)/sqlfluff lint sql
-	$(BIN)/shellcheck bin/* .ci/run
-	$(BIN)/shfmt -i 2 -ci -d bin/* .ci/run
+	$(BIN)/shellcheck bin/* .ci/run tests/bench/*.sh
+	$(BIN)/shfmt -i 2 -ci -d bin/* .ci/run tests/bench/*.sh
 	$(BIN)/python tests/check_sizes.py
 
 format: $(VENV)/.checkers ## Format Python, SQL and shell scripts in place
 	$(BIN)/ruff check --fix --quiet etl tests || true
 	$(BIN)/ruff format etl tests
 	$(BIN)/sqlfluff fix --quiet sql
-	$(BIN)/shfmt -i 2 -ci -w bin/* .ci/run
+	$(BIN)/shfmt -i 2 -ci -w bin/* .ci/run tests/bench/*.sh
 
-bench: $(VENV)/.installed ## Measure against named rivals, in one run
-	@$(BIN)/python -m tests.bench
+bench: $(VENV)/.installed ## BARS="1 2": measure against named rivals, in one run
+	@$(BIN)/python -m tests.bench $(BARS)
 
 chaos: $(VENV)/.installed ## KILLS=25 SEED=random: faults of all kinds, then the invariants
 	@$(BIN)/python -m tests.chaos --kills $(KILLS) --seed $(SEED)

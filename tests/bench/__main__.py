@@ -1,113 +1,111 @@
-"""`make bench`: ratios against named rivals, all measured in one run.
+"""`make bench`: every bar of speed, as a figure against a named rival in the same run.
 
-Sample data on a server of its own. The rival of a drain is pgbench running the same CALL
-over the same users, on as many connections and with the same durability.
+python -m tests.bench [BAR…] [--rounds N] [--users N] [--smoke] [--json]
+
+Nothing is asserted: a bar that is missed is a line that says so. The exit status is 1 only
+where something could not be measured.
 """
 
-import os
-import re
-import resource
-import shutil
-import statistics
-import subprocess
+import argparse
 import sys
-import tempfile
 import time
-from datetime import UTC, datetime
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import psycopg
 
-from etl.embedded import EmbeddedServer
-from tests.conftest import runner
+from etl.errors import EtlError
+from tests.bench import (
+    drain,
+    floor,
+    load,
+    makespan,
+    memory,
+    nights,
+    prioritization,
+    queue,
+    shell_way,
+    start,
+)
+from tests.bench.measure import Measurement, as_json, table
+from tests.bench.server import CommandError, Server
+from tests.bench.size import SMOKE, Size
+from tests.bench.warehouse import Bench, find_notes
 
-USERS = int(os.environ.get("BENCH_USERS", "20000"))
-ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
-
-
-def main() -> None:
-    """Measure and print."""
-    state = Path(tempfile.mkdtemp(prefix="etl-bench-"))
-    server = EmbeddedServer.of(state, os.environ)
-    try:
-        server.start()
-        etl = runner({**os.environ, "ETL_STATE_DIR": str(state)})
-        etl("demo", f"--scale={USERS}", "--max-users=1")
-        with psycopg.connect(server.target.dsn, autocommit=True) as connection:
-            connection.execute("VACUUM ANALYZE")
-            for workers in (1, 2):
-                measure(server, connection, workers, state)
-    finally:
-        server.stop()
-        shutil.rmtree(server.home, ignore_errors=True)
-        shutil.rmtree(state, ignore_errors=True)
-
-
-def measure(
-    server: EmbeddedServer, connection: "psycopg.Connection[tuple[object, ...]]", workers: int,
-    state: Path,
-) -> None:  # fmt: skip
-    """Drain everybody by etl and by pgbench, in turn."""
-    ours: list[float] = []
-    theirs: list[float] = []
-    for _ in range(ROUNDS):
-        make_dirty(connection)
-        ours.append(drain(state, workers))
-        make_dirty(connection)
-        theirs.append(pgbench(server, workers))
-    a, b = statistics.median(ours), statistics.median(theirs)
-    tell(f"drain of {USERS:,} users, {workers} worker(s), median of {ROUNDS}:")
-    tell(f"  etl {a:,.0f}/s   pgbench {b:,.0f}/s   ratio {a / b:.2f}")
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    tell(f"  peak resident memory of the largest process started so far: {peak:.0f} MB")
+BARS: dict[int, Callable[[Bench], Iterator[Measurement]]] = {
+    1: drain.users,
+    2: drain.nothing,
+    3: shell_way.measure,
+    4: floor.drain,
+    5: prioritization.growth,
+    6: prioritization.duration,
+    7: queue.measure,
+    8: makespan.measure,
+    9: memory.measure,
+    10: start.measure,
+    11: load.measure,
+    12: floor.verify,
+    13: nights.measure,
+}
 
 
-def make_dirty(connection: "psycopg.Connection[tuple[object, ...]]") -> None:
-    """Everybody is dirty, and the tables as they were before."""
-    connection.execute("UPDATE dwh.dimension_users SET modified = TRUE")
-    connection.execute("VACUUM dwh.dimension_users, dwh.datamart_users")
-    connection.execute("CHECKPOINT")
+def main() -> int:
+    """Measure what the arguments say. Returns the exit status."""
+    given = _arguments()
+    size = SMOKE if given.smoke else Size()
+    size = replace(size, users=given.users or size.users, rounds=given.rounds or size.rounds)
+    notes = None if given.smoke or given.users else find_notes()
+    found: list[Measurement] = []
+    failed: list[int] = []
+    with Server() as server:
+        bench = Bench(server, size, notes)
+        _tell(f"{server.said()}; {size.rounds} round(s)")
+        if given.smoke:
+            _tell("smoke run: everything is tiny, the figures mean nothing")
+        for bar in given.bars or BARS:
+            begun = time.monotonic()
+            try:
+                for measurement in BARS[bar](bench):
+                    found.append(measurement)
+                    _tell(measurement.line())
+            except (CommandError, EtlError, OSError, ValueError, psycopg.Error) as error:
+                failed.append(bar)
+                _tell(f"bar {bar}: could not be measured: {error}")
+            _tell(f"    ({time.monotonic() - begun:.0f} s)")
+    _tell(f"\n{table(found)}")
+    if given.json:
+        sys.stdout.write(f"{as_json(found)}\n")
+    return 1 if failed else 0
 
 
-def drain(state: Path, workers: int) -> float:
-    """Users a second, from shell to shell."""
-    etl = runner({**os.environ, "ETL_STATE_DIR": str(state)})
-    begun = time.perf_counter()
-    ran = etl("datamart-users", f"--max-users={USERS}", f"--workers={workers}")
-    if ran.status:
-        raise SystemExit(ran.err)
-    return USERS / (time.perf_counter() - begun)
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("bars", nargs="*", type=_bar, metavar="BAR", help="which; else all")
+    parser.add_argument("--rounds", type=int, help="how often each side is measured")
+    parser.add_argument("--users", type=int, help="sample users, instead of published notes")
+    parser.add_argument("--smoke", action="store_true", help="tiny sizes, one round")
+    parser.add_argument("--json", action="store_true", help="one array on standard output")
+    return parser.parse_args()
 
 
-def pgbench(server: EmbeddedServer, workers: int) -> float:
-    """Users a second of the same CALL over the same keys."""
-    today = datetime.now(UTC).date()
-    script = Path(tempfile.mkdtemp()) / "call.sql"
-    lines = [
-        r"\set n :n + 1",
-        rf"\set id 1 + (:n * {workers} + :client_id) % {USERS}",
-        f"CALL dwh.update_datamart_user(:id, '{today}');",
-    ]
-    script.write_text("\n".join(lines) + "\n")
-    arguments = ["-n", "-M", "prepared", "-D", "n=-1", "-c", str(workers), "-j", str(workers)]
-    done = subprocess.run(
-        [server.binary("pgbench"), *arguments, "-t", str(USERS // workers), "-f", script,
-         server.target.dsn],
-        capture_output=True, text=True, check=True,
-        env={**os.environ, "PGOPTIONS": "-c synchronous_commit=off -c jit=off"},
-    )  # fmt: skip
-    shutil.rmtree(script.parent)
-    found = re.search(r"tps = ([\d.]+)", done.stdout)
-    if found is None:
-        raise SystemExit(done.stdout + done.stderr)
-    return float(found[1])
+def _bar(text: str) -> int:
+    """The number of a bar.
+
+    Raises:
+        ValueError: There is no such bar.
+    """
+    number = int(text)
+    if number not in BARS:
+        raise ValueError(f"there is no bar {number}")
+    return number
 
 
-def tell(line: str) -> None:
-    """Print at once."""
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
+def _tell(line: str) -> None:
+    """Print at once; with --json, standard output is for the array alone."""
+    stream = sys.stderr if "--json" in sys.argv else sys.stdout
+    stream.write(f"{line}\n")
+    stream.flush()
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
