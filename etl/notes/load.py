@@ -15,7 +15,7 @@ from typing import BinaryIO, cast
 
 from etl import db
 from etl.errors import InputError, TooManyRejectsError, UsageError
-from etl.notes.reader import Note, Reject, read_notes
+from etl.notes.reader import Reject, Rows, read_notes
 from etl.sqlfile import shipped
 
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -140,7 +140,7 @@ def load_notes(connection: db.Connection, source: Path | None, limit: RejectLimi
 
 def _stage(
     connection: db.Connection,
-    found: Iterator[Note | Reject],
+    found: Iterator[Rows | Reject],
     report: LoadReport,
     rejects: "_Rejects",
 ) -> None:
@@ -148,13 +148,13 @@ def _stage(
     cursor = connection.cursor()
     with db.explained(connection, statement), cursor.copy(statement.text) as copy:
         for item in found:
-            report.records += 1
-            if isinstance(item, Note):
-                copy.write_row(item.row())
+            if isinstance(item, Rows):
+                report.notes += item.notes
+                copy.write(item.text)
             else:
                 report.rejected += 1
                 rejects.add(item)
-    report.notes = report.records - report.rejected
+    report.records = report.notes + report.rejected
 
 
 @contextmanager
@@ -168,7 +168,7 @@ def _opened(source: Path | None, name: str) -> Generator[BinaryIO]:
         yield cast(BinaryIO, gzip.GzipFile(fileobj=raw) if is_gzip else raw)
 
 
-def _read(stream: BinaryIO, name: str) -> Iterator[Note | Reject]:
+def _read(stream: BinaryIO, name: str) -> Iterator[Rows | Reject]:
     try:
         yield from read_notes(stream, name)
     except (EOFError, OSError, zlib.error) as error:

@@ -13,24 +13,15 @@
 
 CREATE OR REPLACE FUNCTION dwh.facts_inserted() RETURNS trigger
 LANGUAGE plpgsql AS $$
+DECLARE
+    concerned integer [];
+    actions bigint [];
+    latest_at timestamp [];
 BEGIN
-    -- A statement of its own, so that the UPDATE below begins with all its rows
-    -- locked and sees the latest version of each.
-    PERFORM FROM dwh.dimension_users AS u
-    WHERE u.dimension_user_id IN (
-        SELECT a.action_dimension_id_user FROM added AS a
-        UNION
-        SELECT a.opened_dimension_id_user FROM added AS a WHERE a.action = 'closed'
-    )
-    ORDER BY u.dimension_user_id
-    FOR NO KEY UPDATE OF u;
-
-    UPDATE dwh.dimension_users AS u
-    SET modified = TRUE,
-        total_actions = u.total_actions + c.actions,
-        last_action_at = greatest(u.last_action_at, c.last_action_at)
+    SELECT array_agg(c.user_id), array_agg(c.actions), array_agg(c.latest_at)
+    INTO concerned, actions, latest_at
     FROM (
-        SELECT x.user_id, sum(x.actions) AS actions, max(x.action_at) AS last_action_at
+        SELECT x.user_id, sum(x.actions) AS actions, max(x.action_at) AS latest_at
         FROM (
             SELECT a.action_dimension_id_user AS user_id, 1 AS actions, a.action_at
             FROM added AS a
@@ -38,8 +29,22 @@ BEGIN
             SELECT a.opened_dimension_id_user, 0, NULL
             FROM added AS a WHERE a.action = 'closed'
         ) AS x
+        WHERE x.user_id IS NOT NULL
         GROUP BY x.user_id
-    ) AS c
+    ) AS c;
+
+    -- A statement of its own, so that the UPDATE below begins with all its rows
+    -- locked and sees the latest version of each.
+    PERFORM FROM dwh.dimension_users AS u
+    WHERE u.dimension_user_id = ANY (concerned)
+    ORDER BY u.dimension_user_id
+    FOR NO KEY UPDATE OF u;
+
+    UPDATE dwh.dimension_users AS u
+    SET modified = TRUE,
+        total_actions = u.total_actions + c.actions,
+        last_action_at = greatest(u.last_action_at, c.latest_at)
+    FROM unnest(concerned, actions, latest_at) AS c (user_id, actions, latest_at)
     WHERE u.dimension_user_id = c.user_id;
     RETURN NULL;
 END

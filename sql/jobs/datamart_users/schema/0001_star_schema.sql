@@ -64,8 +64,7 @@ CREATE TABLE dwh.facts (
     dimension_id_country integer NOT NULL,
     dimension_id_application integer,
     days_to_resolution integer CHECK (days_to_resolution >= 0),
-    action dwh.note_action NOT NULL,
-    PRIMARY KEY (note_id, action, action_at)
+    action dwh.note_action NOT NULL
 );
 
 COMMENT ON COLUMN dwh.facts.action_at IS 'UTC; often only the date is known, then midnight';
@@ -73,15 +72,15 @@ COMMENT ON COLUMN dwh.facts.opened_dimension_id_user IS 'The opener of the note'
 COMMENT ON COLUMN dwh.facts.days_to_resolution IS
 'Whole days from the note''s opening to this closing; null for an opening';
 
--- A note is opened once.
+-- A note is opened once, and closed once at any one time.
 CREATE UNIQUE INDEX facts_opening ON dwh.facts (note_id) WHERE action = 'opened';
+CREATE UNIQUE INDEX facts_closing ON dwh.facts (note_id, action_at) WHERE action = 'closed';
 
 -- The two ways into one user's facts, each covering what a refresh reads.
 CREATE INDEX facts_of_user
 ON dwh.facts (action_dimension_id_user, action_at)
 INCLUDE (
-    note_id, opened_dimension_id_user, dimension_id_country,
-    dimension_id_application, days_to_resolution, action
+    note_id, dimension_id_country, dimension_id_application, days_to_resolution, action
 )
 WHERE action_dimension_id_user IS NOT NULL;
 
