@@ -1,6 +1,7 @@
 """`etl verify`: every column of every clean row, and nothing of a dirty one."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -86,6 +87,31 @@ def test_missing_and_orphaned_rows_are_found(clean: Connection) -> None:
         "ana": "has no datamart row",
         "?": "has a datamart row but is no user",
     }
+
+
+def nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
+    return [plan, *(inner for child in plan.get("Plans", []) for inner in nodes(child))]
+
+
+def test_no_part_is_read_once_for_each_user(clean: Connection) -> None:
+    verify = shipped_job().verify
+    assert verify is not None
+    text = b"EXPLAIN (ANALYZE, FORMAT JSON) " + verify.text
+    ((explained,),) = clean.execute(text, verify.bind({"as_of": DAY})).fetchall()
+    plan = nodes(explained[0]["Plan"])
+    parts = [node for node in plan if node.get("CTE Name") not in {None, "today"}]
+    assert {part["Actual Loops"] for part in parts} <= {0, 1}
+    # Whatever the statistics say: a full join cannot be a nested loop, and the planner has
+    # not made a left join of any.
+    assert [node.get("Join Type") for node in plan].count("Full") == 11
+
+
+def test_a_shifted_array_is_found(clean: Connection) -> None:
+    clean.execute(
+        "UPDATE dwh.datamart_users SET heat_map = heat_map[2:] || heat_map[1]"
+        " WHERE opened_total + closed_total > 0"
+    )
+    assert wrong(clean) == dict.fromkeys(("ana", "bo"), "differs in heat_map")
 
 
 def test_dirty_users_may_be_wrong(clean: Connection) -> None:
