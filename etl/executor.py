@@ -154,6 +154,10 @@ class Executor:
             while server.flush():
                 select.select([], [server.socket], [])
 
+    def has_answer(self) -> bool:
+        """Whether an item has come to its outcome already: ``receive`` would not wait."""
+        return bool(self.in_hand) and not self._server.is_busy()
+
     def receive(self, timeout_s: float, *, may_defer: bool) -> tuple[Claim, Result]:
         """Wait until an item has come to an outcome; nearly always the first in hand.
 

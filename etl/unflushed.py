@@ -5,31 +5,34 @@ clearing of the dirty mark together. Whoever has told them as done must take tha
 """
 
 import time
+from array import array
 from collections import deque
 
-from etl.model import Claim
+_BUCKET_S = 0.1
 
 
 class Unflushed:
-    """Those of one session."""
+    """Those of one session, by position in the queue; 8 bytes each, as they may be many."""
 
     def __init__(self) -> None:
-        self._done: deque[tuple[float, Claim]] = deque()
+        self._buckets: deque[tuple[float, array[int]]] = deque()
 
-    def add(self, claim: Claim, flushed_within_s: float) -> None:
+    def add(self, position: int, flushed_within_s: float) -> None:
         """An item is done; those that are on disk by now are forgotten.
 
         Args:
-            claim: The item.
+            position: Its place in the queue.
             flushed_within_s: A commit is on disk after that many seconds.
         """
         now = time.monotonic()
-        self._done.append((now, claim))
-        while self._done[0][0] < now - flushed_within_s:
-            self._done.popleft()
+        if not self._buckets or now - self._buckets[-1][0] > _BUCKET_S:
+            self._buckets.append((now, array("q")))
+            while self._buckets[0][0] < now - flushed_within_s - _BUCKET_S:
+                self._buckets.popleft()
+        self._buckets[-1][1].append(position)
 
-    def pop_all(self) -> list[Claim]:
+    def pop_all(self) -> list[int]:
         """What may have been undone; from now on there is none."""
-        claims = [claim for _, claim in self._done]
-        self._done.clear()
-        return claims
+        positions = [position for _, bucket in self._buckets for position in bucket]
+        self._buckets.clear()
+        return positions

@@ -85,11 +85,11 @@ class _Times:
         """Attempt an item, acknowledge it, and claim the next one."""
         attempt = rolled_back.attempt(claim)
         begun = time.perf_counter()
-        following = queue.exchange(1, claim, attempt.result)
+        following = queue.exchange(1, [(claim, attempt.result)])
         self.engine_s[claim.position] = time.perf_counter() - begun
         self.attempts[claim.position] = attempt
         count(self.tally, attempt.result)
-        return following
+        return following[0] if following else None
 
     def bare(self, claim: Claim, loop: BareLoop) -> None:
         """Do an item without the engine."""

@@ -47,7 +47,7 @@ def _drain(number: int, folder: Path, deadline: float, rolled_back: RolledBack) 
     claim = items.claim(number)
     while claim is not None and begun < deadline:
         attempt = rolled_back.attempt(claim)
-        claim = items.exchange(number, claim, attempt.result)
+        claim = next(iter(items.exchange(number, [(claim, attempt.result)])), None)
         count(tally, attempt.result)
         ended = time.monotonic()
         work_s += ended - begun

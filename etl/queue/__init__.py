@@ -13,7 +13,7 @@ States of an item, each move a line in the claim journal::
       +------------ take back ---------- done  (a crash of the server undid the COMMIT)
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Protocol
 
 from etl.model import Claim, Result
@@ -54,8 +54,10 @@ class Queue(Protocol):
         """Record what became of a claim, after its COMMIT or ROLLBACK."""
         ...
 
-    def exchange(self, worker: int, claim: Claim, result: Result) -> Claim | None:
-        """``acknowledge`` and then ``claim``, for less than the two cost."""
+    def exchange(
+        self, worker: int, settled: Sequence[tuple[Claim, Result]], most: int = 1
+    ) -> list[Claim]:
+        """``acknowledge`` these and then ``claim`` up to so many, for less than it all costs."""
         ...
 
     def release(self, worker: int, claim: Claim) -> None:
@@ -69,8 +71,8 @@ class Queue(Protocol):
         """Give back a claim that has failed for now; this is its result unless it comes again."""
         ...
 
-    def take_back(self, worker: int, claim: Claim) -> None:
-        """Undo an outcome that a crash of the server undid; the item goes to the end."""
+    def take_back(self, worker: int, positions: Collection[int]) -> None:
+        """Undo outcomes that a crash of the server undid; the items go to the end."""
         ...
 
     def depth(self) -> int:

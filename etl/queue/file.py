@@ -10,8 +10,8 @@
 A claim takes one line at the cursor and moves the cursor on, so it costs the same with ten
 items as with ten million. flock on a descriptor that stays open blocks in the kernel and costs
 1.2 us; the filelock package, which opens the file anew and polls every 50 ms, left two workers
-hardly faster than one. A worker acknowledges an item and takes the next one in one go, under
-one lock and with one write.
+hardly faster than one. A worker acknowledges what it has done and takes what is next in one
+go, under one lock and with one write.
 
 The cursor moves before the claim is written to the journal. Whoever is killed in between
 had not begun the item: it is skipped in this cycle, counts as not attempted, is still dirty
@@ -20,7 +20,7 @@ and so in the next one. The other way round it would be told twice and the sums 
 
 import fcntl
 import os
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -75,66 +75,76 @@ class FileQueue:
 
     def claim(self, worker: int) -> Claim | None:
         """Take the first item that nobody has; None when there is none."""
-        with self._locked():
-            return self._take(worker, told=b"")
+        claims = self.exchange(worker, ())
+        return claims[0] if claims else None
 
     def acknowledge(self, worker: int, claim: Claim, result: Result) -> None:
         """Record what became of a claim, after its COMMIT or ROLLBACK."""
-        told = line(result.outcome.value, worker, claim, result)
-        with self._locked():
-            self._journal.append(told)
+        self.exchange(worker, [(claim, result)], most=0)
 
-    def exchange(self, worker: int, claim: Claim, result: Result) -> Claim | None:
-        """``acknowledge`` and then ``claim``, for less than the two cost."""
-        told = line(result.outcome.value, worker, claim, result)
-        with self._locked():
-            return self._take(worker, told)
+    def exchange(
+        self, worker: int, settled: Sequence[tuple[Claim, Result]], most: int = 1
+    ) -> list[Claim]:
+        """``acknowledge`` these and then ``claim`` up to so many: one lock, one write.
 
-    def _take(self, worker: int, told: bytes) -> Claim | None:
-        """Write what is told of another claim, and take the next item."""
+        Raises:
+            StateFolderError: The journal cannot be written. Nothing was claimed; where there
+                was room for it, the acknowledgements are told.
+        """
+        told = b"".join([line(result.outcome.value, worker, c, result) for c, result in settled])
+        with self._locked():
+            claims = self._take(worker, told, most) if most else []
+            if told and not claims:
+                self._journal.append(told)
+        return claims
+
+    def _take(self, worker: int, told: bytes, most: int) -> list[Claim]:
+        """Take the next items, and tell it behind what is told already."""
         cursor = self._open("cursor")
         before = os.pread(cursor, _CURSOR_LENGTH, 0)
         offset, position = map(int, before.split())
-        row = self._rows.at(offset)
-        if not row:
-            if told:
-                self._journal.append(told)
-            return None
-        claim = self._rows.claim(position, row)
-        os.pwrite(cursor, _cursor(offset + len(row), position + 1), 0)
+        claims: list[Claim] = []
+        row = b""
+        while len(claims) < most and (row := self._rows.at(offset)):
+            claims.append(self._rows.claim(position + len(claims), row))
+            offset += len(row)
+        self.has_few_left = self._rows.left_after(offset) <= _FEW * len(row)
+        if not claims:
+            return claims
+        os.pwrite(cursor, _cursor(offset, position + len(claims)), 0)
+        lines = b"".join([line(CLAIMED, worker, claim) for claim in claims])
         try:
-            self._journal.append(told + line(CLAIMED, worker, claim), is_claim=True)
+            self._journal.append(told + lines, is_claim=True)
         except StateFolderError:
             os.pwrite(cursor, before, 0)
             if told:
                 self._journal.append(told)
             raise
-        self.has_few_left = self._rows.left_after(offset) < _FEW * len(row)
-        return claim
+        return claims
 
     def release(self, worker: int, claim: Claim) -> None:
         """Give a claim back without an attempt; the item goes to the end of the queue."""
-        self._give_back(RELEASED, worker, claim, is_slow=claim.is_slow)
+        row = self._rows.again(claim, is_slow=claim.is_slow)
+        self._give_back(line(RELEASED, worker, claim), row)
 
     def defer(self, worker: int, claim: Claim, result: Result, *, is_slow: bool) -> None:
         """Give back a claim that has failed for now; this is its result unless it comes again."""
-        self._give_back(DEFERRED, worker, claim, result, is_slow=is_slow)
+        row = self._rows.again(claim, is_slow=is_slow)
+        self._give_back(line(DEFERRED, worker, claim, result), row)
 
-    def take_back(self, worker: int, claim: Claim) -> None:
-        """Undo an outcome that a crash of the server undid; the item goes to the end."""
-        self._give_back(TAKEN_BACK, worker, claim, is_slow=claim.is_slow)
+    def take_back(self, worker: int, positions: Collection[int]) -> None:
+        """Undo outcomes that a crash of the server undid; the items go to the end."""
+        for claim, row in self._rows.at_positions(positions):
+            self._give_back(line(TAKEN_BACK, worker, claim), row)
 
-    def _give_back(
-        self, event: str, worker: int, claim: Claim, result: Result | None = None, *, is_slow: bool
-    ) -> None:
+    def _give_back(self, told: bytes, row: bytes) -> None:
         """Tell it, then queue the item again.
 
         Whoever is killed in between, or finds the disk full, leaves an item that does not
         come again in this cycle. The other way round it might come to two outcomes.
         """
-        row = self._rows.again(claim, is_slow=is_slow)
         with self._locked():
-            self._journal.append(line(event, worker, claim, result))
+            self._journal.append(told)
             self._rows.append(row)
 
     def depth(self) -> int:

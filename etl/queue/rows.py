@@ -7,7 +7,7 @@ field more, "slow", ran into the statement timeout.
 
 import itertools
 import os
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from etl.errors import StateFolderError
@@ -114,8 +114,15 @@ class Rows:
         if claim.values:
             values = [claim.values[name] for name in self._read_columns()]
             return _row([*values, _SLOW] if is_slow else values).encode()
+        return next((row for _, row in self.at_positions([claim.position])), b"")
+
+    def at_positions(self, positions: Collection[int]) -> Iterator[tuple[Claim, bytes]]:
+        """The items at these places, with their rows, in one pass over the file."""
+        wanted = set(positions)
         with self._path.open("rb") as file:
-            return next(itertools.islice(file, claim.position, None), b"")
+            for position, row in enumerate(itertools.islice(file, max(wanted, default=-1) + 1)):
+                if position in wanted:
+                    yield self.claim(position, row), row
 
     def append(self, row: bytes) -> None:
         """Add a row at the end; the caller holds the queue's lock."""

@@ -1,7 +1,8 @@
 """The loop of a worker: claim an item, execute it, acknowledge it, claim the next.
 
-Where items are quick, the next one is claimed and sent while the one before still runs. That
-one counts as waiting: only the first in hand can have been the cause of a crash.
+Where items are quick, the next one is claimed and sent while the one before still runs, and
+where they are quicker still, some more: a millisecond of work. They count as waiting: only the
+first in hand can have been the cause of a crash.
 """
 
 import threading
@@ -16,7 +17,7 @@ from etl.errors import (
     EnvironmentFaultError,
     EtlError,
 )
-from etl.executor import DoubtfulItem, InterruptedItem, LostItem, SlowItem
+from etl.executor import DoubtfulItem, InterruptedItem, SlowItem, UnsettledItem
 from etl.job import load as load_job
 from etl.model import Claim, Orders, Outcome, Result
 from etl.queue import FileQueue, Queue
@@ -28,6 +29,8 @@ _RECONNECT_S = 60.0
 _CONNECT_S = 15.0  # for the first one: the supervisor had just connected
 _LONGEST_PAUSE_S = 2.0
 _QUICK_MS = 10.0
+_AHEAD_MS = 1.0
+_MOST_IN_HAND = 16
 _RECENT = 3  # one slow item among quick ones, or a moment's wait for a processor, means nothing
 
 CANCEL_S = 5.0
@@ -49,7 +52,7 @@ class Worker:
         self._session: Session | None = None
         self._answer_due_s = 0.0
         self._cancelled_at: float | None = None
-        self._claimed: Claim | None = None
+        self._claimed: deque[Claim] = deque()
         self._recent_ms: deque[float] = deque(maxlen=_RECENT)
         self._doubts = Doubts()
         self._given_back: set[str] = set()
@@ -102,30 +105,32 @@ class Worker:
         deadline = self._orders.deadline
         return not self._stop.is_set() and (deadline is None or time.monotonic() < deadline)
 
-    def _has_room(self, session: Session) -> bool:
-        """Whether to claim one more: the next while the one before runs, where items are quick.
+    def _room(self, session: Session) -> int:
+        """How many items to claim: where items are quick, some more than the one that runs.
 
-        Not towards the end: it might wait behind a long one while other workers have nothing.
+        Not towards the end: they might wait behind a long one while other workers have nothing.
         """
-        is_quick = min(self._recent_ms, default=_QUICK_MS) < _QUICK_MS
-        is_ahead = is_quick and not self._queue.has_few_left
-        return self._goes_on() and len(session.executor.in_hand) <= is_ahead
+        if not self._goes_on():
+            return 0
+        quickest_ms = min(self._recent_ms, default=_QUICK_MS)
+        is_ahead = quickest_ms < _QUICK_MS and not self._queue.has_few_left
+        depth = min(_MOST_IN_HAND, 2 + int(_AHEAD_MS / max(quickest_ms, 0.01))) if is_ahead else 1
+        return depth - len(session.executor.in_hand)
 
     def _fill(self, session: Session) -> None:
-        """Claim and send items while there is room."""
-        executor = session.executor
-        while self._claimed is not None or self._has_room(session):
-            claim = self._claimed or self._queue.claim(self._orders.number)
-            self._claimed = claim
-            if claim is None:
-                return
+        """Send what is claimed; claim where there is nothing in hand."""
+        executor, number = session.executor, self._orders.number
+        if not self._claimed and not executor.in_hand and self._goes_on():
+            self._claimed.extend(self._queue.exchange(number, ()))
+        while self._claimed:
+            claim = self._claimed[0]
             timeout_s = self._timeout_s(claim)
             if executor.in_hand and timeout_s != session.timeout_s:
                 return
-            self._claimed = None
+            self._claimed.popleft()
             if executor.is_stopping:
-                self._queue.release(self._orders.number, claim)
-                return
+                self._queue.release(number, claim)
+                continue
             self._answer_due_s = timeout_s + min(10.0, max(1.0, timeout_s))
             try:
                 session.limit(timeout_s)
@@ -135,46 +140,63 @@ class Worker:
             executor.send(claim)
 
     def _settle(self, session: Session) -> None:
-        """Wait for the next outcome, and see to it."""
-        number, executor = self._orders.number, session.executor
+        """Wait for the next outcomes, and see to them."""
+        executor = session.executor
         is_slow = executor.in_hand[0].is_slow
         may_defer = not is_slow and session.timeout_s < self._job.slow_statement_timeout_s
-        try:
-            claim, result = executor.receive(session.timeout_s, may_defer=may_defer)
-        except InterruptedItem as item:
-            self._queue.release(number, item.claim)
-            if executor.in_hand:
-                session.cancel()
-        except SlowItem as item:
-            self._doubts.dispel(is_done=False)
-            self._queue.defer(number, item.claim, item.result, is_slow=True)
-        except DoubtfulItem as item:
-            self._doubt(item.claim, item.result)
-        except LostItem as item:
-            self._lost(session, item.claim, item.result)
-        else:
-            is_done = result.outcome is Outcome.DONE
-            self._doubts.dispel(is_done=is_done)
-            if is_done:
-                self._unflushed.add(claim, session.flushed_within_s)
-                self._recent_ms.append(result.duration_ms)
+        settled: list[tuple[Claim, Result]] = []
+        trouble: InterruptedItem | UnsettledItem | None = None
+        while trouble is None and (not settled or executor.has_answer()):
+            try:
+                claim, result = executor.receive(session.timeout_s, may_defer=may_defer)
+            except (InterruptedItem, UnsettledItem) as error:
+                trouble = error
             else:
-                self._recent_ms.clear()
-            self._acknowledge(session, claim, result)
+                settled.append((claim, result))
+                self._note(session, claim, result)
+        if settled:
+            self._acknowledge(session, settled, may_claim=trouble is None)
+        if trouble is not None:
+            self._see_to(session, trouble)
 
-    def _acknowledge(self, session: Session, claim: Claim, result: Result) -> None:
-        if self._claimed is None and self._has_room(session):
-            self._claimed = self._queue.exchange(self._orders.number, claim, result)
+    def _note(self, session: Session, claim: Claim, result: Result) -> None:
+        is_done = result.outcome is Outcome.DONE
+        self._doubts.dispel(is_done=is_done)
+        if is_done:
+            self._unflushed.add(claim.position, session.flushed_within_s)
+            self._recent_ms.append(result.duration_ms)
         else:
-            self._queue.acknowledge(self._orders.number, claim, result)
+            self._recent_ms.clear()
+
+    def _acknowledge(
+        self, session: Session, settled: list[tuple[Claim, Result]], *, may_claim: bool
+    ) -> None:
+        room = self._room(session) if may_claim and not self._claimed else 0
+        self._claimed.extend(self._queue.exchange(self._orders.number, settled, max(0, room)))
+
+    def _see_to(self, session: Session, trouble: InterruptedItem | UnsettledItem) -> None:
+        """See to an item that came to no outcome of its own."""
+        number, claim = self._orders.number, trouble.claim
+        match trouble:
+            case InterruptedItem():
+                self._queue.release(number, claim)
+                if session.executor.in_hand:
+                    session.cancel()
+            case SlowItem():
+                self._doubts.dispel(is_done=False)
+                self._queue.defer(number, claim, trouble.result, is_slow=True)
+            case DoubtfulItem():
+                self._doubt(claim, trouble.result)
+            case _:
+                self._lost(session, claim, trouble.result)
 
     def _finish(self) -> None:
         """See to what is in hand before an error ends the worker, as far as that goes."""
         with suppress(EtlError):
             while (session := self._session) is not None and session.executor.in_hand:
                 self._settle(session)
-            if self._claimed is not None:
-                self._queue.release(self._orders.number, self._claimed)
+            while self._claimed:
+                self._queue.release(self._orders.number, self._claimed.popleft())
 
     def _timeout_s(self, claim: Claim) -> float:
         """The statement timeout of a claim; in the slow lane as long as the cycle's time allows."""
@@ -248,8 +270,8 @@ class Worker:
     def _take_back(self, *, is_needed: bool) -> None:
         """Take back what may not be on the server's disk; where nobody knows, too."""
         undone = self._unflushed.pop_all()
-        for claim in undone if is_needed else ():
-            self._queue.take_back(self._orders.number, claim)
+        if undone and is_needed:
+            self._queue.take_back(self._orders.number, undone)
 
     def _reconnect(self, *, has_item: bool) -> Session | None:
         """Wait for the server.

@@ -8,10 +8,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
+    MultipleResults,
     RuleBasedStateMachine,
     consumes,
     initialize,
     invariant,
+    multiple,
     rule,
     run_state_machine_as_test,
 )
@@ -101,9 +103,17 @@ class QueueMachine(RuleBasedStateMachine):
             return None
         worker, done, _ = held
         result = Result(Outcome.DONE, 0.25)
-        claim = self.users[user].exchange(worker, done, result)
+        claims = self.users[user].exchange(worker, [(done, result)])
         self.history.append(("done", worker, done.item_key, result))
-        return self.expect(worker, claim)
+        return self.expect(worker, claims[0] if claims else None)
+
+    @rule(target=claims, user=st.integers(0, 1), worker=WORKERS, most=st.integers(2, 4))
+    def claim_some(
+        self, user: int, worker: int, most: int
+    ) -> MultipleResults[tuple[int, Claim, Row] | None]:
+        found = self.users[user].exchange(worker, (), most)
+        assert len(found) == min(most, len(self.waiting))
+        return multiple(*[self.expect(worker, claim) for claim in found])
 
     @rule(held=consumes(claims), user=st.integers(0, 1))
     def lose_a_commit(self, held: tuple[int, Claim, Row] | None, user: int) -> None:
@@ -111,7 +121,7 @@ class QueueMachine(RuleBasedStateMachine):
             return
         worker, claim, row = held
         self.users[user].acknowledge(worker, claim, Result(Outcome.DONE, 0.25))
-        self.users[user].take_back(worker, claim)
+        self.users[user].take_back(worker, [claim.position])
         self.waiting.append((row, claim.is_slow))
         self.history.append(("done", worker, claim.item_key, Result(Outcome.DONE, 0.25)))
         self.history.append(("taken_back", worker, claim.item_key, None))

@@ -1,6 +1,6 @@
-"""Where items are quick, a worker has the next one in hand while the first still runs.
+"""Where items are quick, a worker has the next ones in hand while the first still runs.
 
-Only the first can have been the cause of what happens; the other one was not begun.
+Only the first can have been the cause of what happens; the others were not begun.
 """
 
 import json
@@ -124,10 +124,10 @@ def test_a_session_that_was_ended_costs_only_the_first_an_attempt(
     assert sorted(attempts(tally, FIRST, SECOND)) == [(FIRST, "failed"), (SECOND, "done")]
 
 
-def test_a_second_signal_gives_both_back(
+def test_a_second_signal_gives_all_back(
     start: Start, gated: Keeper, tally: Tally, etl: Etl
 ) -> None:
-    keeper = gated(FIRST, SECOND)
+    keeper = gated(*ALL[10:])
     run = begin(start, tally)
     wait_until_two_in_hand(tally, keeper)
     os.kill(run.process.pid, signal.SIGTERM)
