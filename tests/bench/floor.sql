@@ -9,7 +9,7 @@
 -- Reads:      every fact; dwh.dimension_users
 -- Writes:     the table floor, of the shape of dwh.datamart_users
 -- Locks:      none
--- Cost:       CPU 0.11 to 0.14 ms a user with 8.5 facts on the average
+-- Cost:       0.1 ms a user with 8.5 facts on the average
 WITH today AS (
     SELECT
         d.as_of, CAST(extract(YEAR FROM d.as_of) AS integer) AS year,
@@ -43,8 +43,7 @@ total AS (
         min(a.action_at) AS first_at,
         max(a.action_at) AS last_at,
         round(avg(a.days_to_resolution), 2) AS average_days,
-        percentile_cont(0.5) WITHIN GROUP (ORDER BY a.days_to_resolution) AS median_days,
-        dwh.histogram(a.hour_of_week, 168) AS hours
+        percentile_cont(0.5) WITHIN GROUP (ORDER BY a.days_to_resolution) AS median_days
     FROM action AS a
     CROSS JOIN today AS t
     GROUP BY a.user_id, a.action
@@ -76,10 +75,30 @@ country AS (
     GROUP BY user_id, action
 ),
 
+-- Arrays written as text, zeros between the counts, and read back: quicker than an aggregate
+-- in PL/pgSQL.
+hours AS (
+    SELECT
+        user_id, action,
+        CAST(
+            '{' || string_agg(repeat('0,', slot - before - 1) || n, ',' ORDER BY slot)
+            || repeat(',0', 168 - max(slot)) || '}' AS integer[]
+        ) AS hours
+    FROM (
+        SELECT
+            user_id, action, hour_of_week AS slot, count(*) AS n,
+            lag(hour_of_week, 1, 0) OVER (PARTITION BY user_id, action ORDER BY hour_of_week) AS before
+        FROM action
+        GROUP BY user_id, action, hour_of_week
+    ) AS s
+    GROUP BY user_id, action
+),
+
 -- FULL JOIN: never a nested loop, whatever the planner believes of these parts.
 side AS MATERIALIZED (
     SELECT *
     FROM total
+    FULL JOIN hours USING (user_id, action)
     FULL JOIN busiest USING (user_id, action)
     FULL JOIN country USING (user_id, action)
 ),
@@ -97,11 +116,19 @@ span AS (
 ),
 
 heat AS (
-    SELECT a.user_id, dwh.histogram(365 - (s.last_day - a.day), 365) AS heat_map
-    FROM action AS a
-    JOIN span AS s ON a.user_id = s.user_id
-    WHERE s.last_day - a.day < 365
-    GROUP BY a.user_id
+    SELECT
+        user_id,
+        CAST(
+            '{' || string_agg(repeat('0,', slot - before - 1) || n, ',' ORDER BY slot) || '}' AS integer[]
+        ) AS heat_map
+    FROM (
+        SELECT
+            user_id, n, 365 - (last_day - day) AS slot,
+            lag(365 - (last_day - day), 1, 0) OVER (PARTITION BY user_id ORDER BY day) AS before
+        FROM active
+        WHERE last_day - day < 365
+    ) AS s
+    GROUP BY user_id
 ),
 
 -- Streaks from the gaps between one active day and the next.
