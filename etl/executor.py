@@ -209,14 +209,18 @@ class Executor:
         """
         error: pq.abc.PGresult | None = None
         server = self._server
+        was_end = False
         try:
             while (answer := self._next()) is None or answer.status != ExecStatus.PIPELINE_SYNC:
                 if answer is not None and answer.status == ExecStatus.FATAL_ERROR:
                     error = error or answer
                 elif answer is not None and error is None:
                     self._is_prepared = True
-                if server.status == ConnStatus.BAD:
+                # None ends the answers to one message. Twice: there is none to wait for, because
+                # libpq could not send it.
+                if server.status == ConnStatus.BAD or (was_end and answer is None):
                     raise self._loss(error)
+                was_end = answer is None
             if len(self.in_hand) == 1:
                 server.exit_pipeline_mode()
         except psycopg.OperationalError:
