@@ -159,6 +159,8 @@ def environment(tmp_path: Path) -> dict[str, str]:
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("PG", "ETL_", "MAX_", "CATCHUP_", "XDG_"))
+        # The program is started some thousand times: it is compiled once.
+        and name != "PYTHONDONTWRITEBYTECODE"
     }
     if "ETL_PG_BIN" in os.environ:
         kept["ETL_PG_BIN"] = os.environ["ETL_PG_BIN"]

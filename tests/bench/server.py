@@ -120,6 +120,8 @@ class Server:
             name: value
             for name, value in os.environ.items()
             if not name.startswith(("PG", "ETL_", "MAX_", "CATCHUP_", "XDG_"))
+            # The program is compiled once, as on a user's machine.
+            and name != "PYTHONDONTWRITEBYTECODE"
         }
         own = {
             "ETL_STATE_DIR": str(self.folder),
