@@ -1,15 +1,16 @@
 -- The floor of a refresh: every user's datamart row, computed and stored by one statement,
 -- without a transaction for each user, a dirty mark or a lock.
 --
---   CREATE TABLE floor (LIKE dwh.datamart_users INCLUDING ALL);
---   psql -v as_of=2026-01-16 -f floor.sql
+--   psql -v as_of=2026-01-16 -c BEGIN -f floor.sql -c ROLLBACK
 --
 -- Parameters: :'as_of'  the day that counts as today, UTC
 -- Returns:    nothing
 -- Reads:      every fact; dwh.dimension_users
--- Writes:     the table floor, of the shape of dwh.datamart_users
+-- Writes:     makes and fills the table floor, of the shape of dwh.datamart_users
 -- Locks:      none
 -- Cost:       0.1 ms a user with 8.5 facts on the average
+CREATE TABLE floor (LIKE dwh.datamart_users INCLUDING ALL);
+
 WITH today AS (
     SELECT
         d.as_of, CAST(extract(YEAR FROM d.as_of) AS integer) AS year,
