@@ -39,6 +39,7 @@ class Session:
         timeout_s: The statement timeout in force, seconds.
         flushed_within_s: A commit is on the server's disk after that many seconds.
         executor: Runs the job's statement here.
+        heard_of_crash: The server has told that the session ends because another one crashed.
 
     Raises:
         EtlError: No connection was had.
@@ -46,7 +47,7 @@ class Session:
 
     def __init__(self, orders: Orders, job: Job) -> None:
         self._name = session_name(job, orders.number)
-        self._has_crashed = False
+        self.heard_of_crash = False
         self._connection = db.connect(db.Target(orders.dsn, orders.label), self._name)
         self._connection.add_notice_handler(self._hear)
         self.timeout_s = job.statement_timeout_s
@@ -63,7 +64,7 @@ class Session:
         self.executor = Executor(self._connection, job.process, orders.parameters)
 
     def _hear(self, notice: Diagnostic) -> None:
-        self._has_crashed |= notice.sqlstate == _SERVER_CRASHED
+        self.heard_of_crash |= notice.sqlstate == _SERVER_CRASHED
 
     def limit(self, timeout_s: float) -> None:
         """Set the statement timeout, where it is another one.
@@ -88,7 +89,7 @@ class Session:
 
     def went_down_before(self, successor: "Session") -> bool:
         """Whether the server ended, and not this session alone, given the next connection."""
-        return self._has_crashed or self._server_started_at != successor._server_started_at
+        return self.heard_of_crash or self._server_started_at != successor._server_started_at
 
     def lost_commits_before(self, successor: "Session") -> bool:
         """Whether the server may have lost commits of this session, given the next connection."""

@@ -55,7 +55,6 @@ class Worker:
         self._claimed: deque[Claim] = deque()
         self._recent_ms: deque[float] = deque(maxlen=_RECENT)
         self._doubts = Doubts()
-        self._given_back: set[str] = set()
         self._unflushed = Unflushed()
 
     def drain(self) -> None:
@@ -229,8 +228,7 @@ class Worker:
         """Connect again after the connection was lost with an item in hand.
 
         Where only this session was ended, the item may have been the cause, and the attempt
-        counts. Where the server went down it is given back, once: an item that takes the
-        server down with it must not do so for ever.
+        counts. Where the server went down it is given back, unless it was so before.
 
         Args:
             session: The one that was lost.
@@ -255,11 +253,12 @@ class Worker:
         self._take_back(is_needed=is_doubtful and not was_orderly)
         if result is None or successor is None:
             self._queue.release(number, claim)
-        elif claim.item_key in self._given_back or not session.went_down_before(successor):
-            self._queue.acknowledge(number, claim, result)
-        else:
-            self._given_back.add(claim.item_key)
+            return
+        is_bystander, went_down = session.heard_of_crash, session.went_down_before(successor)
+        if went_down and self._doubts.clears(claim.item_key, is_bystander=is_bystander):
             self._queue.defer(number, claim, result, is_slow=claim.is_slow)
+        else:
+            self._queue.acknowledge(number, claim, result)
 
     @staticmethod
     def _end_predecessors(session: Session | None) -> None:
