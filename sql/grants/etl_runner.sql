@@ -15,7 +15,8 @@ GRANT SELECT ON etl.applied_file TO etl_runner;
 -- and since when stays as it was written; no record is deleted.
 GRANT SELECT, INSERT ON etl.cycle TO etl_runner;
 GRANT UPDATE (
-    max_items, workers, found, done, failed, busy, orphaned, remaining, levels, stop_reason, finished_at
+    max_items, workers, found, done, failed, busy, orphaned, remaining, levels, stop_reason,
+    finished_at, time_limit_s, predicted_s, predicted_p95_s, waits_for, waits
 ) ON etl.cycle TO etl_runner;
 
 -- Attempts are copied in when a cycle closes, and are history from then on; what is old goes
@@ -25,5 +26,8 @@ GRANT EXECUTE ON PROCEDURE etl.forget_attempts TO etl_runner;
 
 -- Held when they fail, deleted when they are done or released.
 GRANT SELECT, INSERT, UPDATE, DELETE ON etl.held_item TO etl_runner;
+
+-- Whoever may run cycles may pause, cancel and resize them.
+GRANT SELECT, INSERT, UPDATE, DELETE ON etl.control TO etl_runner;
 
 GRANT SELECT ON etl.held, etl.progress, etl.failures TO etl_runner;
