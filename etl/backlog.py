@@ -5,16 +5,18 @@ import re
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
+from datetime import datetime
 from typing import cast
 
 import psycopg
 from psycopg.types.string import TextLoader
 
 from etl import db
+from etl.cost import Budget
 from etl.errors import FileError
 from etl.job import Job
 from etl.model import CycleRecord, LevelCount
-from etl.queue import Queue
+from etl.queue import WEIGHT, Queue
 from etl.settings import ItemLimit
 from etl.sqlfile import shipped
 
@@ -68,18 +70,33 @@ class Backlog:
         record, job = self._record, self._job
         for number in job.level_names:
             self._level(number)
-        rows = db.run(self._connection, job.backlog, as_of=record.as_of, now=record.started_at)
-        if [column.name for column in rows.description or ()][:2] != list(_BACKLOG_COLUMNS):
+        for number, items, since in self._rows(record.started_at):
+            counts = self._level(number)
+            counts.found, counts.oldest_dirty_at = items, since
+        record.max_items, is_catch_up = limit.at(record.found)
+        return is_catch_up
+
+    def count_left(self, now: datetime) -> None:
+        """Count what is dirty by level now that the cycle has done its work."""
+        left = {number: (items, since) for number, items, since in self._rows(now)}
+        for number in {*self._record.levels, *left}:
+            counts = self._level(number)
+            counts.left, counts.oldest_left_at = left.get(number, (0, None))
+
+    def _rows(self, now: datetime) -> Iterator[tuple[int, int, datetime | None]]:
+        """Level, items and the oldest date of each level."""
+        statement = self._job.backlog
+        rows = db.run(self._connection, statement, as_of=self._record.as_of, now=now)
+        columns = [column.name for column in rows.description or ()]
+        if columns[:2] != list(_BACKLOG_COLUMNS):
             raise FileError(
-                job.backlog.path,
+                statement.path,
                 None,
                 "must return level, items and oldest_dirty_at",
                 "Name the columns so, in this order.",
             )
-        for number, items, *_ in rows:
-            self._level(number).found = items
-        record.max_items, is_catch_up = limit.at(record.found)
-        return is_catch_up
+        for row in rows:
+            yield row[0], row[1], row[2] if len(row) > 2 else None
 
     def freeze_one(self, queue: Queue, item_key: str) -> int:
         """Put one item into the queue, dirty or not. Returns 1."""
@@ -87,12 +104,13 @@ class Backlog:
         self._record.max_items = 1
         return queue.build(_COLUMNS, [(item_key, 0)])
 
-    def freeze(self, queue: Queue, reserved_percent: int) -> int:
+    def freeze(self, queue: Queue, reserved_percent: int, budget: Budget) -> int:
         """Stream the prioritized items into the queue. Returns how many there are.
 
         Args:
             queue: The queue.
             reserved_percent: Share of it for the items that have been dirty longest.
+            budget: Admits items as long as there is time for them.
         """
         statement = self._job.prioritize
         values = statement.bind(
@@ -123,16 +141,28 @@ class Backlog:
                     statement.path, None, "must return item_key and level", f"It has {columns}."
                 )
             self._job.process.bind(dict.fromkeys([*columns, *self._parameters]))
-            return queue.build(columns, self._counted(columns, itertools.chain(first, rows)))
+            every = itertools.chain(first, rows)
+            return queue.build(columns, self._counted(columns, every, budget))
 
-    def _counted(self, columns: list[str], rows: Iterable[db.Row]) -> Iterator[db.Row]:
+    def _counted(
+        self, columns: list[str], rows: Iterable[db.Row], budget: Budget
+    ) -> Iterator[db.Row]:
         """Check each row, and see to it that the levels have found what the queue holds."""
         key, level = (columns.index(name) for name in _COLUMNS)
+        weight = columns.index(WEIGHT) if WEIGHT in columns else None
         frozen: Counter[str | None] = Counter()
         for row in rows:
             text = row[key]
             if row[level] not in frozen or text is None or len(text) > _SURELY_SHORT:
                 self._check(text, row[level])
+            try:
+                if not budget.admits(row[weight] if weight is not None else None):
+                    break
+            except ValueError:
+                raise self._wrong(
+                    f"returned the weight {row[weight or 0][:60]!r}",
+                    "It is a number from 0 on: how much work the item is.",
+                ) from None
             frozen[row[level]] += 1
             yield row
         for number, items in frozen.items():
@@ -144,12 +174,13 @@ class Backlog:
         if is_key and _LEVEL.match(level or ""):
             return
         shown = [None if value is None else value[:60] for value in (key, level)]
-        raise FileError(
-            self._job.prioritize.path,
-            None,
+        raise self._wrong(
             f"returned the item_key {shown[0]!r} with the level {shown[1]!r}",
             f"A key is a text of at most {_LONGEST_KEY:,} bytes, a level a whole number from 1.",
         )
+
+    def _wrong(self, problem: str, hint: str) -> FileError:
+        return FileError(self._job.prioritize.path, None, problem, hint)
 
     def _level(self, number: int) -> LevelCount:
         fresh = LevelCount(number, self._job.level_name(number))

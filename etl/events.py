@@ -8,11 +8,19 @@ from etl.model import Claim, CycleRecord, Result
 
 @dataclass(frozen=True, slots=True)
 class BacklogCounted:
-    """The cycle knows what is dirty and how much of it it will do."""
+    """The cycle knows what is dirty and how much of it it will do.
+
+    Attributes:
+        record: The cycle's.
+        queued: How many items the queue holds.
+        is_catch_up: Whether the limit is that for catching up.
+        is_cut_by_time: Whether the queue ends where the time limit is expected to end it.
+    """
 
     record: CycleRecord
     queued: int
-    is_catch_up: bool
+    is_catch_up: bool = False
+    is_cut_by_time: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from etl.errors import FileError, UsageError
-from etl.settings import LARGEST, duration_s, sql_folder
+from etl.settings import LARGEST, LONGEST_S, duration_s, sql_folder
 from etl.sqlfile import Statement, single
 from etl.trust import first_open_to_all, read_file
 
@@ -27,6 +27,7 @@ _TOP: dict[str, type] = {
     "acknowledge": str,
     "defaults": dict,
     "levels": dict,
+    "freshness": dict,
 }
 _DEFAULTS: dict[str, type] = {
     "max_items": int,
@@ -59,6 +60,7 @@ class Job:
         lock_timeout_s: Of any lock that the statement waits for, seconds.
         time_limit_s: What a cycle may take, seconds; None: no limit.
         level_names: Name of each priority level.
+        freshness_goals: How long an item of a level may be dirty, seconds; of those with a goal.
     """
 
     folder: Path
@@ -74,6 +76,7 @@ class Job:
     lock_timeout_s: float
     time_limit_s: float | None
     level_names: dict[int, str]
+    freshness_goals: dict[int, float]
 
     @property
     def name(self) -> str:
@@ -99,6 +102,13 @@ class Job:
     def backlog(self) -> Statement:
         """Counts the dirty items by level."""
         return self._statement("backlog.sql", {"as_of", "now"})
+
+    @cached_property
+    def freshness(self) -> Statement | None:
+        """Tells how long the dirty items have been so, by level; None where the job does not."""
+        path = self.folder / "freshness.sql"
+        names = {"as_of", "now", "without"}
+        return self._statement("freshness.sql", names) if path.exists() else None
 
     @cached_property
     def process(self) -> Statement:
@@ -199,12 +209,14 @@ def load(folder: Path) -> Job:
     def seconds(key: str) -> float:
         return _duration(path, text, key, defaults[key])
 
+    level_names = _level_names(path, text, table.get("levels", {}))
     return Job(
         folder=folder,
         title=table["title"],
         summary=table.get("summary", table["title"]),
         unit=table["unit"],
-        level_names=_level_names(path, text, table.get("levels", {})),
+        level_names=level_names,
+        freshness_goals=_goals(path, text, table.get("freshness", {}), level_names),
         max_items=defaults["max_items"],
         reserved_percent=defaults["reserved_percent"],
         max_attempts=defaults["max_attempts"],
@@ -257,6 +269,22 @@ def _level_names(path: Path, text: str, table: dict[str, Any]) -> dict[int, str]
         if not _LEVEL.match(key) or not isinstance(name, str) or not _is_line(name):
             raise _wrong(path, text, key, 'must be a level and its name, such as 1 = "critical"')
     return {int(key): name for key, name in table.items()}
+
+
+def _goals(path: Path, text: str, table: dict[str, Any], names: dict[int, str]) -> dict[int, float]:
+    numbers = {name: number for number, name in names.items()}
+    goals: dict[int, float] = {}
+    for name, goal in table.items():
+        if name not in numbers:
+            problem = f"is no level; levels are: {', '.join(numbers)}"
+            raise _wrong(path, text, name, problem, "freshness")
+        told = goal if isinstance(goal, str) else ""
+        try:
+            goals[numbers[name]] = duration_s(name, told, LONGEST_S)
+        except UsageError:
+            problem = "must be a duration such as 15m, 24h, 7d"
+            raise _wrong(path, text, name, problem, "freshness") from None
+    return goals
 
 
 def _read(path: Path) -> str:

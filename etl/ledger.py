@@ -11,8 +11,8 @@ import json
 import os
 import socket
 import time
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
 
@@ -22,7 +22,7 @@ from etl import __version__, db
 from etl.errors import FileError
 from etl.job import Job
 from etl.model import CycleRecord, LevelCount, Outcome, Result
-from etl.queue import Entry, OpenClaims, Queue, escape
+from etl.queue import WEIGHT, Entry, OpenClaims, Queue, escape
 from etl.sqlfile import shipped
 
 _COPIED_TOGETHER = 1000
@@ -61,8 +61,11 @@ def update_cycle(
         busy=record.busy,
         orphaned=record.orphaned,
         remaining=record.remaining,
-        levels=json.dumps([asdict(level) for level in record.levels.values()]),
+        levels=json.dumps([level.as_dict() for level in record.levels.values()]),
         stop_reason=record.stop_reason,
+        time_limit_s=record.time_limit_s,
+        predicted_s=record.predicted.mean_s if record.predicted else None,
+        predicted_p95_s=record.predicted.p95_s if record.predicted else None,
         finished_at=finished_at,
     )
 
@@ -84,8 +87,7 @@ def close_cycle(
     record: CycleRecord,
     job: Job,
     taken_back: set[int],
-    *,
-    is_recount: bool = False,
+    look: Callable[[db.Connection], None] | None = None,
 ) -> None:
     """Close the record of a cycle: attempts, held items, counts, in one durable transaction.
 
@@ -95,8 +97,9 @@ def close_cycle(
         record: The record.
         job: Its job.
         taken_back: Positions of the claims whose outcome a crash of the server undid.
-        is_recount: Count the outcomes anew, in the one pass that copies them: a worker that
-            outlives its supervisor may still be adding to them.
+        look: Looks at the backlog that is left, once the failed items are held. None where the
+            cycle was cut off: then the outcomes are counted anew, in the one pass that copies
+            them, because a worker that outlives its supervisor may still be adding to them.
     """
     finished_at = datetime.now(UTC)
     with db.explained(connection, shipped("engine/copy_attempts")), connection.transaction():
@@ -111,7 +114,7 @@ def close_cycle(
         lines: list[str] = []
         with connection.cursor().copy(shipped("engine/copy_attempts").text) as copy:
             for entry, result in finished(queue, taken_back):
-                if is_recount:
+                if look is None:
                     record.count(entry.claim.level, result.outcome)
                 lines.append(_line(record.cycle_id, entry, result))
                 if len(lines) == _COPIED_TOGETHER:
@@ -127,7 +130,16 @@ def close_cycle(
             max_attempts=job.max_attempts,
         )
         count_held(connection, record, finished_at)
+        if look is not None:
+            _look(connection, look)
         update_cycle(connection, record, finished_at)
+
+
+def _look(connection: db.Connection, look: Callable[[db.Connection], None]) -> None:
+    """Without it a record closes as well: what it would have told stays unknown."""
+    with suppress(FileError), connection.transaction():
+        connection.execute("SET LOCAL enable_nestloop = on")
+        look(connection)
 
 
 def forget_attempts(connection: db.Connection, record: CycleRecord, job: Job) -> None:
@@ -170,13 +182,15 @@ def recover(connection: db.Connection, queue: Queue, cycle_id: int, job: Job) ->
     )  # fmt: skip
     for level in levels:
         fresh = LevelCount(level["level"], level["name"], level["found"])
+        since = level.get("oldest_dirty_at")
+        fresh.oldest_dirty_at = datetime.fromisoformat(since) if since else None
         record.levels[fresh.level] = fresh
     claims = OpenClaims()
     for entry in queue.history():
         claims.follow(entry)
     for worker, claim, result in claims.settle("the cycle was cut off"):
         queue.acknowledge(worker, claim, result)
-    close_cycle(connection, queue, record, job, claims.taken_back, is_recount=True)
+    close_cycle(connection, queue, record, job, claims.taken_back)
     return record
 
 
@@ -193,6 +207,7 @@ def _line(cycle_id: int | None, entry: Entry, result: Result) -> str:
     claim = entry.claim
     second, thousandth = divmod(round(entry.at * 1000), 1000)
     is_orphaned = result.outcome is Outcome.ORPHANED
+    weight = claim.values.get(WEIGHT)
     fields = (
         str(cycle_id),
         escape(claim.item_key),
@@ -203,6 +218,7 @@ def _line(cycle_id: int | None, entry: Entry, result: Result) -> str:
         _NULL if is_orphaned else f"{result.duration_ms:.3f}",
         result.sqlstate or _NULL,
         escape(result.message) or _NULL,
+        repr(float(weight)) if weight else _NULL,
     )
     return "\t".join(fields) + "\n"
 

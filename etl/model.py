@@ -79,9 +79,29 @@ class Orders:
         return json.dumps(asdict(self))
 
 
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """How long something is expected to take.
+
+    Attributes:
+        mean_s: On the average, seconds.
+        p95_s: It takes longer once in twenty times, seconds.
+    """
+
+    mean_s: float
+    p95_s: float
+
+
 @dataclass(slots=True)
 class LevelCount:
-    """What a cycle found and did in one priority level."""
+    """What a cycle found and did in one priority level.
+
+    Attributes:
+        oldest_dirty_at: Since when its longest dirty item is, at the beginning; None where
+            nothing was dirty, or the job does not tell.
+        left: The backlog of the level when the cycle had finished; None before, or unknown.
+        oldest_left_at: As ``oldest_dirty_at``, then.
+    """
 
     level: int
     name: str
@@ -90,6 +110,17 @@ class LevelCount:
     failed: int = 0
     busy: int = 0
     orphaned: int = 0
+    oldest_dirty_at: datetime | None = None
+    left: int | None = None
+    oldest_left_at: datetime | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON: the dates as text."""
+        dates = {
+            name: None if (moment := getattr(self, name)) is None else moment.isoformat()
+            for name in ("oldest_dirty_at", "oldest_left_at")
+        }
+        return asdict(self) | dates
 
 
 @dataclass(slots=True)
@@ -97,6 +128,10 @@ class CycleRecord:
     """One build and drain of a queue, as the ledger and every output tell it.
 
     ``found == done + failed + busy + orphaned + remaining`` at any time.
+
+    Attributes:
+        time_limit_s: What it may take, seconds; None: no limit.
+        predicted: What it was expected to take when its queue was built; None: nothing known.
     """
 
     job: str
@@ -112,6 +147,8 @@ class CycleRecord:
     stop_reason: str | None = None
     stop_signal: int | None = None
     is_dry_run: bool = False
+    time_limit_s: float | None = None
+    predicted: Prediction | None = None
 
     def _sum(self, name: Literal["found", "done", "failed", "busy", "orphaned"]) -> int:
         return sum(getattr(level, name) for level in self.levels.values())

@@ -13,10 +13,13 @@ from etl.trust import exchangeable_in, is_open_to_all
 LARGEST = 2**31 - 1
 """The largest number that a limit can be."""
 
-_DURATION = re.compile(r"(\d{1,9})(ms|s|m|min|h)\Z", re.ASCII)
-_UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+_DURATION = re.compile(r"(\d{1,9})(ms|s|m|min|h|d)\Z", re.ASCII)
+_UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _WORKERS_EACH, _MOST_WORKERS = 8, 32  # `--workers auto`: a processor, and in all
-_LONGEST_S = 7 * 24 * 3600.0  # PostgreSQL's timeouts end at 24 days
+_WEEK_S = 7 * 24 * 3600.0  # PostgreSQL's timeouts end at 24 days
+
+LONGEST_S = 3660 * 24 * 3600.0
+"""The longest age that a freshness goal can be, seconds."""
 
 MAKE_ROOM = "Make room, or set ETL_STATE_DIR to a folder on another disk."
 """What to do where the state folder cannot be written."""
@@ -50,22 +53,23 @@ def positive(name: str, text: str) -> int:
     return number
 
 
-def duration_s(name: str, text: str) -> float:
-    """Read a duration such as 500ms, 90s, 15m (or 15min), 2h.
+def duration_s(name: str, text: str, longest_s: float = _WEEK_S) -> float:
+    """Read a duration such as 500ms, 90s, 15m (or 15min), 2h, 1d.
 
     Args:
         name: The flag, variable or key it came from, for the message.
         text: What was given.
+        longest_s: The longest that is taken; a week unless told otherwise.
 
     Returns:
         Seconds.
 
     Raises:
-        UsageError: It is anything else, or longer than a week.
+        UsageError: It is anything else, or longer.
     """
     match = _DURATION.match(text)
     seconds = int(match[1]) * _UNIT_S[match[2]] if match else 0.0
-    if not 0 < seconds <= _LONGEST_S:
+    if not 0 < seconds <= longest_s:
         raise UsageError(
             f"{name} must be a duration such as 500ms, 90s, 15m or 2h, not {text!r}",
             "Write a whole number and its unit, a week at most.",

@@ -7,6 +7,7 @@ from etl import db, ledger
 from etl.backlog import Backlog
 from etl.bench.plan import read_plan
 from etl.bench.report import Listing
+from etl.cost import Budget
 from etl.job import Job
 from etl.model import CycleRecord
 from etl.queue import Queue
@@ -41,7 +42,7 @@ def look(
         begun = time.perf_counter()
         backlog.count(ItemLimit(record.max_items))
         counted, found = time.perf_counter(), record.found
-        listed = backlog.freeze(queue, job.reserved_percent)
+        listed = backlog.freeze(queue, job.reserved_percent, Budget(None, 1, None))
         frozen = time.perf_counter()
         # EXPLAIN takes no parameter but those of the query that it stands before.
         (plans,) = db.one(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from etl.cli.render import as_json, outcome_line
+from etl.cli.render import as_json, outcome_line, prediction_line, seconds
 from etl.events import (
     BacklogCounted,
     CommitsLost,
@@ -104,14 +104,21 @@ class Narrator:
             return
         yield logging.INFO, f"found {record.found:,} {unit}s to refresh: {levels}", facts
         if event.queued < record.found:
-            why = "catching up, limit" if event.is_catch_up else "limit"
-            yield (
-                logging.INFO,
-                f"{why} {record.max_items:,}: the first {event.queued:,} in order of priority",
-                facts,
-            )
+            yield logging.INFO, f"{self._limit(event)} in order of priority", facts
+        if record.predicted is not None:
+            told = {"mean_s": record.predicted.mean_s, "p95_s": record.predicted.p95_s}
+            yield logging.INFO, f"predicted: {prediction_line(record.predicted)}", told
         s = "" if record.workers == 1 else "s"
         yield logging.INFO, f"using {record.workers} worker{s}", facts
+
+    @staticmethod
+    def _limit(event: BacklogCounted) -> str:
+        record = event.record
+        if event.is_cut_by_time and record.time_limit_s is not None:
+            limit = seconds(record.time_limit_s)
+            return f"time limit {limit}: the first {event.queued:,}, which should be done by then,"
+        why = "catching up, limit" if event.is_catch_up else "limit"
+        return f"{why} {record.max_items:,}: the first {event.queued:,}"
 
     def _attempt(self, event: ItemAttempted) -> Iterator[Line]:
         worker, result = event.worker, event.result

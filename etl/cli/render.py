@@ -1,9 +1,8 @@
 """The record of a cycle as a sentence, a table, and an object."""
 
-from dataclasses import asdict
 from typing import Any
 
-from etl.model import CycleRecord, LevelCount
+from etl.model import CycleRecord, LevelCount, Prediction
 
 
 def outcome_line(record: CycleRecord, unit: str) -> str:
@@ -40,8 +39,29 @@ def as_json(record: CycleRecord) -> dict[str, Any]:
         "duration_s": round(record.duration_s, 3),
         "items_per_s": round(record.items_per_s, 1),
         "stop_reason": record.stop_reason,
-        "levels": [asdict(level) for level in record.levels.values()],
+        "time_limit_s": record.time_limit_s,
+        "predicted_s": record.predicted and round(record.predicted.mean_s, 3),
+        "predicted_p95_s": record.predicted and round(record.predicted.p95_s, 3),
+        "levels": [level.as_dict() for level in record.levels.values()],
     }
+
+
+def seconds(duration_s: float) -> str:
+    """A duration in words, as exact as its size calls for."""
+    if duration_s < 100:
+        return f"{duration_s:.1f} s"
+    minutes, rest = divmod(round(duration_s), 60)
+    if minutes < 100:
+        return f"{minutes} min {rest} s"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {minutes} min"
+    return f"{hours / 24:.1f} days"
+
+
+def prediction_line(predicted: Prediction) -> str:
+    """How long something is expected to take, and how sure that is."""
+    return f"{seconds(predicted.mean_s)}, at most {seconds(predicted.p95_s)} in 19 of 20 cases"
 
 
 def summary(record: CycleRecord, title: str, unit: str) -> str:
@@ -51,7 +71,10 @@ def summary(record: CycleRecord, title: str, unit: str) -> str:
     rows = [f"{title}: {number}{reason}, as of {record.as_of}", ""]
     rows.append(f"  {'level':<22}{'found':>10}{'done':>10}{'failed':>10}{'busy':>10}{'left':>10}")
     rows += [_level_row(level) for level in record.levels.values()]
-    return "\n".join([*rows, "", outcome_line(record, unit)])
+    rows += ["", outcome_line(record, unit)]
+    if record.predicted is not None:
+        rows.append(f"predicted: {prediction_line(record.predicted)}")
+    return "\n".join(rows)
 
 
 def _level_row(level: LevelCount) -> str:

@@ -18,13 +18,14 @@ from typing import Protocol
 
 from etl.model import Claim, Result
 from etl.queue.file import FileQueue
-from etl.queue.journal import CLAIMED, DEFERRED, TAKEN_BACK, Entry, escape
+from etl.queue.journal import CLAIMED, DEFERRED, TAKEN_BACK, WEIGHT, Entry, escape
 from etl.queue.open_claims import OpenClaims
 
 __all__ = [
     "CLAIMED",
     "DEFERRED",
     "TAKEN_BACK",
+    "WEIGHT",
     "Entry",
     "FileQueue",
     "OpenClaims",

@@ -5,7 +5,7 @@ and for the ledger when it closes; after a crash the next cycle reads it instead
 happened is told in one place only. Fields are separated by tabs and escaped as in COPY's
 text format::
 
-    at  event  worker  position  level  item_key  duration_ms  sqlstate  message
+    at  event  worker  position  level  item_key  duration_ms  sqlstate  message  weight
 
 ``at`` is seconds since 1970, ``event`` is claimed, released, deferred, an outcome, or
 taken_back, after a done that a crash of the server undid.
@@ -29,6 +29,8 @@ CLAIMED = "claimed"
 RELEASED = "released"
 DEFERRED = "deferred"
 TAKEN_BACK = "taken_back"
+WEIGHT = "weight"
+"""The column of a prioritization that says how much work an item is, if it has one."""
 
 _ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
 _ESCAPE = str.maketrans(_ESCAPES)
@@ -64,7 +66,7 @@ class Entry(NamedTuple):
         at: Seconds since 1970.
         event: claimed, released, deferred, taken_back, or an outcome.
         worker: Number of the worker it is about.
-        claim: The claim it is about, without the values of the row.
+        claim: The claim it is about; of the values of its row only the weight, if it has one.
         result: The result, where the event is an outcome; where it is deferred, the result
             that it has unless it comes again.
     """
@@ -208,19 +210,21 @@ def line(event: str, worker: int, claim: Claim, result: Result | None = None) ->
     fields += escape(claim.item_key)
     if result is not None:
         fields += f"\t{result.duration_ms:.3f}\t{result.sqlstate}\t{escape(result.message)}"
+        fields += f"\t{claim.values.get(WEIGHT) or ''}"
     return f"{fields}\n".encode(errors="replace")
 
 
 def _entry(text: str) -> Entry | None:
     try:
         at, event, worker, position, level, key, *rest = text.split("\t")
-        result = None
+        result, weight = None, ""
         if rest:
-            duration, sqlstate, message = rest
+            duration, sqlstate, message, weight = (*rest, "")[:4]  # once there was no weight
+            float(weight or 0)  # else the ledger would not take it
             result = Result(_OUTCOMES[event], float(duration), sqlstate, unescape(message))
         elif event not in _GIVEN:
             return None
-        claim = Claim(int(position), unescape(key), int(level), {})
+        claim = Claim(int(position), unescape(key), int(level), {WEIGHT: weight} if weight else {})
         moment = float(at)
         return Entry(moment, event, int(worker), claim, result) if 0 <= moment < _NEVER else None
     except (KeyError, ValueError):

@@ -122,7 +122,7 @@ class Rows:
             claim: One's own, or one that only a journal has told of: that has no values.
             is_slow: Whether it ran into the statement timeout.
         """
-        if claim.values:
+        if "item_key" in claim.values:
             values = [claim.values[name] for name in self._read_columns()]
             return _row([*values, _SLOW] if is_slow else values).encode()
         return next((row for _, row in self.at_positions([claim.position])), b"")

@@ -6,5 +6,6 @@
 -- Locks:      none
 -- Cost:       in proportion to the attempts
 COPY etl.attempt (
-    cycle_id, item_key, level, worker, outcome, finished_at, duration_ms, sqlstate, message
+    cycle_id, item_key, level, worker, outcome, finished_at, duration_ms, sqlstate, message,
+    weight
 ) FROM STDIN;

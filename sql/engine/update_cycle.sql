@@ -2,7 +2,8 @@
 --
 -- Parameters: :'cycle_id', :'max_items', :'workers', :'found', :'done', :'failed',
 --             :'busy', :'orphaned', :'remaining', :'levels' (JSON),
---             :'stop_reason' (null while it runs), :'finished_at' (null while it runs)
+--             :'stop_reason' (null while it runs), :'finished_at' (null while it runs),
+--             :'time_limit_s', :'predicted_s', :'predicted_p95_s' (null: none)
 -- Returns:    nothing
 -- Writes:     one row of etl.cycle, in place where its page has room
 -- Locks:      that row
@@ -19,5 +20,8 @@ SET
     remaining = :'remaining',
     levels = CAST(:'levels' AS jsonb),
     stop_reason = :'stop_reason',
+    time_limit_s = :'time_limit_s',
+    predicted_s = :'predicted_s',
+    predicted_p95_s = :'predicted_p95_s',
     finished_at = :'finished_at'
 WHERE cycle_id = :'cycle_id';

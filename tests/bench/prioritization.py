@@ -9,6 +9,7 @@ from typing import Any
 
 from etl import db
 from etl.backlog import Backlog
+from etl.cost import Budget
 from etl.db import Connection
 from etl.model import CycleRecord
 from etl.queue import FileQueue
@@ -97,7 +98,7 @@ def _freeze(bench: Bench, connection: Connection) -> tuple[float, float]:
         begun = time.perf_counter()
         backlog.count(ItemLimit(users))
         counted = time.perf_counter()
-        listed = backlog.freeze(queue, _RESERVED_PERCENT)
+        listed = backlog.freeze(queue, _RESERVED_PERCENT, Budget(None, 1, None))
         frozen = time.perf_counter()
     if listed != users:
         raise ValueError(f"{listed} of {users} users were listed")

@@ -26,7 +26,7 @@ def listed(
     names = {number: name for name, number in user_ids(connection).items()}
     values = {"as_of": DAY, "now": NOW, "max_items": limit, "reserved_percent": reserved}
     rows = db.run(connection, job.prioritize, **values)
-    return [(names[key], level) for key, level in rows]
+    return [(names[key], level) for key, level, _ in rows]
 
 
 def add_user(connection: Connection, name: str, actions: int, last: str | None) -> None:
@@ -138,6 +138,26 @@ def test_backlog_counts_what_prioritize_lists(connection: Connection, job: Job) 
     }
 
 
+def test_freshness_tells_the_ages_of_what_backlog_counts(connection: Connection, job: Job) -> None:
+    for number in range(40):
+        add_user(connection, f"user{number}", number % 3, "2026-01-10" if number % 2 else None)
+    connection.execute(
+        "UPDATE dwh.dimension_users SET dirty_since = now() - dimension_user_id * interval '1 min'"
+    )
+    assert job.freshness is not None
+    keys = [str(number) for number in list(user_ids(connection).values())[:7]]
+    told = db.run(connection, job.freshness, as_of=DAY, now=NOW, without=[]).fetchall()
+    counted = db.run(connection, job.backlog, as_of=DAY, now=NOW).fetchall()
+    assert [row[:3] for row in told] == counted
+    ages = "SELECT CASE WHEN total_actions > 0 THEN 1 ELSE 6 END, array_agg(dirty_since ORDER BY 1)"
+    for level, since in connection.execute(f"{ages} FROM dwh.dimension_users GROUP BY 1".encode()):
+        (row,) = [row for row in told if row[0] == level]
+        since.sort()
+        assert row[3:] == (since[-(-len(since) * 5 // 100) - 1], since[-(-len(since) // 2) - 1])
+    rest = db.run(connection, job.freshness, as_of=DAY, now=NOW, without=keys).fetchall()
+    assert sum(row[1] for row in rest) == 40 - len(keys)
+
+
 def nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
     return [plan, *(inner for child in plan.get("Plans", []) for inner in nodes(child))]
 
@@ -182,6 +202,6 @@ def test_the_queue_file_is_the_prioritized_list(
     assert json.loads(ran.out)["done"] == 7
     (queue,) = Path(environment["ETL_STATE_DIR"]).glob("cycles/*/datamart_users/*/queue.tsv")
     assert queue.read_text().splitlines() == [
-        "item_key\tlevel",
-        *(f"{key}\t{level}" for key, level in expected),
+        "item_key\tlevel\tweight",
+        *(f"{key}\t{level}\t{weight}" for key, level, weight in expected),
     ]

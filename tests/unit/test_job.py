@@ -62,7 +62,9 @@ def test_the_shipped_job_is_whole() -> None:
 def test_a_job_needs_only_a_title_and_a_unit(folder: Path) -> None:
     job = load(folder)
     job.check()
-    assert job == Job(folder, "Topics", "Topics", "topic", 1000, 10, 5, 90, 60, 600, 1, None, {})
+    assert job == Job(
+        folder, "Topics", "Topics", "topic", 1000, 10, 5, 90, 60, 600, 1, None, {}, {}
+    )
 
 
 def test_level_names_are_those_of_the_job(folder: Path) -> None:
@@ -113,10 +115,13 @@ def test_a_folder_with_another_kind_of_name_is_no_job(tmp_path: Path, name: str)
         (f"{TOML}[defaults]\nmax_attempts = -1\n", 4, "max_attempts must be at least 1"),
         (f'{TOML}[defaults]\nstatement_timeout = "60"\n', 4, "statement_timeout must be a dur"),
         (f"{TOML}[defaults]\nreserved_percent = 100\n", 4, "reserved_percent must be from 0 to 99"),
-        (f'{TOML}[defaults]\ntime_limit = "1d"\n', 4, "time_limit must be a duration"),
+        (f'{TOML}[defaults]\ntime_limit = "8d"\n', 4, "time_limit must be a duration"),
         (f'{TOML}[defaults]\nlock_timeout = "0s"\n', 4, "lock_timeout must be a duration"),
         (f'{TOML}[defaults]\nlock_timeout = "1s; --"\n', 4, "lock_timeout must be a duration"),
         (f'{TOML}[levels]\n1 = "a"\n0 = "b"\n', 5, "0 must be a level and its name"),
+        (f'{TOML}[levels]\n1 = "a"\n[freshness]\nb = "1h"\n', 6, "b is no level; levels are: a"),
+        (f'{TOML}[levels]\n1 = "a"\n[freshness]\na = "soon"\n', 6, "a must be a duration"),
+        (f'{TOML}[levels]\n1 = "a"\n[freshness]\na = 5\n', 6, "a must be a duration"),
         (f'{TOML}[levels]\nhigh = "a"\n', 4, "high must be a level and its name"),
         (f"{TOML}[levels]\n1 = 5\n", 4, "1 must be a level and its name"),
         (f'{TOML}[defaults]\ntitle = "T"\n', 4, "title is unknown"),

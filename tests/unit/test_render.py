@@ -35,7 +35,8 @@ FAILED = Result(Outcome.FAILED, 1.5, "57014", "slow")
 JOB = load(sql_folder() / "jobs" / "datamart_users")
 KEYS = [
     *("job", "cycle_id", "found", "claimed", "done", "failed", "busy", "orphaned", "remaining"),
-    *("held", "quarantined", "workers", "duration_s", "items_per_s", "stop_reason", "levels"),
+    *("held", "quarantined", "workers", "duration_s", "items_per_s", "stop_reason"),
+    *("time_limit_s", "predicted_s", "predicted_p95_s", "levels"),
 ]
 COUNTS = ("done", "failed", "busy", "orphaned", "remaining")
 
@@ -78,7 +79,12 @@ def test_json_has_the_promised_keys_in_the_promised_order() -> None:
     assert (told["held"], told["quarantined"], told["workers"]) == (4, 5, 3)
     assert (told["duration_s"], told["items_per_s"]) == (12.346, 97.2)
     assert [list(level) for level in told["levels"]] == [
-        ["level", "name", "found", "done", "failed", "busy", "orphaned"]
+        [
+            *["level", "name", "found", "done", "failed", "busy", "orphaned"],
+            "oldest_dirty_at",
+            "left",
+            "oldest_left_at",
+        ]
     ] * 3
     assert json.loads(json.dumps(told)) == told
 

@@ -57,7 +57,7 @@ def test_a_duration_is_read_in_its_unit(text: str, seconds: float) -> None:
     assert duration_s("--time-limit", text) == pytest.approx(seconds)
 
 
-@pytest.mark.parametrize("text", ["", "0s", "15", "1.5h", "-1s", "1d", "169h", "9" * 5000, "1h30m"])
+@pytest.mark.parametrize("text", ["", "0s", "15", "1.5h", "-1s", "8d", "169h", "9" * 5000, "1h30m"])
 def test_no_duration_is_refused_by_name(text: str) -> None:
     with pytest.raises(UsageError, match="--time-limit must be a duration"):
         duration_s("--time-limit", text)

@@ -15,6 +15,7 @@
 --                       4 very active:       longer ago, more than 100 actions
 --                       5 moderately active: longer ago, more than 10
 --                       6 lowest:            longer ago or never, 10 or fewer
+--             weight    the user's actions: how long a refresh takes goes with them
 -- Reads:      the dirty rows of dwh.dimension_users, by partial index; the due rows
 --             of dwh.datamart_users, by index; etl.held_item. Never dwh.facts
 -- Locks:      none
@@ -74,7 +75,7 @@ urgent AS (
 ),
 
 longest AS (
-    SELECT r.dimension_user_id, r.level, r.dirty_since
+    SELECT r.dimension_user_id, r.level, r.total_actions, r.dirty_since
     FROM ranked AS r
     ORDER BY r.dirty_since, r.dimension_user_id
     LIMIT ceil(
@@ -86,7 +87,7 @@ longest AS (
 -- At s percent the k-th longest dirty comes right behind k (100 - s) / s of the cascade.
 placed_urgent AS (
     SELECT
-        u.dimension_user_id, u.level,
+        u.dimension_user_id, u.level, u.total_actions,
         2 * greatest(CAST(:reserved_percent AS integer), 1) * row_number() OVER (
             ORDER BY
                 u.level, u.total_actions DESC, u.last_action_at DESC NULLS LAST,
@@ -97,7 +98,7 @@ placed_urgent AS (
 
 placed_longest AS (
     SELECT
-        o.dimension_user_id, o.level,
+        o.dimension_user_id, o.level, o.total_actions,
         1 + 2 * (100 - CAST(:reserved_percent AS integer)) * row_number() OVER (
             ORDER BY o.dirty_since, o.dimension_user_id
         ) AS place
@@ -106,7 +107,8 @@ placed_longest AS (
 
 SELECT
     coalesce(u.dimension_user_id, o.dimension_user_id) AS item_key,
-    coalesce(u.level, o.level) AS level
+    coalesce(u.level, o.level) AS level,
+    coalesce(u.total_actions, o.total_actions) AS weight
 FROM placed_urgent AS u
 FULL JOIN placed_longest AS o ON u.dimension_user_id = o.dimension_user_id
 ORDER BY least(u.place, o.place), item_key

@@ -4,12 +4,13 @@ import re
 import shutil
 import time
 from contextlib import closing, suppress
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
-from etl import db, deploy, ledger
+from etl import cost, db, deploy, ledger
 from etl.backlog import Backlog
+from etl.cost import Budget
+from etl.cycle.options import CycleOptions
 from etl.errors import CycleRunningError, DatabaseUnreachableError, EtlError, FileError, UsageError
 from etl.events import (
     BacklogCounted,
@@ -25,7 +26,7 @@ from etl.lock import host_lock
 from etl.model import CycleRecord, Orders
 from etl.queue import FileQueue, OpenClaims
 from etl.session import session_name
-from etl.settings import ItemLimit, private_folder
+from etl.settings import private_folder
 from etl.sqlfile import shipped
 from etl.stop_signals import StopSignals, cancelled_on_stop
 from etl.supervisor import Hooks, Supervisor
@@ -33,31 +34,6 @@ from etl.tuner import Tuner
 
 _PROGRESS_EVERY_S = 1.0
 _QUEUE_FOLDER = re.compile(r"cycle-([1-9][0-9]{0,17})\Z")
-
-
-@dataclass(frozen=True, slots=True)
-class CycleOptions:
-    """What a user may decide about a cycle.
-
-    Attributes:
-        as_of: The day that counts as today, UTC.
-        limit: How many items at most.
-        workers: How many worker processes at most; to begin with, where more may come.
-        most_workers: Find out by trying how many to have, up to this; None: do not.
-        reserved_percent: Share of the items for those that have been dirty longest.
-        time_limit_s: Claim nothing after that many seconds; None: no limit.
-        only_key: Just this item, dirty or not; None: what the prioritization lists.
-        is_dry_run: Count and list, write nothing at all.
-    """
-
-    as_of: date
-    limit: ItemLimit
-    workers: int
-    reserved_percent: int
-    most_workers: int | None = None
-    time_limit_s: float | None = None
-    only_key: str | None = None
-    is_dry_run: bool = False
 
 
 class Cycle:
@@ -84,12 +60,14 @@ class Cycle:
         self._deadline = None if limit is None else self._begun + limit
         self._recorded = 0.0
         self._missing: str | None = None
+        self._is_cut_by_time = False
         self._claims = OpenClaims()
         self.record = CycleRecord(
             job=job.name,
             started_at=datetime.now(UTC),
             as_of=options.as_of,
             max_items=options.limit.max_items,
+            time_limit_s=limit,
         )
 
     def run(self) -> CycleRecord:
@@ -155,10 +133,16 @@ class Cycle:
             link.unlock()
 
     def _close(self, link: Link, queue: FileQueue, signals: StopSignals) -> None:
+
+        def look(connection: db.Connection) -> None:
+            if self._options.only_key is None:
+                backlog = Backlog(connection, self._job, self.record, self._parameters())
+                backlog.count_left(datetime.now(UTC))
+
         try:
             link.insist(
                 lambda to: ledger.close_cycle(
-                    to, queue, self.record, self._job, self._claims.taken_back
+                    to, queue, self.record, self._job, self._claims.taken_back, look
                 ),
                 is_enough=lambda: len(signals.received) > 1,
             )
@@ -217,7 +201,7 @@ class Cycle:
                     is_catch_up = backlog.count(self._options.limit)
                     likely = min(self.record.found, self.record.max_items)
                     supervisor.prepare(min(self._options.workers, likely))
-                    queued = backlog.freeze(queue, self._options.reserved_percent)
+                    queued = self._freeze(connection, backlog, queue)
         except FileError:
             if not signals.received and not self._is_over():
                 raise
@@ -225,9 +209,18 @@ class Cycle:
         self._tell_backlog(queued, is_catch_up)
         return queued
 
+    def _freeze(self, connection: db.Connection, backlog: Backlog, queue: FileQueue) -> int:
+        record, workers = self.record, min(self._options.workers, max(1, self.record.found))
+        model = cost.learn(connection, self._job.name) if record.found else None
+        budget = Budget(model, workers, record.time_limit_s)
+        queued = backlog.freeze(queue, self._options.reserved_percent, budget)
+        record.predicted = budget.prediction()
+        self._is_cut_by_time = budget.is_exceeded
+        return queued
+
     def _tell_backlog(self, queued: int, is_catch_up: bool) -> None:
         self.record.workers = min(self._options.workers, queued)
-        self._emit(BacklogCounted(self.record, queued, is_catch_up))
+        self._emit(BacklogCounted(self.record, queued, is_catch_up, self._is_cut_by_time))
 
     def _parameters(self) -> dict[str, str]:
         return {"as_of": self.record.as_of.isoformat()}
@@ -246,7 +239,7 @@ class Cycle:
         record.duration_s = time.monotonic() - self._begun
         if record.stop_signal is not None:
             record.stop_reason = "stopped"
-        elif self._is_over() and (record.claimed < queued or not queued):
+        elif self._is_cut_by_time or (self._is_over() and (record.claimed < queued or not queued)):
             record.stop_reason = "time limit"
         elif record.claimed < queued:
             record.stop_reason = "incomplete"  # somebody ended the workers
