@@ -16,7 +16,7 @@ from etl.cost import Budget
 from etl.errors import FileError
 from etl.job import Job
 from etl.model import CycleRecord, LevelCount
-from etl.queue import WEIGHT, Queue
+from etl.queue import WEIGHT, Buildable
 from etl.settings import ItemLimit
 from etl.sqlfile import shipped
 
@@ -98,13 +98,13 @@ class Backlog:
         for row in rows:
             yield row[0], row[1], row[2] if len(row) > 2 else None
 
-    def freeze_one(self, queue: Queue, item_key: str) -> int:
+    def freeze_one(self, queue: Buildable, item_key: str) -> int:
         """Put one item into the queue, dirty or not. Returns 1."""
         self._record.levels = {0: LevelCount(0, self._job.level_name(0), found=1)}
         self._record.max_items = 1
         return queue.build(_COLUMNS, [(item_key, 0)])
 
-    def freeze(self, queue: Queue, reserved_percent: int, budget: Budget) -> int:
+    def freeze(self, queue: Buildable, reserved_percent: int, budget: Budget) -> int:
         """Stream the prioritized items into the queue. Returns how many there are.
 
         Args:

@@ -10,7 +10,7 @@ from etl.bench.report import Listing
 from etl.cost import Budget
 from etl.job import Job
 from etl.model import CycleRecord
-from etl.queue import Queue
+from etl.queue import Buildable
 from etl.settings import ItemLimit
 from etl.sqlfile import shipped
 
@@ -21,7 +21,7 @@ def look(
     connection: db.Connection,
     job: Job,
     record: CycleRecord,
-    queue: Queue,
+    queue: Buildable,
     parameters: dict[str, str],
     longest_s: float,
 ) -> Listing:

@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from etl import __version__
-from etl.cli import bench, demo, held, load, schema, server, verify
+from etl.cli import bench, demo, held, history, load, plan, schema, server, status, verify
 from etl.cli.options import job_paths
 from etl.cli.output import prepare_standard_streams, say, tell
 from etl.cli.run_job import add_jobs
@@ -51,6 +51,9 @@ def build() -> typer.Typer:
     app.command("init")(schema.init)
     app.add_typer(schema.sql, name="sql")
     app.command("load-notes")(load.load_notes)
+    app.command("plan")(plan.plan)
+    app.command("status")(status.status)
+    app.command("history")(history.history)
     app.command("verify")(verify.verify)
     app.command("bench")(bench.bench)
     app.add_typer(held.held, name="held")

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from etl.cli.render import as_json, outcome_line, prediction_line, seconds
+from etl.cli.render import as_json, outcome_line, prediction_line
+from etl.cli.words import seconds
 from etl.events import (
     BacklogCounted,
     CommitsLost,

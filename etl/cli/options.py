@@ -12,7 +12,7 @@ import typer
 
 from etl import job, settings
 from etl.cli.output import say
-from etl.errors import FileError, UsageError
+from etl.errors import FileError, SchemaError, UsageError
 from etl.job import Job
 
 # psycopg takes longer to load than all the rest: whatever needs it is loaded by the command
@@ -147,3 +147,28 @@ def job_named(name: str) -> Job:
     if path is None:
         raise UsageError(f"there is no job {name}", f"Jobs are: {', '.join(paths)}.")
     return job.load(path)
+
+
+def deployed_jobs(connection: "Connection", name: str | None) -> list[Job]:
+    """The job with this name, or all that this database has; about others one line is said.
+
+    Raises:
+        UsageError: There is no such job.
+        SchemaError: The named one is not deployed, or not as its files are.
+    """
+    from etl import deploy
+
+    if name is not None:
+        named = job_named(name)
+        deploy.require_current(connection, named)
+        return [named]
+    deploy.require_current(connection)
+    found: list[Job] = []
+    for whole in whole_jobs():
+        try:
+            deploy.require_current(connection, whole)
+        except SchemaError as error:
+            say(f"etl: left out: {error.message}")
+        else:
+            found.append(whole)
+    return found

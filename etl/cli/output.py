@@ -8,8 +8,11 @@ import json
 import os
 import re
 import sys
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
 from typing import TextIO
 
+_WIDEST = 60
 _UNUSUAL = re.compile(r"[^ -~]")
 
 
@@ -34,7 +37,35 @@ def to_json(value: object) -> str:
     def escape(found: re.Match[str]) -> str:
         return found[0] if found[0].isprintable() else json.dumps(found[0])[1:-1]
 
-    return _UNUSUAL.sub(escape, json.dumps(value, ensure_ascii=False))
+    return _UNUSUAL.sub(escape, json.dumps(value, ensure_ascii=False, default=_moment))
+
+
+def _moment(value: object) -> str:
+    """A date, or a time in UTC, as ISO 8601 has it."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    if isinstance(value, date):
+        return value.isoformat()
+    raise TypeError(type(value).__name__)
+
+
+def columns(titles: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> list[str]:
+    """Aligned columns for people: a line of titles, then one for each row.
+
+    Args:
+        titles: Of the columns.
+        rows: A text for each; one that could come from outside goes through ``printable`` here.
+        left: So many columns are texts, and begin at the left; the others are numbers.
+    """
+    cells = [list(titles), *([printable(cell)[:_WIDEST] for cell in row] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return [
+        "  ".join(
+            f"{cell:<{width}}" if place < left else f"{cell:>{width}}"
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in cells
+    ]
 
 
 def is_on_terminal() -> bool:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from etl.cli.words import seconds
 from etl.model import CycleRecord, LevelCount, Prediction
 
 
@@ -44,19 +45,6 @@ def as_json(record: CycleRecord) -> dict[str, Any]:
         "predicted_p95_s": record.predicted and round(record.predicted.p95_s, 3),
         "levels": [level.as_dict() for level in record.levels.values()],
     }
-
-
-def seconds(duration_s: float) -> str:
-    """A duration in words, as exact as its size calls for."""
-    if duration_s < 100:
-        return f"{duration_s:.1f} s"
-    minutes, rest = divmod(round(duration_s), 60)
-    if minutes < 100:
-        return f"{minutes} min {rest} s"
-    hours, minutes = divmod(minutes, 60)
-    if hours < 48:
-        return f"{hours} h {minutes} min"
-    return f"{hours / 24:.1f} days"
 
 
 def prediction_line(predicted: Prediction) -> str:

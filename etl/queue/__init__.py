@@ -26,6 +26,7 @@ __all__ = [
     "DEFERRED",
     "TAKEN_BACK",
     "WEIGHT",
+    "Buildable",
     "Entry",
     "FileQueue",
     "OpenClaims",
@@ -34,7 +35,15 @@ __all__ = [
 ]
 
 
-class Queue(Protocol):
+class Buildable(Protocol):
+    """What can be filled with a frozen list."""
+
+    def build(self, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
+        """Write these rows, in this order; once. Returns how many there are."""
+        ...
+
+
+class Queue(Buildable, Protocol):
     """What a cycle and its workers need of a queue.
 
     Attributes:
@@ -42,10 +51,6 @@ class Queue(Protocol):
     """
 
     has_few_left: bool
-
-    def build(self, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
-        """Write these rows, in this order; once. Returns how many there are."""
-        ...
 
     def claim(self, worker: int) -> Claim | None:
         """Take the first item that nobody has; None when there is none."""

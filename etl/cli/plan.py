@@ -1,0 +1,150 @@
+"""``etl plan``: what a cycle started now would do."""
+
+import os
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from etl import settings
+from etl.cli.options import AsOf, Dsn, Json, connected, day, deployed_jobs, job_named
+from etl.cli.output import columns, printable, tell, to_json
+from etl.cli.render import prediction_line
+from etl.cli.words import age, seconds
+
+if TYPE_CHECKING:
+    from etl.desk.plan import Plan, PlannedItem
+
+
+def plan(
+    job: Annotated[str, typer.Argument(help="The job, such as datamart-users.")],
+    max_items: Annotated[
+        int | None,
+        typer.Option(
+            "--max-items", min=1, max=settings.LARGEST, help="Item limit, as of the job's command."
+        ),
+    ] = None,
+    workers: Annotated[
+        str | None, typer.Option("--workers", metavar="N|auto", help="As of the job's command.")
+    ] = None,
+    time_limit: Annotated[
+        str | None,
+        typer.Option("--time-limit", metavar="DURATION", help="As of the job's command."),
+    ] = None,
+    reserved_percent: Annotated[
+        int | None,
+        typer.Option("--reserved-percent", min=0, max=99, help="As of the job's command."),
+    ] = None,
+    as_of: AsOf = None,
+    json_output: Json = False,
+    dsn: Dsn = None,
+) -> None:
+    """Say what a cycle started now would do; write nothing.
+
+    Which items it would take, who is cut off, how long it would take by what the cycles before
+    took, and whether the server has connections for it. The environment counts as for a cycle.
+    """
+    from etl.desk.plan import PlanOptions, look
+
+    found = job_named(job)
+    options = PlanOptions(
+        as_of=day(as_of),
+        limit=settings.ItemLimit.read(max_items, os.environ, found.unit, found.max_items),
+        workers=settings.workers(workers, os.environ)[0],
+        reserved_percent=settings.reserved_percent(
+            reserved_percent, os.environ, found.reserved_percent
+        ),
+        time_limit_s=settings.time_limit_s(time_limit, os.environ, found.time_limit_s),
+    )
+    with connected(dsn, "plan") as connection:
+        deployed_jobs(connection, job)
+        planned = look(connection, found, options)
+    tell(to_json(as_object(planned)) if json_output else text(planned))
+
+
+def as_object(plan: "Plan") -> dict[str, Any]:
+    """A plan as docs/json/plan.schema.json describes it."""
+    told = asdict(plan)
+    for level in told["levels"]:
+        cut = level.pop("cut_off")
+        level["cut_off"] = cut["items"]
+        level |= {f"cut_off_{name}": cut[name] for name in ("oldest_s", "p95_s", "p50_s")}
+        level["goal_s"] = cut["goal_s"]
+    return told
+
+
+def text(plan: "Plan") -> str:
+    """A plan for people."""
+    unit = f"{plan.unit}s"
+    lines = [
+        f"{plan.title}: a cycle now would take {plan.queued:,} of {plan.found:,} {unit}, "
+        f"as of {plan.as_of}",
+        _limits(plan),
+        "",
+        *_levels(plan),
+        "",
+    ]
+    if plan.first:
+        lines += [*_items(plan.first + plan.last, plan), ""]
+    lines += [f"duration: {_duration(plan)}", f"connections: {_connections(plan)}"]
+    if plan.held or plan.quarantined:
+        lines.append(f"left out: {plan.held:,} held, {plan.quarantined:,} quarantined")
+    return "\n".join(lines)
+
+
+def _limits(plan: "Plan") -> str:
+    kind = "limit for catching up" if plan.is_catch_up else "limit"
+    told = f"{kind} {plan.max_items:,}"
+    if plan.time_limit_s is not None:
+        told += f", time limit {seconds(plan.time_limit_s)}"
+        told += ", which cuts it" if plan.is_cut_by_time else ""
+    share = f"{plan.reserved_percent} % of the places"
+    return f"{told}; {plan.reserved:,} places ({share}) are for those that have been dirty longest"
+
+
+def _levels(plan: "Plan") -> list[str]:
+    titles = ("level", "dirty", "taken", "cut off", "oldest of them", "p50", "goal")
+    rows = [
+        (
+            f"{level.level} {level.name}",
+            f"{level.found:,}",
+            f"{level.queued:,}",
+            f"{level.cut_off.items:,}",
+            age(level.cut_off.oldest_s),
+            age(level.cut_off.p50_s),
+            age(level.cut_off.goal_s),
+        )
+        for level in plan.levels
+    ]
+    return columns(titles, rows)
+
+
+def _items(items: "list[PlannedItem]", plan: "Plan") -> list[str]:
+    names = {level.level: level.name for level in plan.levels}
+    rows = [
+        (
+            printable(item.item_key),
+            names.get(item.level, f"level {item.level}"),
+            f"{item.position:,}",
+            "-" if item.weight is None else f"{item.weight:,.0f}",
+        )
+        for item in items
+    ]
+    return columns((plan.unit, "level", "place", "weight"), rows, left=2)
+
+
+def _duration(plan: "Plan") -> str:
+    if plan.predicted is None:
+        return "nothing to do" if not plan.queued else "unknown until a cycle has done something"
+    s = "" if plan.learned_from == 1 else "s"
+    w = "" if plan.workers == 1 else "s"
+    return (
+        f"{prediction_line(plan.predicted)}, with {plan.workers} worker{w}; "
+        f"learned from {plan.learned_from} cycle{s}"
+    )
+
+
+def _connections(plan: "Plan") -> str:
+    told = plan.connections
+    fits = "" if told.needed <= told.free else ": too few, take fewer workers"
+    return f"{told.needed} needed, {told.free} of {told.most} free{fits}"

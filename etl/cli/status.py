@@ -1,0 +1,175 @@
+"""``etl status``: what is stale, how far the running cycle is, when the backlog is gone."""
+
+import signal
+import sys
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from etl.cli.options import AsOf, Dsn, Json, connected, day, deployed_jobs
+from etl.cli.output import columns, printable, tell, to_json
+from etl.cli.words import age, moment, seconds
+
+if TYPE_CHECKING:
+    from etl.db import Connection
+    from etl.desk.cycles import CycleRow
+    from etl.desk.flow import Flow
+    from etl.desk.status import Running, Status
+    from etl.job import Job
+
+
+_REDRAW = "\x1b[H\x1b[2J"  # the cursor to the corner, and the screen cleared
+
+
+def status(
+    job: Annotated[
+        str | None, typer.Argument(help="The job, such as datamart-users; without it, all jobs.")
+    ] = None,
+    as_of: AsOf = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Show it again and again.")] = False,
+    every: Annotated[
+        float, typer.Option("--every", min=0.2, metavar="SECONDS", help="How often, with --watch.")
+    ] = 2.0,
+    json_output: Json = False,
+    dsn: Dsn = None,
+) -> None:
+    """Tell what is dirty and since when, what runs, and when the backlog will be gone.
+
+    Ages stand against the goals in the job's job.toml; a level that is over its goal is marked.
+    With --json one object, with --watch one a line: asked_at and jobs.
+    """
+    with connected(dsn, "status") as connection:
+        jobs = deployed_jobs(connection, job)
+        if not watch:
+            tell(_told(connection, jobs, as_of, json_output))
+            return
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        is_redrawn = sys.stdout.isatty() and not json_output
+        try:
+            while True:
+                told = _told(connection, jobs, as_of, json_output)
+                tell(f"{_REDRAW}{told}" if is_redrawn else told)
+                time.sleep(every)
+        except KeyboardInterrupt:
+            raise typer.Exit(0) from None
+
+
+def _told(connection: "Connection", jobs: "list[Job]", as_of: Any, is_json: bool) -> str:
+    from etl.desk import status as desk
+
+    told = [desk.look(connection, job, day(as_of)) for job in jobs]
+    if is_json:
+        asked_at = min((one.asked_at for one in told), default=None)
+        return to_json({"asked_at": asked_at, "jobs": [as_object(one) for one in told]})
+    return "\n\n".join(text(one) for one in told) if told else "no job is deployed on this database"
+
+
+def as_object(status: "Status") -> dict[str, Any]:
+    """The status of a job as docs/json/status.schema.json describes it."""
+    told = asdict(status)
+    for level, seen in zip(told["levels"], status.levels, strict=True):
+        level["is_late"] = seen.is_late
+    return told
+
+
+def text(status: "Status") -> str:
+    """The status of a job for people."""
+    unit = f"{status.unit}s"
+    late = [level.name for level in status.levels if level.is_late]
+    verdict = f"over their goal: {', '.join(late)}" if late else "all within their goals"
+    if not any(level.goal_s for level in status.levels):
+        verdict = "no goals are set"
+    lines = [
+        f"{status.title}: {status.backlog:,} dirty {unit}; {verdict}  ({moment(status.asked_at)})",
+        "",
+        *_levels(status),
+    ]
+    if status.held or status.quarantined:
+        lines += [
+            "",
+            f"after failures: {status.held:,} held, {status.quarantined:,} quarantined "
+            f"(etl held list {status.job.replace('_', '-')})",
+        ]
+    lines += ["", f"backlog: {flow_line(status.flow, unit)}"]
+    if status.running is not None:
+        lines += ["", *_running(status.running, unit)]
+    if status.cut_off is not None:
+        lines += ["", f"cycle {status.cut_off} was cut off; the next cycle closes its record"]
+    if status.last:
+        lines += ["", *cycle_table(status.last)]
+    return "\n".join(lines)
+
+
+def _levels(status: "Status") -> list[str]:
+    titles = ("level", "dirty", "oldest", "p95", "p50", "goal", "")
+    rows = [
+        (
+            f"{level.level} {level.name}",
+            f"{level.items:,}",
+            age(level.oldest_s),
+            age(level.p95_s),
+            age(level.p50_s),
+            age(level.goal_s),
+            "LATE" if level.is_late else "",
+        )
+        for level in status.levels
+    ]
+    return columns(titles, rows)
+
+
+def flow_line(flow: "Flow", unit: str) -> str:
+    """When the backlog will be gone, in a sentence."""
+    if flow.arrivals_per_cycle is None or flow.every_s is None:
+        if flow.gone_in_cycles == 0:
+            return "empty"
+        return "when it will be gone can be told after two cycles"
+    pace = (
+        f"{flow.arrivals_per_cycle:,.0f} {unit} come in from one cycle to the next (every "
+        f"{age(flow.every_s)}), a cycle does up to {flow.capacity_per_cycle or 0:,.0f}"
+    )
+    if flow.is_never:
+        return f"never gone at these settings: {pace}; {flow.enough_items:,} a cycle would do"
+    if flow.gone_in_cycles == 0:
+        return f"empty; {pace}"
+    s = "" if flow.gone_in_cycles == 1 else "s"
+    return f"gone in {flow.gone_in_cycles:,} cycle{s}, about {moment(flow.gone_at)}: {pace}"
+
+
+def _running(running: "Running", unit: str) -> list[str]:
+    cycle = running.cycle
+    share = cycle.claimed / running.queued if running.queued else 1.0
+    line = (
+        f"cycle {cycle.cycle_id} runs for {seconds(cycle.duration_s)} on {printable(cycle.host)} "
+        f"(process {cycle.pid}): {cycle.claimed:,} of {running.queued:,} {unit} ({share:.0%}), "
+        f"{running.items_per_s:,.1f}/s, {cycle.workers} workers, "
+        f"until about {moment(running.eta)}"
+    )
+    waits = [f"it waits: {printable(cycle.waits_for)}"] if cycle.waits_for else []
+    wrong = [
+        f"{n:,} {name}" for name in ("failed", "busy", "orphaned") if (n := getattr(cycle, name))
+    ]
+    return [line, *waits, *([", ".join(wrong)] if wrong else [])]
+
+
+def cycle_table(cycles: "list[CycleRow]") -> list[str]:
+    """Cycles as aligned lines, the last first."""
+    titles = ("cycle", "began", "took", "found", "done", "failed", "busy", "orphaned", "left",
+              "per s", "predicted", "oldest left", "ended by")  # fmt: skip
+    rows = [
+        (
+            str(cycle.cycle_id),
+            moment(cycle.started_at),
+            seconds(cycle.duration_s),
+            *(f"{n:,}" for n in (cycle.found, cycle.done, cycle.failed, cycle.busy)),
+            f"{cycle.orphaned:,}",
+            f"{cycle.remaining:,}",
+            f"{cycle.items_per_s:,.0f}",
+            seconds(cycle.predicted_s),
+            age(cycle.oldest_left_s),
+            cycle.stop_reason or "runs",
+        )
+        for cycle in cycles
+    ]
+    return columns(titles, rows, left=2)

@@ -1,0 +1,235 @@
+"""What a cycle started now would do; nothing is written."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+from etl import cost, db, freshness
+from etl.backlog import Backlog
+from etl.cost import Budget
+from etl.freshness import LevelAge
+from etl.job import Job
+from etl.model import CycleRecord, LevelCount, Prediction
+from etl.queue import WEIGHT
+from etl.settings import ItemLimit
+from etl.sqlfile import shipped
+
+_SHOWN = 5
+_SUPERVISOR = 1
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedItem:
+    """An item of the queue that would be.
+
+    Attributes:
+        position: Its place, the first is 1.
+        item_key: Its key.
+        level: Its priority level.
+        weight: How much work it is, as the job says; None where it says nothing.
+    """
+
+    position: int
+    item_key: str
+    level: int
+    weight: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedLevel:
+    """One level of it.
+
+    Attributes:
+        level: Its number.
+        name: Its name.
+        found: Dirty items.
+        queued: Those that the cycle would take.
+        cut_off: Those that it would leave, and how long they have been dirty.
+    """
+
+    level: int
+    name: str
+    found: int
+    queued: int
+    cut_off: LevelAge
+
+
+@dataclass(frozen=True, slots=True)
+class Connections:
+    """Whether the server has room for the cycle.
+
+    Attributes:
+        needed: A connection for each worker and one for their supervisor.
+        free: What is left, without those reserved for superusers.
+        most: max_connections.
+    """
+
+    needed: int
+    free: int
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What ``etl plan`` tells.
+
+    Attributes:
+        job: Its name.
+        title: What a person calls it.
+        unit: What one item is.
+        as_of: The day that counts as today.
+        found: The backlog.
+        queued: How much of it the cycle would take.
+        max_items: The item limit in force.
+        is_catch_up: Whether that is the limit for catching up.
+        time_limit_s: The time limit, seconds; None: none.
+        is_cut_by_time: Whether it is the time limit that cuts.
+        reserved_percent: Share of the queue for the items that have been dirty longest.
+        reserved: Places that this share makes.
+        levels: By level.
+        first: The first items.
+        last: The last ones; none of the first.
+        workers: With so many.
+        predicted: How long it would take; None: no cycle has told yet.
+        learned_from: Cycles that told.
+        connections: Whether there are enough.
+        held: Items that wait after a failure.
+        quarantined: Items that wait for a person.
+    """
+
+    job: str
+    title: str
+    unit: str
+    as_of: date
+    found: int
+    queued: int
+    max_items: int
+    is_catch_up: bool
+    time_limit_s: float | None
+    is_cut_by_time: bool
+    reserved_percent: int
+    reserved: int
+    levels: list[PlannedLevel]
+    first: list[PlannedItem]
+    last: list[PlannedItem]
+    workers: int
+    predicted: Prediction | None
+    learned_from: int
+    connections: Connections
+    held: int
+    quarantined: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlanOptions:
+    """As the options of a cycle.
+
+    Attributes:
+        as_of: The day that counts as today, UTC.
+        limit: How many items at most.
+        workers: How many worker processes.
+        reserved_percent: Share of the items for those that have been dirty longest.
+        time_limit_s: What the cycle may take; None: no limit.
+    """
+
+    as_of: date
+    limit: ItemLimit
+    workers: int
+    reserved_percent: int
+    time_limit_s: float | None
+
+
+class _List:
+    """Takes the place of a queue: remembers what it would hold."""
+
+    def __init__(self) -> None:
+        self.keys: list[str] = []
+        self.items: list[PlannedItem] = []
+        self.levels: Counter[int] = Counter()
+
+    def build(self, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
+        key, level = columns.index("item_key"), columns.index("level")
+        weight = columns.index(WEIGHT) if WEIGHT in columns else None
+        latest: list[PlannedItem] = []
+        for position, row in enumerate(rows, 1):
+            heavy = row[weight] if weight is not None else None
+            amount = None if heavy is None else float(str(heavy))
+            item = PlannedItem(position, str(row[key]), int(str(row[level])), amount)
+            self.keys.append(item.item_key)
+            self.levels[item.level] += 1
+            if position <= _SHOWN:
+                self.items.append(item)
+            else:
+                latest = [*latest[1 - _SHOWN :], item]
+        self.items += latest
+        return len(self.keys)
+
+
+def _left(
+    connection: db.Connection, job: Job, record: CycleRecord, queue: _List
+) -> list[tuple[LevelCount, LevelAge]]:
+    """Each level, with what the cycle would leave of it."""
+    levels = [record.levels[number] for number in sorted(record.levels)]
+    if job.freshness is None:  # only the job could tell how old just these are
+        ages = {
+            level.level: LevelAge(
+                level.level, level.name, level.found - queue.levels[level.level], *[None] * 4
+            )
+            for level in levels
+        }
+    else:
+        left = freshness.ages(connection, job, record.as_of, record.started_at, queue.keys)
+        ages = {age.level: age for age in left}
+    return [(level, ages[level.level]) for level in levels]
+
+
+def look(connection: db.Connection, job: Job, options: PlanOptions) -> Plan:
+    """Plan a cycle.
+
+    Args:
+        connection: In autocommit; with a role that may read what the job reads.
+        job: The job; deployed.
+        options: As those of a cycle.
+    """
+    now = datetime.now(UTC)
+    record = CycleRecord(job.name, now, options.as_of, options.limit.max_items)
+    record.time_limit_s = options.time_limit_s
+    backlog = Backlog(connection, job, record, ["as_of"])
+    queue = _List()
+    with backlog.snapshot():
+        is_catch_up = backlog.count(options.limit)
+        model = cost.learn(connection, job.name)
+        workers = min(options.workers, max(1, record.found, record.max_items))
+        budget = Budget(model, workers, options.time_limit_s)
+        queued = backlog.freeze(queue, options.reserved_percent, budget)
+        left = _left(connection, job, record, queue)
+        held, quarantined = db.one(connection, shipped("engine/count_held"), job=job.name, now=now)
+        most, reserved, used = db.one(connection, shipped("desk/connections"))
+    needed = min(workers, queued) + _SUPERVISOR
+    return Plan(
+        job=job.name,
+        title=job.title,
+        unit=job.unit,
+        as_of=options.as_of,
+        found=record.found,
+        queued=queued,
+        max_items=record.max_items,
+        is_catch_up=is_catch_up,
+        time_limit_s=options.time_limit_s,
+        is_cut_by_time=budget.is_exceeded,
+        reserved_percent=options.reserved_percent,
+        reserved=-(-queued * options.reserved_percent // 100),
+        levels=[
+            PlannedLevel(level.level, level.name, level.found, queue.levels[level.level], age)
+            for level, age in left
+        ],
+        first=queue.items[:_SHOWN],
+        last=queue.items[_SHOWN:],
+        workers=min(workers, queued),
+        predicted=budget.prediction(),
+        learned_from=model.cycles if model is not None else 0,
+        connections=Connections(needed, most - reserved - used + 1, most),  # one is this one
+        held=held,
+        quarantined=quarantined,
+    )
