@@ -69,7 +69,7 @@ def cycle_object(cycle: "CycleRow") -> dict[str, Any]:
 def _list(job: "Job", cycles: "list[CycleRow]") -> str:
     if not cycles:
         return f"{job.title}: no cycle yet"
-    return "\n".join([f"{job.title}", "", *cycle_table(cycles)])
+    return "\n".join([job.title, "", *cycle_table(cycles)])
 
 
 def _detail_object(job: "Job", found: "CycleDetail") -> dict[str, Any]:
@@ -97,8 +97,8 @@ def _detail(job: "Job", found: "CycleDetail") -> str:
             (one.sqlstate or "-", one.outcome, one.item_key, one.message or "", f"{one.attempts:,}")
             for one in found.failures
         ]
-        titles = ("SQLSTATE", "outcome", f"such as {job.unit}", "message", "attempts")
-        lines += ["", *columns(titles, rows, left=4)]
+        failed = ("SQLSTATE", "outcome", f"such as {job.unit}", "message", "attempts")
+        lines += ["", *columns(failed, rows, left=4)]
     if found.slowest:
         slow = [
             (
@@ -156,7 +156,7 @@ def _levels(job: "Job", cycle: "CycleRow") -> list[str]:
     rows = [
         (
             f"{level['level']} {level['name']}",
-            *(f"{level[name]:,}" for name in ("found", "done", "failed", "busy", "orphaned")),
+            *(f"{level[name]:,}" for name in counts),
             "-" if level.get("left") is None else f"{level['left']:,}",
             age(cycle.oldest_left_of([level])),
             age(job.freshness_goals.get(level["level"])),
