@@ -142,17 +142,8 @@ def _settings(cycle: "CycleRow") -> list[str]:
 
 
 def _levels(job: "Job", cycle: "CycleRow") -> list[str]:
-    titles = (
-        "level",
-        "found",
-        "done",
-        "failed",
-        "busy",
-        "orphaned",
-        "left after",
-        "oldest left",
-        "goal",
-    )
+    counts = ("found", "done", "failed", "busy", "orphaned")
+    titles = ("level", *counts, "left after", "oldest left", "goal")
     rows = [
         (
             f"{level['level']} {level['name']}",
