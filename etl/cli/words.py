@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime
 
+_UNITS = {86_400: "days", 3600: "h", 60: "min"}
+
 
 def seconds(duration_s: float | None) -> str:
     """A duration, as exact as its size calls for; a dash where there is none."""
@@ -24,7 +26,7 @@ def age(duration_s: float | None) -> str:
         return "-"
     for size, unit in ((172_800, 86_400), (7200, 3600), (120, 60)):
         if duration_s >= size:
-            return f"{duration_s // unit:,.0f} {({86_400: 'days', 3600: 'h', 60: 'min'})[unit]}"
+            return f"{duration_s / unit:,.0f} {_UNITS[unit]}"
     return f"{duration_s:.0f} s"
 
 
