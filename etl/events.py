@@ -126,6 +126,35 @@ class StopRequested:
 
 
 @dataclass(frozen=True, slots=True)
+class ClaimingPaused:
+    """Nothing is claimed for now; what is in hand is finished.
+
+    Attributes:
+        reason: Why.
+    """
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimingResumed:
+    """The cycle goes on.
+
+    Attributes:
+        waited_s: After so many seconds.
+    """
+
+    waited_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRequested:
+    """Somebody cancels the cycle; the items in hand are finished, or cancelled as well."""
+
+    is_cancelling: bool
+
+
+@dataclass(frozen=True, slots=True)
 class CycleFinished:
     """The record is closed."""
 
@@ -143,6 +172,9 @@ Event = (
     | WorkerFinished
     | WorkersChosen
     | StopRequested
+    | ClaimingPaused
+    | ClaimingResumed
+    | CancelRequested
     | CycleFinished
 )
 Emit = Callable[[Event], None]

@@ -4,41 +4,17 @@ Nothing here knows any job. A folder that is broken is one error that names file
 it is found when the job is used, so that the other jobs still run.
 """
 
-import re
-import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
+from etl import jobfile
 from etl.errors import FileError, UsageError
-from etl.settings import LARGEST, LONGEST_S, duration_s, sql_folder
+from etl.jobfile import HealthLimits
+from etl.settings import sql_folder
 from etl.sqlfile import Statement, single
-from etl.trust import first_open_to_all, read_file
-
-_NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
-_LEVEL = re.compile(r"[1-9][0-9]{0,8}\Z")
-_ACKNOWLEDGE = ("statement",)
-_TOP: dict[str, type] = {
-    "title": str,
-    "summary": str,
-    "unit": str,
-    "acknowledge": str,
-    "defaults": dict,
-    "levels": dict,
-    "freshness": dict,
-}
-_DEFAULTS: dict[str, type] = {
-    "max_items": int,
-    "reserved_percent": int,
-    "max_attempts": int,
-    "keep_attempts_days": int,
-    "statement_timeout": str,
-    "slow_statement_timeout": str,
-    "lock_timeout": str,
-    "time_limit": str,
-}
+from etl.trust import first_open_to_all
 
 
 @dataclass(frozen=True)
@@ -61,6 +37,7 @@ class Job:
         time_limit_s: What a cycle may take, seconds; None: no limit.
         level_names: Name of each priority level.
         freshness_goals: How long an item of a level may be dirty, seconds; of those with a goal.
+        health_limits: From when on nothing is claimed, for the server's sake.
     """
 
     folder: Path
@@ -77,6 +54,7 @@ class Job:
     time_limit_s: float | None
     level_names: dict[int, str]
     freshness_goals: dict[int, float]
+    health_limits: HealthLimits
 
     @property
     def name(self) -> str:
@@ -180,7 +158,7 @@ def load(folder: Path) -> Job:
     Raises:
         FileError: It is missing or broken; the message names its line.
     """
-    if not _NAME.match(folder.name) or folder.name == "etl":
+    if not jobfile.NAME.match(folder.name) or folder.name == "etl":
         raise FileError(
             folder, None, "is no name of a job", "Use small letters, digits and underscores."
         )
@@ -189,138 +167,4 @@ def load(folder: Path) -> Job:
     if open_to_all is not None:
         hint = "Whoever can write it has SQL run as whoever runs etl: chmod -R o-w mends that."
         raise FileError(open_to_all, None, "can be written by everybody", hint)
-    path = folder / "job.toml"
-    text = _read(path)
-    table = _parse(path, text)
-    _check_keys(path, text, table, _TOP)
-    defaults: dict[str, Any] = {
-        "max_items": 1000,
-        "reserved_percent": 10,
-        "max_attempts": 5,
-        "keep_attempts_days": 90,
-        "statement_timeout": "60s",
-        "slow_statement_timeout": "10min",
-        "lock_timeout": "1s",
-        **table.get("defaults", {}),
-    }
-    _check_keys(path, text, defaults, _DEFAULTS, "defaults")
-    _check_values(path, text, table, defaults)
-
-    def seconds(key: str) -> float:
-        return _duration(path, text, key, defaults[key])
-
-    level_names = _level_names(path, text, table.get("levels", {}))
-    return Job(
-        folder=folder,
-        title=table["title"],
-        summary=table.get("summary", table["title"]),
-        unit=table["unit"],
-        level_names=level_names,
-        freshness_goals=_goals(path, text, table.get("freshness", {}), level_names),
-        max_items=defaults["max_items"],
-        reserved_percent=defaults["reserved_percent"],
-        max_attempts=defaults["max_attempts"],
-        keep_attempts_days=defaults["keep_attempts_days"],
-        statement_timeout_s=seconds("statement_timeout"),
-        slow_statement_timeout_s=seconds("slow_statement_timeout"),
-        lock_timeout_s=seconds("lock_timeout"),
-        time_limit_s=seconds("time_limit") if "time_limit" in defaults else None,
-    )
-
-
-def _check_values(path: Path, text: str, table: dict[str, Any], defaults: dict[str, Any]) -> None:
-    missing = [key for key in ("title", "unit") if key not in table]
-    if missing:
-        hint = f'Add a line such as {missing[0]} = "user".'
-        raise FileError(path, 1, f"{missing[0]} is missing", hint)
-    for key in ("title", "summary"):
-        if not _is_line(table.get(key, "?")):
-            raise _wrong(path, text, key, "must be one line without control characters")
-    if not _NAME.match(table["unit"]):
-        raise _wrong(path, text, "unit", "must be one word in small letters")
-    if table.get("acknowledge", "statement") not in _ACKNOWLEDGE:
-        raise _wrong(path, text, "acknowledge", f"must be one of: {', '.join(_ACKNOWLEDGE)}")
-    _check_defaults(path, text, defaults)
-
-
-def _is_line(text: str) -> bool:
-    return text != "" and text.isprintable()
-
-
-def _check_defaults(path: Path, text: str, defaults: dict[str, Any]) -> None:
-    for key, value in defaults.items():
-        if key == "reserved_percent" and not 0 <= value <= 99:
-            raise _wrong(path, text, key, "must be from 0 to 99", "defaults")
-        if key in ("max_items", "max_attempts", "keep_attempts_days") and not 1 <= value <= LARGEST:
-            problem = f"must be at least 1 and at most {LARGEST}"
-            raise _wrong(path, text, key, problem, "defaults")
-
-
-def _duration(path: Path, text: str, key: str, value: str) -> float:
-    try:
-        return duration_s(key, value)
-    except UsageError:
-        problem = "must be a duration such as 500ms, 60s, 5min"
-        raise _wrong(path, text, key, problem, "defaults") from None
-
-
-def _level_names(path: Path, text: str, table: dict[str, Any]) -> dict[int, str]:
-    for key, name in table.items():
-        if not _LEVEL.match(key) or not isinstance(name, str) or not _is_line(name):
-            raise _wrong(path, text, key, 'must be a level and its name, such as 1 = "critical"')
-    return {int(key): name for key, name in table.items()}
-
-
-def _goals(path: Path, text: str, table: dict[str, Any], names: dict[int, str]) -> dict[int, float]:
-    numbers = {name: number for number, name in names.items()}
-    goals: dict[int, float] = {}
-    for name, goal in table.items():
-        if name not in numbers:
-            problem = f"is no level; levels are: {', '.join(numbers)}"
-            raise _wrong(path, text, name, problem, "freshness")
-        told = goal if isinstance(goal, str) else ""
-        try:
-            goals[numbers[name]] = duration_s(name, told, LONGEST_S)
-        except UsageError:
-            problem = "must be a duration such as 15m, 24h, 7d"
-            raise _wrong(path, text, name, problem, "freshness") from None
-    return goals
-
-
-def _read(path: Path) -> str:
-    try:
-        return read_file(path).decode()
-    except OSError as error:
-        raise FileError(path, None, str(error.strerror), "Every job has a job.toml.") from error
-    except UnicodeDecodeError as error:
-        raise FileError(path, None, "not UTF-8", "Save the file as UTF-8.") from error
-
-
-def _parse(path: Path, text: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # of a number, or of brackets, without end
-        found = re.search(r"\(at line (\d+)", str(error))
-        line = int(found[1]) if found else text.count("\n") + 1
-        reason = str(error).split(" (at ")[0]
-        raise FileError(path, line, reason, "See https://toml.io for the notation.") from error
-
-
-def _check_keys(
-    path: Path, text: str, table: dict[str, Any], known: dict[str, type], section: str = ""
-) -> None:
-    for key, value in table.items():
-        if key not in known:
-            raise _wrong(path, text, key, f"is unknown; known are: {', '.join(known)}", section)
-        if type(value) is not known[key]:
-            kind = {str: "a text", int: "a whole number", dict: "a table"}[known[key]]
-            raise _wrong(path, text, key, f"must be {kind}", section)
-
-
-def _wrong(path: Path, text: str, key: str, problem: str, section: str = "") -> FileError:
-    head = re.search(rf"^\s*\[{section}\]", text, re.MULTILINE) if section else None
-    start = head.end() if head else 0
-    pattern = re.compile(rf"^[^=#\n]*?\b{re.escape(key)}\b", re.MULTILINE)
-    found = pattern.search(text, start)
-    line = text.count("\n", 0, found.end()) + 1 if found else 1
-    return FileError(path, line, f"{key[:60]} {problem}", "Correct this line.")
+    return Job(folder=folder, **jobfile.read(folder / "job.toml"))

@@ -13,6 +13,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import lru_cache
 
@@ -66,6 +67,10 @@ def update_cycle(
         time_limit_s=record.time_limit_s,
         predicted_s=record.predicted.mean_s if record.predicted else None,
         predicted_p95_s=record.predicted.p95_s if record.predicted else None,
+        waits_for=record.waits_for,
+        waits=json.dumps(
+            [{**asdict(wait), "since": wait.since.isoformat()} for wait in record.waits]
+        ),
         finished_at=finished_at,
     )
 

@@ -93,6 +93,21 @@ class Prediction:
 
 
 @dataclass(slots=True)
+class Wait:
+    """A time in which a cycle claimed nothing.
+
+    Attributes:
+        reason: Why.
+        since: Since when.
+        seconds: For how long, or so far.
+    """
+
+    reason: str
+    since: datetime
+    seconds: float = 0.0
+
+
+@dataclass(slots=True)
 class LevelCount:
     """What a cycle found and did in one priority level.
 
@@ -132,6 +147,8 @@ class CycleRecord:
     Attributes:
         time_limit_s: What it may take, seconds; None: no limit.
         predicted: What it was expected to take when its queue was built; None: nothing known.
+        waits_for: Why nothing is claimed just now; None: it goes on.
+        waits: Each time that nothing was claimed, the present one too.
     """
 
     job: str
@@ -149,6 +166,13 @@ class CycleRecord:
     is_dry_run: bool = False
     time_limit_s: float | None = None
     predicted: Prediction | None = None
+    waits_for: str | None = None
+    waits: list[Wait] = field(default_factory=list[Wait])
+
+    @property
+    def waited_s(self) -> float:
+        """How long nothing was claimed, seconds."""
+        return sum(wait.seconds for wait in self.waits)
 
     def _sum(self, name: Literal["found", "done", "failed", "busy", "orphaned"]) -> int:
         return sum(getattr(level, name) for level in self.levels.values())

@@ -12,9 +12,9 @@ import selectors
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 
+from etl.crew import Crew
 from etl.errors import (
     DatabaseUnreachableError,
     EtlError,
@@ -79,25 +79,43 @@ class Supervisor:
         self._hooks = hooks
         self._emit = emit
         self._selector = selectors.DefaultSelector()
-        self._idle: list[Process] = []
-        self._processes: dict[int, Process] = {}
-        self._stop_requests = 0
+        self._crew = Crew(hooks.orders, self._selector)
+        self._signals_heard = 0
+        self._is_stopping = False
         self._cancelled_at: float | None = None
         self._fruitless_deaths: Counter[int] = Counter()
         self._error: EtlError | None = None
 
     def prepare(self, workers: int) -> None:
         """Start this many processes now, so that they load while the queue is being built."""
-        with suppress(OSError):  # drain tries again, and says so
-            while len(self._idle) < workers:
-                self._idle.append(Process())
+        self._crew.prepare(workers)
 
     def close(self) -> None:
         """End the processes that were prepared and are not needed."""
-        for process in self._idle:
-            process.kill()
-            process.reap()
-        self._idle.clear()
+        self._crew.dismiss_idle()
+
+    def pause(self, *, is_paused: bool) -> None:
+        """Let the workers claim nothing for now, or claim again."""
+        self._crew.pause(is_paused=is_paused)
+
+    def stop(self, *, is_cancelling: bool) -> None:
+        """Let the workers finish what they have in hand and end, as after a signal.
+
+        Args:
+            is_cancelling: Cancel what they have in hand, as after a second one.
+        """
+        self._is_stopping = True
+        self._crew.tell_all("cancel" if is_cancelling else "drain")
+        if is_cancelling and self._cancelled_at is None:
+            self._cancelled_at = time.monotonic()
+
+    def resize(self, workers: int) -> None:
+        """Have another number of workers from now on."""
+        if self._is_stopping or self._error is not None or not self._crew.size:
+            return
+        for number in self._crew.resize(workers):
+            self._start(number)
+        self._record.workers = workers
 
     def drain(self, workers: int, tuner: Tuner | None = None) -> None:
         """Empty the queue.
@@ -110,10 +128,10 @@ class Supervisor:
             EtlError: What made it stop; the items in hand were finished.
         """
         self._selector.register(self._signals, selectors.EVENT_READ)
-        for number in range(1, workers + 1):
+        for number in self._crew.resize(workers):
             self._start(number)
         self.close()
-        while self._processes:
+        while self._crew.at_work:
             for key, _ in self._selector.select(_TICK_S):
                 if isinstance(key.data, Process):
                     self._hear(key.data)
@@ -130,17 +148,15 @@ class Supervisor:
             raise self._error
 
     def _tune(self, tuner: Tuner) -> None:
-        """Have as many workers as the tuner says."""
-        if self._stop_requests or self._error is not None:
+        """Have as many workers as the tuner says, unless somebody else has said how many."""
+        if self._is_stopping or self._error is not None or self._crew.is_paused:
+            tuner.look_away()
             return
-        if not tuner.observe(time.monotonic(), self._record.claimed):
+        if self._crew.size != tuner.workers or not tuner.observe(
+            time.monotonic(), self._record.claimed
+        ):
             return
-        for number in range(self._record.workers + 1, tuner.workers + 1):
-            self._start(number)
-        for number in range(tuner.workers + 1, self._record.workers + 1):
-            if number in self._processes:
-                self._processes[number].tell("drain")
-        self._record.workers = tuner.workers
+        self.resize(tuner.workers)
         if tuner.is_settled:
             self._emit(WorkersChosen(tuner.workers, tuner.tried))
 
@@ -156,8 +172,7 @@ class Supervisor:
 
     def _tick(self) -> None:
         if self._cancelled_at is not None and time.monotonic() - self._cancelled_at > _KILL_S:
-            for process in self._processes.values():
-                process.kill()
+            self._crew.kill_all()
         if self._error is not None:
             return
         try:
@@ -168,30 +183,26 @@ class Supervisor:
     def _stop(self, error: EtlError) -> None:
         """Finish the items in hand, then end with this error."""
         self._error = self._error or error
-        self._tell_all("drain")
+        self._crew.tell_all("drain")
 
     def _start(self, number: int) -> None:
         if self._error is not None:
             return
         try:
-            process = self._idle.pop() if self._idle else Process()
+            self._crew.start(number)
         except OSError as error:
-            if not self._processes:  # else go on with those that could be started
+            if not self._crew.at_work:  # else go on with those that could be started
                 self._stop(WorkerStoppedError(f"cannot start worker {number}: {error.strerror}"))
-            return
-        process.begin(self._hooks.orders(number))
-        self._processes[number] = process
-        self._selector.register(process.stderr, selectors.EVENT_READ, process)
 
     def _hear(self, process: Process) -> None:
         if process.hear():
             return
-        self._selector.unregister(process.stderr)
-        status = process.reap()
-        del self._processes[process.number]
+        status, is_awaited = self._crew.take_leave(process)
         self._follow()
         self._bury(process, status)
         replaced = status != 0 and self._replace(process, status)
+        if is_awaited and not replaced and not self._is_stopping:
+            self._start(process.number)
         self._emit(WorkerFinished(process.number, status, replaced))
 
     def _bury(self, process: Process, status: int) -> None:
@@ -214,7 +225,7 @@ class Supervisor:
         """Put another process in the place of a dead one, unless that makes no sense."""
         found_hopeless = status == UsageError.exit_code
         found_no_server = status == DatabaseUnreachableError.exit_code
-        if found_no_server and (self._processes or not self._queue.depth()):
+        if found_no_server and (self._crew.at_work or not self._queue.depth()):
             return False  # too many connections, say: those that have one do the work
         if not process.has_claimed:
             self._fruitless_deaths[process.number] += 1
@@ -224,7 +235,7 @@ class Supervisor:
             kind = WorkerStoppedError if found_hopeless else WorkerStartError
             hint = "The items it did not get to stay dirty for the next cycle."
             self._stop(kind(f"worker {process.number} gave up: {what}", hint))
-        if self._stop_requests or self._error is not None:
+        if self._is_stopping or self._error is not None or process.number > self._crew.size:
             return False
         self._start(process.number)
         return True
@@ -241,8 +252,8 @@ class Supervisor:
 
     def _count(self, entry: Entry) -> None:
         if entry.event == CLAIMED:
-            if entry.worker in self._processes:
-                self._processes[entry.worker].has_claimed = True
+            if entry.worker in self._crew.at_work:
+                self._crew.at_work[entry.worker].has_claimed = True
             self._fruitless_deaths[entry.worker] = 0
         elif entry.event == DEFERRED and entry.result is not None:
             self._emit(ItemDeferred(entry.worker, entry.claim, entry.result))
@@ -253,16 +264,9 @@ class Supervisor:
             self._emit(ItemAttempted(entry.worker, entry.claim, entry.result))
 
     def _heed_signals(self) -> None:
-        received = self._signals.received
-        for number in received[self._stop_requests :]:
-            self._stop_requests += 1
+        for number in self._signals.received[self._signals_heard :]:
+            self._signals_heard += 1
             self._record.stop_signal = self._record.stop_signal or number
-            is_cancelling = self._stop_requests > 1
-            self._tell_all("cancel" if is_cancelling else "drain")
-            if is_cancelling and self._cancelled_at is None:
-                self._cancelled_at = time.monotonic()
+            is_cancelling = self._signals_heard > 1
+            self.stop(is_cancelling=is_cancelling)
             self._emit(StopRequested(number, is_cancelling))
-
-    def _tell_all(self, line: str) -> None:
-        for process in self._processes.values():
-            process.tell(line)

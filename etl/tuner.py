@@ -56,6 +56,10 @@ class Tuner:
         self._window, self._not_before = None, now + _SETTLING_S
         return True
 
+    def look_away(self) -> None:
+        """What is done just now tells nothing: begin to watch anew."""
+        self._window = None
+
     def _decide(self, rate: float) -> None:
         before = self.tried[-1] if self.tried else (self.workers, 0.0)
         self.tried.append((self.workers, rate))

@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from etl import __version__
-from etl.cli import bench, demo, held, history, load, plan, schema, server, status, verify
+from etl.cli import bench, control, demo, held, history, load, plan, schema, server, status, verify
 from etl.cli.options import job_paths
 from etl.cli.output import prepare_standard_streams, say, tell
 from etl.cli.run_job import add_jobs
@@ -57,6 +57,10 @@ def build() -> typer.Typer:
     app.command("verify")(verify.verify)
     app.command("bench")(bench.bench)
     app.add_typer(held.held, name="held")
+    app.command("pause")(control.pause)
+    app.command("resume")(control.resume)
+    app.command("cancel")(control.cancel)
+    app.command("workers")(control.workers)
     app.add_typer(server.server, name="server")
     app.command("demo")(demo.demo)
     add_jobs(app, job_paths())

@@ -11,6 +11,9 @@ from etl.cli.render import as_json, outcome_line, prediction_line
 from etl.cli.words import seconds
 from etl.events import (
     BacklogCounted,
+    CancelRequested,
+    ClaimingPaused,
+    ClaimingResumed,
     CommitsLost,
     ConnectionFound,
     ConnectionLost,
@@ -55,6 +58,8 @@ class Narrator:
                 yield self._chosen(event)
             case CycleFinished():
                 yield self._finished(event.record)
+            case ClaimingPaused() | ClaimingResumed() | CancelRequested():
+                yield self._control(event)
             case _:
                 yield self._warning(event)
 
@@ -95,6 +100,17 @@ class Narrator:
                 name = signal.Signals(event.signal_number).name
                 text = f"{name}: {what} {self._unit}s in hand"
         return logging.WARNING, text, facts
+
+    def _control(self, event: ClaimingPaused | ClaimingResumed | CancelRequested) -> Line:
+        match event:
+            case ClaimingPaused():
+                text = f"claiming nothing for now: {event.reason}"
+            case ClaimingResumed():
+                text = f"claiming again, after {seconds(event.waited_s)}"
+            case CancelRequested():
+                what = "cancelling the" if event.is_cancelling else "finishing the"
+                text = f"cancelled by an operator: {what} {self._unit}s in hand"
+        return logging.WARNING, text, asdict(event)
 
     def _backlog(self, event: BacklogCounted) -> Iterator[Line]:
         record, unit = event.record, self._unit

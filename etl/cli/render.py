@@ -41,6 +41,7 @@ def as_json(record: CycleRecord) -> dict[str, Any]:
         "items_per_s": round(record.items_per_s, 1),
         "stop_reason": record.stop_reason,
         "time_limit_s": record.time_limit_s,
+        "waited_s": round(record.waited_s, 3),
         "predicted_s": record.predicted and round(record.predicted.mean_s, 3),
         "predicted_p95_s": record.predicted and round(record.predicted.p95_s, 3),
         "levels": [level.as_dict() for level in record.levels.values()],

@@ -1,21 +1,21 @@
 """A cycle: take the lock, count the backlog, freeze it into a queue, drain it, close the record."""
 
-import re
-import shutil
 import time
 from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from etl import cost, db, deploy, ledger
+from etl import control, cost, db, deploy, ledger
 from etl.backlog import Backlog
 from etl.cost import Budget
+from etl.cycle.leftovers import queues_folder, recover
 from etl.cycle.options import CycleOptions
+from etl.cycle.steering import Steering, paused_by
 from etl.errors import CycleRunningError, DatabaseUnreachableError, EtlError, FileError, UsageError
 from etl.events import (
     BacklogCounted,
+    ClaimingPaused,
     CycleFinished,
-    CycleRecovered,
     Emit,
     Event,
     ItemAttempted,
@@ -26,14 +26,12 @@ from etl.lock import host_lock
 from etl.model import CycleRecord, Orders
 from etl.queue import FileQueue, OpenClaims
 from etl.session import session_name
-from etl.settings import private_folder
 from etl.sqlfile import shipped
 from etl.stop_signals import StopSignals, cancelled_on_stop
 from etl.supervisor import Hooks, Supervisor
 from etl.tuner import Tuner
 
 _PROGRESS_EVERY_S = 1.0
-_QUEUE_FOLDER = re.compile(r"cycle-([1-9][0-9]{0,17})\Z")
 
 
 class Cycle:
@@ -62,6 +60,7 @@ class Cycle:
         self._missing: str | None = None
         self._is_cut_by_time = False
         self._claims = OpenClaims()
+        self._paused_by: str | None = None
         self.record = CycleRecord(
             job=job.name,
             started_at=datetime.now(UTC),
@@ -69,6 +68,7 @@ class Cycle:
             max_items=options.limit.max_items,
             time_limit_s=limit,
         )
+        self._steering = Steering(job, self.record, emit, may_wait=options.only_key is None)
 
     def run(self) -> CycleRecord:
         """Run it.
@@ -102,13 +102,13 @@ class Cycle:
 
     def _run(self, link: Link) -> None:
         job, record = self._job, self.record
-        folder = private_folder(self._state)
-        for part in ("cycles", _identity(link.connection), job.name):
-            folder = private_folder(folder / part)
+        folder = queues_folder(self._state, link.connection, job)
         with host_lock(folder, job.command, record.started_at):
             link.lock()
-            self._recover(link.connection, folder)
+            recover(link.connection, folder, record, job, self._emit)
             cycle_id = ledger.open_cycle(link.connection, record)
+            wishes = control.wishes(link.connection, job.name, cycle_id)
+            self._paused_by = "; ".join(paused_by(wishes)) or None
             # Up to here a signal ends the process: there is nothing to finish yet.
             with (
                 StopSignals() as signals,
@@ -151,24 +151,10 @@ class Cycle:
             self.record.stop_signal = next(iter(signals.received), None)
             raise
 
-    def _recover(self, connection: db.Connection, folder: Path) -> None:
-        """Close the records of cycles that were cut off, and remove the queues of old ones."""
-        for path in folder.glob("cycle-*/"):
-            named = _QUEUE_FOLDER.match(path.name)
-            if named is None:
-                continue
-            queue, cycle_id = FileQueue(path), int(named[1])
-            with closing(queue):
-                cut_off = ledger.recover(connection, queue, cycle_id, self._job)
-            if cut_off is not None:
-                self._emit(CycleRecovered(cycle_id, cut_off.claimed, cut_off.orphaned))
-            shutil.rmtree(path, ignore_errors=True)
-        ledger.close_abandoned(connection, self.record)
-
     def _supervisor(self, link: Link, queue: FileQueue, signals: StopSignals) -> Supervisor:
         hooks = Hooks(
             orders=lambda number: self._orders(number, queue),
-            on_tick=lambda: self._record_progress(link, signals),
+            on_tick=lambda: self._record_progress(link, signals, supervisor),
             on_death=lambda number: self._end_session(link, number),
         )
         supervisor = Supervisor(queue, self.record, signals, hooks, self._heed)
@@ -199,6 +185,8 @@ class Cycle:
                     queued = backlog.freeze_one(queue, self._options.only_key)
                 else:
                     is_catch_up = backlog.count(self._options.limit)
+                    if self._paused_by is not None:
+                        return self._tell_pause(self._paused_by)
                     likely = min(self.record.found, self.record.max_items)
                     supervisor.prepare(min(self._options.workers, likely))
                     queued = self._freeze(connection, backlog, queue)
@@ -208,6 +196,11 @@ class Cycle:
             return 0
         self._tell_backlog(queued, is_catch_up)
         return queued
+
+    def _tell_pause(self, reason: str) -> int:
+        """A cycle that begins while its job is paused ends at once: cron must not pile up."""
+        self._emit(ClaimingPaused(reason))
+        return 0
 
     def _freeze(self, connection: db.Connection, backlog: Backlog, queue: FileQueue) -> int:
         record, workers = self.record, min(self._options.workers, max(1, self.record.found))
@@ -231,14 +224,19 @@ class Cycle:
     def _drain(self, link: Link, supervisor: Supervisor, signals: StopSignals, queued: int) -> None:
         record = self.record
         if queued and not signals.received and not self._is_over():
-            self._record_progress(link, signals)
+            self._record_progress(link, signals, supervisor)
             most = self._options.most_workers
             tuner = None if most is None else Tuner(record.workers, min(most, queued))
             supervisor.drain(record.workers, tuner)
+            self._steering.end()
         record.stop_signal = next(iter(signals.received), None)
         record.duration_s = time.monotonic() - self._begun
         if record.stop_signal is not None:
             record.stop_reason = "stopped"
+        elif self._steering.is_cancelled:
+            record.stop_reason = "cancelled"
+        elif self._paused_by is not None and not queued:
+            record.stop_reason = "paused"
         elif self._is_cut_by_time or (self._is_over() and (record.claimed < queued or not queued)):
             record.stop_reason = "time limit"
         elif record.claimed < queued:
@@ -267,19 +265,20 @@ class Cycle:
         if state == "P0002" or (state in ("22P02", "22003") and self._options.only_key in message):
             self._missing = message
 
-    def _record_progress(self, link: Link, signals: StopSignals) -> None:
+    def _record_progress(self, link: Link, signals: StopSignals, supervisor: Supervisor) -> None:
         now = time.monotonic()
         self.record.duration_s = now - self._begun
+        self._steering.tick()
         if now - self._recorded < _PROGRESS_EVERY_S:
             return
         self._recorded = now
         heard = len(signals.received)
+
+        def look(connection: db.Connection) -> None:
+            ledger.update_progress(connection, self.record)
+            self._steering.look(connection, supervisor)
+
         link.attempt(
-            lambda to: ledger.update_progress(to, self.record),
+            look,
             is_enough=lambda: len(signals.received) > heard,
         )
-
-
-def _identity(connection: db.Connection) -> str:
-    system, database = db.one(connection, shipped("engine/database_identity"))
-    return f"{system}-{database}"

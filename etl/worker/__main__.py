@@ -5,6 +5,7 @@ connection string comes that way and so is in no process list. After that line s
 input is how the supervisor is heard:
 
 ``drain``          finish the item in hand, then end
+``pause``          finish the items in hand, then claim nothing until ``resume``
 ``cancel``         cancel the running statement as well, give the item back, end
 end of the file    the supervisor is gone: as ``cancel``, and end at once
 
@@ -27,6 +28,7 @@ from etl.model import Orders
 from etl.worker.loop import CANCEL_S, Worker
 
 _LISTEN_S = 1.0
+_PAUSES = {b"pause\n": True, b"resume\n": False}
 
 
 def _listen(worker: Worker, orders: RawIOBase) -> None:
@@ -39,6 +41,8 @@ def _listen(worker: Worker, orders: RawIOBase) -> None:
             worker.drain()
         elif line == b"cancel\n":
             worker.cancel()
+        elif line in _PAUSES:
+            worker.pause(is_paused=_PAUSES[line])
         elif not line:
             break
     worker.cancel()

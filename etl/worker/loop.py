@@ -5,24 +5,20 @@ where they are quicker still, some more: a millisecond of work. They count as wa
 first in hand can have been the cause of a crash.
 """
 
-import threading
 import time
 from collections import deque
 from contextlib import suppress
 from pathlib import Path
 
 from etl.doubts import Doubts
-from etl.errors import (
-    DatabaseUnreachableError,
-    EnvironmentFaultError,
-    EtlError,
-)
+from etl.errors import DatabaseUnreachableError, EnvironmentFaultError, EtlError
 from etl.executor import DoubtfulItem, InterruptedItem, SlowItem, UnsettledItem
 from etl.job import load as load_job
 from etl.model import Claim, Orders, Outcome, Result
 from etl.queue import FileQueue, Queue
 from etl.session import Session
 from etl.unflushed import Unflushed
+from etl.worker.gate import Gate
 
 _ADMIN_SHUTDOWN = "57P01"
 _RECONNECT_S = 60.0
@@ -48,7 +44,7 @@ class Worker:
         self._orders = orders
         self._job = load_job(Path(orders.job_folder))
         self._queue: Queue = FileQueue(Path(orders.queue_folder))
-        self._stop = threading.Event()
+        self._gate = Gate(orders.deadline)
         self._session: Session | None = None
         self._answer_due_s = 0.0
         self._cancelled_at: float | None = None
@@ -59,7 +55,11 @@ class Worker:
 
     def drain(self) -> None:
         """Claim no more."""
-        self._stop.set()
+        self._gate.stop()
+
+    def pause(self, *, is_paused: bool) -> None:
+        """Claim nothing for now, or claim again."""
+        self._gate.pause(is_paused=is_paused)
 
     def cancel(self) -> None:
         """Claim no more, and cancel the running statement."""
@@ -71,8 +71,7 @@ class Worker:
     def watch(self) -> None:
         """Cut the connection where an answer is overdue: the server would have timed out.
 
-        The kernel notices a network that is gone; this notices a server that is there and
-        has stopped working, which no timeout of its own can end.
+        The kernel notices a network that is gone; this, a server that has stopped working.
         """
         session, now = self._session, time.monotonic()
         begun_at = session.executor.begun_at if session is not None else None
@@ -91,25 +90,25 @@ class Worker:
         self._reconnect(has_item=False)
         try:
             while (session := self._session) is not None:
-                self._fill(session)
-                if not session.executor.in_hand:
+                has_work = session.executor.in_hand or self._claimed
+                if not has_work and not self._gate.pass_through():
                     break
-                self._settle(session)
+                self._fill(session)
+                if session.executor.in_hand:
+                    self._settle(session)
+                elif session is self._session:  # else it was lost: the next one goes on
+                    break
         except EtlError:
             self.drain()
             self._finish()
             raise
-
-    def _goes_on(self) -> bool:
-        deadline = self._orders.deadline
-        return not self._stop.is_set() and (deadline is None or time.monotonic() < deadline)
 
     def _room(self, session: Session) -> int:
         """How many items to claim: where items are quick, some more than the one that runs.
 
         Not towards the end: they might wait behind a long one while other workers have nothing.
         """
-        if not self._goes_on():
+        if not self._gate.is_open:
             return 0
         quickest_ms = min(self._recent_ms, default=_QUICK_MS)
         is_ahead = quickest_ms < _QUICK_MS and not self._queue.has_few_left
@@ -119,7 +118,7 @@ class Worker:
     def _fill(self, session: Session) -> None:
         """Send what is claimed; claim where there is nothing in hand."""
         executor, number = session.executor, self._orders.number
-        if not self._claimed and not executor.in_hand and self._goes_on():
+        if not self._claimed and not executor.in_hand:
             self._claimed.extend(self._queue.exchange(number, ()))
         while self._claimed:
             claim = self._claimed[0]
@@ -284,13 +283,13 @@ class Worker:
         self._session = None
         patient_until = time.monotonic() + (_RECONNECT_S if has_item else _CONNECT_S)
         pause_s = 0.1
-        while self._goes_on():
+        while not self._gate.is_over:
             try:
                 self._session = Session(self._orders, self._job)
             except DatabaseUnreachableError:
                 if time.monotonic() > patient_until:
                     raise
-                self._stop.wait(pause_s)
+                self._gate.wait(pause_s)
                 pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
             else:
                 return self._session

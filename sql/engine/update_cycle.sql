@@ -3,7 +3,8 @@
 -- Parameters: :'cycle_id', :'max_items', :'workers', :'found', :'done', :'failed',
 --             :'busy', :'orphaned', :'remaining', :'levels' (JSON),
 --             :'stop_reason' (null while it runs), :'finished_at' (null while it runs),
---             :'time_limit_s', :'predicted_s', :'predicted_p95_s' (null: none)
+--             :'time_limit_s', :'predicted_s', :'predicted_p95_s' (null: none),
+--             :'waits_for' (null: it goes on), :'waits' (JSON)
 -- Returns:    nothing
 -- Writes:     one row of etl.cycle, in place where its page has room
 -- Locks:      that row
@@ -23,5 +24,7 @@ SET
     time_limit_s = :'time_limit_s',
     predicted_s = :'predicted_s',
     predicted_p95_s = :'predicted_p95_s',
+    waits_for = :'waits_for',
+    waits = CAST(:'waits' AS jsonb),
     finished_at = :'finished_at'
 WHERE cycle_id = :'cycle_id';

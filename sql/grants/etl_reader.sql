@@ -9,6 +9,6 @@ GRANT USAGE ON SCHEMA etl TO etl_reader;
 
 -- applied_file too: `etl sql list`, `etl verify` and dry runs compare their files with it.
 GRANT SELECT ON
-etl.applied_file, etl.cycle, etl.attempt, etl.held_item, etl.held, etl.progress, etl.failures,
+etl.applied_file, etl.cycle, etl.attempt, etl.held_item, etl.held, etl.progress, etl.freshness, etl.failures,
 etl.control
 TO etl_reader;

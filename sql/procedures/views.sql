@@ -1,7 +1,10 @@
--- etl.progress and etl.failures: what a DBA asks the ledger first.
+-- etl.progress, etl.freshness and etl.failures: what a DBA asks the ledger first.
 --
 -- Parameters: none
 -- Returns:    progress: one row for each job, its latest cycle, running or not.
+--             freshness: one row for each level of a job, of its latest cycle that has
+--             ended: what it left, and how long the oldest of that had been dirty then;
+--             `etl status` tells what is so now
 --             failures: one row for each attempt that did not succeed, latest first
 -- Reads:      etl.cycle, etl.attempt
 -- Locks:      none
@@ -22,9 +25,33 @@ SELECT DISTINCT ON (c.job)
     c.remaining,
     c.workers,
     c.host,
-    c.pid
+    c.pid,
+    c.waits_for
 FROM etl.cycle AS c
 ORDER BY c.job, c.started_at DESC;
+
+CREATE OR REPLACE VIEW etl.freshness AS
+SELECT
+    c.job,
+    l.level,
+    l.name,
+    c.cycle_id,
+    c.finished_at,
+    l."left" AS items_left,
+    l.oldest_left_at,
+    c.finished_at - l.oldest_left_at AS oldest_age
+FROM (
+    SELECT DISTINCT ON (e.job) e.job, e.cycle_id, e.finished_at, e.levels
+    FROM etl.cycle AS e
+    WHERE e.finished_at IS NOT NULL AND NOT e.levels @> '[{"level": 0}]'
+    ORDER BY e.job, e.started_at DESC
+) AS c
+CROSS JOIN
+    LATERAL jsonb_to_recordset(c.levels)
+        AS l (
+            level integer, name text, "left" bigint, oldest_left_at timestamptz
+        )
+ORDER BY c.job, l.level;
 
 CREATE OR REPLACE VIEW etl.failures AS
 SELECT

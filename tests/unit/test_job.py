@@ -7,6 +7,7 @@ import pytest
 
 from etl.errors import FileError, UsageError
 from etl.job import Job, command_name, job_paths, load
+from etl.jobfile import HealthLimits
 from etl.settings import sql_folder
 
 SHIPPED = sql_folder() / "jobs" / "datamart_users"
@@ -62,9 +63,8 @@ def test_the_shipped_job_is_whole() -> None:
 def test_a_job_needs_only_a_title_and_a_unit(folder: Path) -> None:
     job = load(folder)
     job.check()
-    assert job == Job(
-        folder, "Topics", "Topics", "topic", 1000, 10, 5, 90, 60, 600, 1, None, {}, {}
-    )
+    limits = (1000, 10, 5, 90, 60, 600, 1, None)
+    assert job == Job(folder, "Topics", "Topics", "topic", *limits, {}, {}, HealthLimits())
 
 
 def test_level_names_are_those_of_the_job(folder: Path) -> None:
@@ -122,6 +122,11 @@ def test_a_folder_with_another_kind_of_name_is_no_job(tmp_path: Path, name: str)
         (f'{TOML}[levels]\n1 = "a"\n[freshness]\nb = "1h"\n', 6, "b is no level; levels are: a"),
         (f'{TOML}[levels]\n1 = "a"\n[freshness]\na = "soon"\n', 6, "a must be a duration"),
         (f'{TOML}[levels]\n1 = "a"\n[freshness]\na = 5\n', 6, "a must be a duration"),
+        (f"{TOML}[health]\nwaiting_sessions = -1\n", 4, "waiting_sessions must be a number from 0"),
+        (f"{TOML}[health]\nwraparound_vacuum = 1\n", 4, "wraparound_vacuum must be true or false"),
+        (f'{TOML}[health]\nreplication_lag = "no"\n', 4, "replication_lag must be a duration"),
+        (f'{TOML}[health]\nload_per_processor = "2"\n', 4, "load_per_processor must be a number"),
+        (f'{TOML}[health]\nlag = "2s"\n', 4, "lag is unknown; known are: replication_lag"),
         (f'{TOML}[levels]\nhigh = "a"\n', 4, "high must be a level and its name"),
         (f"{TOML}[levels]\n1 = 5\n", 4, "1 must be a level and its name"),
         (f'{TOML}[defaults]\ntitle = "T"\n', 4, "title is unknown"),

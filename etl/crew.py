@@ -1,0 +1,103 @@
+"""The worker processes of one cycle: started, told what to do, counted, ended."""
+
+import selectors
+from collections.abc import Callable
+from contextlib import suppress
+
+from etl.model import Orders
+from etl.process import Process
+
+
+class Crew:
+    """The workers of one cycle.
+
+    Args:
+        orders: Makes the orders of the worker with this number.
+        selector: Watches each worker's standard error; the data is the worker.
+
+    Attributes:
+        at_work: The workers, by number; the first is 1.
+        size: How many there should be.
+        is_paused: Whether they are to claim nothing for now.
+    """
+
+    def __init__(self, orders: Callable[[int], Orders], selector: selectors.BaseSelector) -> None:
+        self.at_work: dict[int, Process] = {}
+        self.size = 0
+        self.is_paused = False
+        self._orders = orders
+        self._selector = selector
+        self._idle: list[Process] = []
+        self._awaited: set[int] = set()
+
+    def prepare(self, workers: int) -> None:
+        """Start this many processes now, so that they load while the queue is being built."""
+        with suppress(OSError):  # start tries again, and says so
+            while len(self._idle) < workers:
+                self._idle.append(Process())
+
+    def dismiss_idle(self) -> None:
+        """End the processes that were prepared and are not needed."""
+        for process in self._idle:
+            process.kill()
+            process.reap()
+        self._idle.clear()
+
+    def start(self, number: int) -> None:
+        """Put a worker to work.
+
+        Raises:
+            OSError: It cannot be started.
+        """
+        process = self._idle.pop() if self._idle else Process()
+        process.begin(self._orders(number))
+        if self.is_paused:
+            process.tell("pause")
+        self.at_work[number] = process
+        self._selector.register(process.stderr, selectors.EVENT_READ, process)
+
+    def resize(self, workers: int) -> list[int]:
+        """Want another number of workers; those that are too many finish what they have in hand.
+
+        Returns:
+            The numbers of those to start. One whose number is still at work is no such: it is
+            awaited, and told by ``take_leave``.
+        """
+        wanted = range(self.size + 1, workers + 1)
+        for number in range(workers + 1, self.size + 1):
+            self._awaited.discard(number)
+            if number in self.at_work:
+                self.at_work[number].tell("drain")
+        self.size = workers
+        self._awaited.update(number for number in wanted if number in self.at_work)
+        return [number for number in wanted if number not in self.at_work]
+
+    def take_leave(self, process: Process) -> tuple[int, bool]:
+        """Let a worker go whose standard error has ended.
+
+        Returns:
+            Its exit status, negative: the signal that killed it; and whether one of this number
+            is wanted anew, because it had been sent away and called back.
+        """
+        self._selector.unregister(process.stderr)
+        status = process.reap()
+        del self.at_work[process.number]
+        is_awaited = process.number in self._awaited
+        self._awaited.discard(process.number)
+        return status, is_awaited
+
+    def tell_all(self, line: str) -> None:
+        """Send each worker a line."""
+        for process in self.at_work.values():
+            process.tell(line)
+
+    def pause(self, *, is_paused: bool) -> None:
+        """Let them claim nothing for now, or claim again."""
+        if is_paused != self.is_paused:
+            self.is_paused = is_paused
+            self.tell_all("pause" if is_paused else "resume")
+
+    def kill_all(self) -> None:
+        """End them, whatever they do."""
+        for process in self.at_work.values():
+            process.kill()
