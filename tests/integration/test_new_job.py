@@ -13,8 +13,6 @@ from etl.db import Connection, Target, connect
 from etl.scaffold import Source, names
 from tests.conftest import DEPLOYER, READER, RUNNER, Etl, Ran
 
-GATE = 77
-
 
 class NewJob:
     """A job as new-job writes it, and the program with this job among the others."""
@@ -148,7 +146,7 @@ def gate(sample: NewJob, connection: Connection) -> Connection:
         "CREATE TRIGGER pause BEFORE INSERT OR UPDATE ON thing_counts.result"
         " FOR EACH ROW EXECUTE FUNCTION thing_counts.pause()"
     )
-    connection.execute("SELECT pg_advisory_lock($1)", [GATE])
+    connection.execute("SELECT pg_advisory_lock($1)", [77])
     return connection
 
 
@@ -166,7 +164,7 @@ def paused(sample: NewJob, gate: Connection, connect_again: Callable[[], Connect
 
 def finish(gate: Connection, refreshing: Connection) -> str:
     """Open the gate. Returns the SQLSTATE that the refresh ended with, or an empty text."""
-    gate.execute("SELECT pg_advisory_unlock($1)", [GATE])
+    gate.execute("SELECT pg_advisory_unlock($1)", [77])
     state = ""
     while (result := refreshing.pgconn.get_result()) is not None:
         field = result.error_field(psycopg.pq.DiagnosticField.SQLSTATE)
