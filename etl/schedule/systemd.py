@@ -49,6 +49,9 @@ def units(run: ScheduledRun, when: When, user: str | None) -> dict[str, str]:
         run: What.
         when: When.
         user: Whom a unit of the system runs as; None: units of a user's own manager.
+
+    Raises:
+        UsageError: systemd cannot take the path of the program or of a file.
     """
     return {
         f"etl-{run.job}.service": _service(run, user),
@@ -81,8 +84,16 @@ def _timer(run: ScheduledRun, when: When) -> str:
 
 
 def _command(run: ScheduledRun) -> str:
-    """The command line. The program itself is the one word in which $ stands for itself."""
+    """The command line. The program itself is the one word in which $ stands for itself.
+
+    Raises:
+        UsageError: Its path holds a quote or a backslash, which systemd refuses.
+    """
     first, *rest = [*run.program, *run.arguments]
+    if re.search(r"""["'\\]""", first):
+        raise UsageError(
+            f"systemd cannot take the path {first!a}", "Install etl into a folder without quotes."
+        )
     return " ".join([_quoted(first), *(_quoted(word.replace("$", "$$")) for word in rest)])
 
 
