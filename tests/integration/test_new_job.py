@@ -174,7 +174,6 @@ def finish(gate: Connection, refreshing: Connection) -> str:
 
 CHANGES = [
     "INSERT INTO thing_counts.sample (item_id, amount) VALUES (1, 5)",
-    "DELETE FROM thing_counts.sample WHERE event_id = 100",
     "UPDATE thing_counts.sample SET item_id = 1 WHERE event_id = 1",
     "INSERT INTO thing_counts.mark (item_key) VALUES (1)",
 ]
