@@ -77,6 +77,11 @@ class Statement:
                 )
         return [values[name] for name in self.names]
 
+    @property
+    def pasted(self) -> set[str]:
+        """The variables whose values psql pastes into the statement as they are: ``:name``."""
+        return {token["plain"] for token in _variables(self.source) if token["plain"]}
+
     def line_of(self, name: str) -> int:
         """The line of the file on which a variable stands first."""
         if name not in self.names:

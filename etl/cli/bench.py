@@ -6,14 +6,14 @@ from typing import Annotated
 import typer
 
 from etl import settings
-from etl.cli.options import AsOf, Dsn, Json, day, job_named, target
+from etl.cli.options import AsOf, Dsn, JobName, Json, day, job_named, target
 from etl.cli.output import say, tell, to_json
 
 _MOST_WORKERS = 8
 
 
 def bench(
-    job: Annotated[str, typer.Argument(help="The job, such as datamart-users.")],
+    job: JobName,
     items: Annotated[
         int,
         typer.Option(

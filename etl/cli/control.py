@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from etl import settings
-from etl.cli.options import Dsn, Json, connected, deployed_jobs
+from etl.cli.options import Dsn, JobName, Json, connected, deployed_jobs
 from etl.cli.output import tell, to_json
 from etl.cli.words import moment
 from etl.errors import UsageError
@@ -15,12 +15,11 @@ if TYPE_CHECKING:
 
     from etl.job import Job
 
-_Job = Annotated[str, typer.Argument(help="The job, such as datamart-users.")]
 _LONGEST_REASON = 200
 
 
 def pause(
-    job: _Job,
+    job: JobName,
     duration: Annotated[
         str | None,
         typer.Option("--for", metavar="DURATION", help="Such as 30m; else until it is resumed."),
@@ -49,7 +48,7 @@ def pause(
     _tell(found, f"paused {when}", cycle, is_json=json_output, until=until)
 
 
-def resume(job: _Job, json_output: Json = False, dsn: Dsn = None) -> None:
+def resume(job: JobName, json_output: Json = False, dsn: Dsn = None) -> None:
     """Let the cycles of a paused job claim again."""
     from etl import control
 
@@ -61,7 +60,7 @@ def resume(job: _Job, json_output: Json = False, dsn: Dsn = None) -> None:
 
 
 def cancel(
-    job: _Job,
+    job: JobName,
     now: Annotated[bool, typer.Option("--now", help="Cancel the running statements, too.")] = False,
     json_output: Json = False,
     dsn: Dsn = None,
@@ -78,7 +77,7 @@ def cancel(
 
 
 def workers(
-    job: _Job,
+    job: JobName,
     number: Annotated[int, typer.Argument(metavar="N", min=1, max=1000, help="So many.")],
     json_output: Json = False,
     dsn: Dsn = None,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from etl.cli.options import Dsn, Json, check_key, connected, job_named
+from etl.cli.options import AnyJob, Dsn, JobName, Json, check_key, connected, job_named
 from etl.cli.output import printable, tell
 from etl.errors import UsageError
 
@@ -49,9 +49,7 @@ _Outcome = Annotated[
 
 @held.command("list")
 def list_held(
-    job: Annotated[
-        str | None, typer.Argument(help="The job, such as datamart-users; without it, all jobs.")
-    ] = None,
+    job: AnyJob = None,
     sqlstate: _Code = None,
     outcome: _Outcome = None,
     quarantined: Annotated[
@@ -91,7 +89,7 @@ def list_held(
 
 @held.command("release")
 def release_held(
-    job: Annotated[str, typer.Argument(help="The job, such as datamart-users.")],
+    job: JobName,
     keys: Annotated[
         list[str] | None,
         typer.Argument(

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from etl.cli.options import Dsn, Json, connected, deployed_jobs
+from etl.cli.options import AnyJob, Dsn, Json, connected, deployed_jobs
 from etl.cli.output import columns, printable, tell, to_json
 from etl.cli.status import cycle_table
 from etl.cli.words import age, moment, seconds
@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 
 
 def history(
-    job: Annotated[
-        str | None, typer.Argument(help="The job, such as datamart-users; without it, all jobs.")
-    ] = None,
+    job: AnyJob = None,
     cycles: Annotated[
         int, typer.Option("--cycles", min=1, max=100_000, help="How many of the latest.")
     ] = 20,

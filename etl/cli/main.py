@@ -1,5 +1,6 @@
 """The program: its commands, and how an error ends it."""
 
+import os
 import signal
 import sys
 from pathlib import Path
@@ -9,7 +10,24 @@ from typing import Annotated, NoReturn
 import typer
 
 from etl import __version__
-from etl.cli import bench, control, demo, held, history, load, plan, schema, server, status, verify
+from etl.cli import (
+    bench,
+    control,
+    demo,
+    held,
+    history,
+    load,
+    man,
+    new_job,
+    plan,
+    psql,
+    schedule,
+    schema,
+    server,
+    status,
+    verify,
+)
+from etl.cli.exit_statuses import epilog
 from etl.cli.options import job_paths
 from etl.cli.output import prepare_standard_streams, say, tell
 from etl.cli.run_job import add_jobs
@@ -42,8 +60,8 @@ def build() -> typer.Typer:
     app = typer.Typer(
         name="etl",
         no_args_is_help=True,
-        add_completion=False,
-        context_settings={"max_content_width": 100},
+        context_settings={"max_content_width": 100, "color": False},
+        epilog=epilog(),
         rich_markup_mode=None,  # plain help: quick, and for logs and pipes as well
         pretty_exceptions_enable=False,
         callback=_root,
@@ -63,6 +81,10 @@ def build() -> typer.Typer:
     app.command("workers")(control.workers)
     app.add_typer(server.server, name="server")
     app.command("demo")(demo.demo)
+    app.command("new-job")(new_job.new_job)
+    app.command("psql")(psql.psql)
+    app.command("man")(man.man)
+    app.add_typer(schedule.schedule, name="schedule")
     add_jobs(app, job_paths())
     return app
 
@@ -74,8 +96,10 @@ def main() -> None:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _end)
     try:
-        build()()
+        build()(prog_name="etl")
     except EtlError as error:
+        if "_ETL_COMPLETE" in os.environ:  # the shell asks: a message would spoil its prompt
+            sys.exit(error.exit_code)
         _end_with(error)
 
 

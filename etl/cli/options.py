@@ -21,6 +21,22 @@ if TYPE_CHECKING:
     from etl.db import Connection, Target
     from etl.embedded import EmbeddedServer
 
+
+def job_names(incomplete: str) -> list[str]:
+    """The jobs whose names begin so, for the completion of a command line."""
+    names = [job.command_name(path) for path in job_paths()]
+    return [name for name in names if name.startswith(incomplete)]
+
+
+JobName = Annotated[
+    str, typer.Argument(help="The job, such as datamart-users.", autocompletion=job_names)
+]
+AnyJob = Annotated[
+    str | None,
+    typer.Argument(
+        help="The job, such as datamart-users; without it, all jobs.", autocompletion=job_names
+    ),
+]
 Dsn = Annotated[
     str | None,
     typer.Option(

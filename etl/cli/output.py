@@ -69,9 +69,10 @@ def columns(titles: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1)
 
 
 def is_on_terminal() -> bool:
-    """Whether a person watches standard error."""
+    """Whether a person watches standard error, on a terminal that can draw."""
     stream: TextIO | None = sys.stderr
-    return stream is not None and stream.isatty()
+    can_draw = os.environ.get("TERM", "") not in ("", "dumb", "unknown")
+    return stream is not None and stream.isatty() and can_draw
 
 
 def prepare_standard_streams() -> None:

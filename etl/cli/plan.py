@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from etl import settings
-from etl.cli.options import AsOf, Dsn, Json, connected, day, deployed_jobs, job_named
+from etl.cli.options import AsOf, Dsn, JobName, Json, connected, day, deployed_jobs, job_named
 from etl.cli.output import columns, printable, tell, to_json
 from etl.cli.render import prediction_line
 from etl.cli.words import age, seconds
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def plan(
-    job: Annotated[str, typer.Argument(help="The job, such as datamart-users.")],
+    job: JobName,
     max_items: Annotated[
         int | None,
         typer.Option(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from etl.cli.options import AsOf, Dsn, Json, connected, day, deployed_jobs
+from etl.cli.options import AnyJob, AsOf, Dsn, Json, connected, day, deployed_jobs
 from etl.cli.output import columns, printable, tell, to_json
 from etl.cli.words import age, moment, seconds
 
@@ -24,9 +24,7 @@ _REDRAW = "\x1b[H\x1b[2J"  # the cursor to the corner, and the screen cleared
 
 
 def status(
-    job: Annotated[
-        str | None, typer.Argument(help="The job, such as datamart-users; without it, all jobs.")
-    ] = None,
+    job: AnyJob = None,
     as_of: AsOf = None,
     watch: Annotated[bool, typer.Option("--watch", help="Show it again and again.")] = False,
     every: Annotated[

@@ -1,11 +1,10 @@
 """``etl verify``: is what is stored what it should be?"""
 
 import json
-from typing import Annotated
 
 import typer
 
-from etl.cli.options import AsOf, Dsn, Json, connected, day, job_named
+from etl.cli.options import AsOf, Dsn, JobName, Json, connected, day, job_named
 from etl.cli.output import printable, tell
 from etl.errors import UsageError
 
@@ -13,7 +12,7 @@ _SHOWN = 20
 
 
 def verify(
-    job: Annotated[str, typer.Argument(help="The job, such as datamart-users.")],
+    job: JobName,
     as_of: AsOf = None,
     json_output: Json = False,
     dsn: Dsn = None,

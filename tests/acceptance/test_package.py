@@ -42,6 +42,7 @@ def test_the_wheel_alone_runs_the_demo(
     assert "20 of 200 users done" in ran.out
     shown = run("sql", "list", "--json")
     assert str(alone / "etl" / "sql") in shown.out
+    assert run("new-job", "thing-counts", "--dir", tmp_path / "jobs").status == 0
     # A second demo goes on with the next users.
     assert "20 of 180 users done" in run("demo", "--max-users=20").out
 

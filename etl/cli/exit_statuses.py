@@ -1,0 +1,17 @@
+"""What the exit statuses mean: told by ``etl --help`` and by the manual page."""
+
+EXIT_STATUSES = (
+    ("0", "all right"),
+    ("1", "some items failed, a check found something wrong, or a file had too many rejects"),
+    ("2", "usage or configuration; or what every item would meet: privileges, a full disk"),
+    ("3", "nothing failed now, but quarantined items wait for a person"),
+    ("69", "database unreachable, or workers that cannot start"),
+    ("75", "another cycle holds the lock, or another bench runs"),
+    ("128+n", "stopped by signal n, after finishing the items in hand"),
+)
+
+
+def epilog() -> str:
+    """The end of ``etl --help``: a list that is not wrapped."""
+    lines = [f"  {status:<6} {meaning}" for status, meaning in EXIT_STATUSES]
+    return "\n".join(["\b", "Exit status:", *lines])

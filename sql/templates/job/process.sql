@@ -1,0 +1,11 @@
+-- Refreshes one unit_name: computes its result and clears its marks.
+--
+--   psql -v item_key=42 -f process.sql
+--
+-- Parameters: :'item_key'  source_table.source_key; columns that prioritize.sql returns
+--             beside item_key and level can be passed on too, and so can :'as_of'
+-- Returns:    nothing; 55P03 where somebody else holds the unit_name
+-- Writes:     see procedures/refresh.sql
+-- Locks:      see there
+-- Cost:       see there; one statement, one transaction
+CALL job_schema.refresh(:'item_key');
