@@ -96,13 +96,27 @@ class Job:
     @cached_property
     def verify(self) -> Statement:
         """Lists the wrong items."""
-        path = self.folder / "verify.sql"
-        if not path.exists():
-            raise UsageError(
-                f"{self.command} cannot be verified: it has no verify.sql",
-                f"Write {path}: a query that returns item_key and problem of each wrong item.",
-            )
-        return self._statement("verify.sql", {"as_of"})
+        return self._optional("verify.sql", {"as_of"})
+
+    @cached_property
+    def result(self) -> Statement:
+        """Returns the stored result of one item."""
+        return self._optional("result.sql", {"item_key", "as_of"})
+
+    @cached_property
+    def clean(self) -> Statement:
+        """Lists clean items, chosen by lot."""
+        return self._optional("clean.sql", {"as_of", "sample", "seed", "item_key"})
+
+    @cached_property
+    def mark(self) -> Statement:
+        """Marks one item dirty."""
+        return self._optional("mark.sql", {"item_key"})
+
+    @property
+    def has_verify(self) -> bool:
+        """Whether it has a query that finds wrong items by other means."""
+        return (self.folder / "verify.sql").exists()
 
     def check(self) -> None:
         """Read the files that a cycle needs.
@@ -111,6 +125,15 @@ class Job:
             FileError: One is missing or broken.
         """
         _ = (self.prioritize, self.backlog, self.process)
+
+    def _optional(self, name: str, variables: set[str]) -> Statement:
+        path = self.folder / name
+        if not path.exists():
+            raise UsageError(
+                f"{self.command} cannot be verified so: it has no {name}",
+                f"Write {path}; docs/verify.md tells what it returns.",
+            )
+        return self._statement(name, variables)
 
     def _statement(self, name: str, variables: set[str]) -> Statement:
         statement = single(self.folder / name)

@@ -72,7 +72,7 @@ def build() -> typer.Typer:
     app.command("plan")(plan.plan)
     app.command("status")(status.status)
     app.command("history")(history.history)
-    app.command("verify")(verify.verify)
+    app.command("verify")(verify.command())
     app.command("bench")(bench.bench)
     app.add_typer(held.held, name="held")
     app.command("pause")(control.pause)

@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -188,3 +188,12 @@ def deployed_jobs(connection: "Connection", name: str | None) -> list[Job]:
         else:
             found.append(whole)
     return found
+
+
+def units() -> list[str]:
+    """What the jobs call an item, each name once; those of broken jobs are left out."""
+    found: dict[str, None] = {}
+    for path in job_paths():
+        with suppress(FileError):
+            found[job.load(path).unit] = None
+    return list(found)

@@ -1,46 +1,187 @@
 """``etl verify``: is what is stored what it should be?"""
 
-import json
+import secrets
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from etl.cli.options import AsOf, Dsn, JobName, Json, connected, day, job_named
-from etl.cli.output import printable, tell
+from etl import settings
+from etl.cli.options import AsOf, Dsn, JobName, Json, check_key, connected, day, job_named, units
+from etl.cli.output import printable, say, tell, to_json
 from etl.errors import UsageError
 
+if TYPE_CHECKING:
+    from datetime import date
+
+    from etl.db import Connection
+    from etl.job import Job
+    from etl.verification import Checked, Verifier
+
 _SHOWN = 20
+_SAMPLE = 400
+_TELL_EVERY = 10_000
 
 
-def verify(
-    job: JobName,
-    as_of: AsOf = None,
-    json_output: Json = False,
-    dsn: Dsn = None,
-) -> None:
-    """List the clean items whose results are wrong; exit 1 if there are any.
+def command() -> Callable[..., None]:
+    """The command; an item is named as its job calls it: ``--user``."""
+    names = ("--item", *(f"--{unit}" for unit in units()))
 
-    All of them are computed anew and by other means. Dirty items may be wrong.
-    """
-    from etl import db, deploy
+    def verify(
+        job: JobName,
+        sample: Annotated[
+            int | None,
+            typer.Option(
+                "--sample", min=1, max=settings.LARGEST, help="Recompute so many, chosen by lot."
+            ),
+        ] = None,
+        every: Annotated[bool, typer.Option("--all", help="Recompute every clean item.")] = False,
+        item: Annotated[
+            str | None, typer.Option(*names, metavar="KEY", help="Recompute just this one.")
+        ] = None,
+        seed: Annotated[
+            int | None,
+            typer.Option("--seed", min=0, max=settings.LARGEST, help="Draw this lot again."),
+        ] = None,
+        fix: Annotated[bool, typer.Option("--fix", help="Mark the wrong ones dirty.")] = False,
+        as_of: AsOf = None,
+        json_output: Json = False,
+        dsn: Dsn = None,
+    ) -> None:
+        """Find clean items whose results are wrong; exit 1 if there are any.
 
-    found = job_named(job)
-    wrong: list[tuple[str, str]] = []
-    with connected(dsn, f"verify {found.command}") as connection:
-        deploy.require_current(connection, found)
-        cursor = db.run(connection, found.verify, as_of=day(as_of))
-        if cursor.description is None or len(cursor.description) != 2:
-            raise UsageError(
-                f"{found.verify.path} must return two columns, item_key and problem",
-                "Correct the query.",
-            )
-        wrong = [(str(key), str(problem)) for key, problem in cursor]
-    if json_output:
-        items = [{"item_key": key, "problem": problem} for key, problem in wrong]
-        tell(json.dumps({"job": found.name, "wrong": len(items), "items": items}))
-    else:
-        for key, problem in wrong[:_SHOWN]:
-            tell(printable(f"{found.unit} {key} {problem}"))
-        more = f" (the first {_SHOWN} above)" if len(wrong) > _SHOWN else ""
-        verdict = f"{len(wrong):,} wrong{more}" if wrong else "all right"
-        tell(f"{found.title}: {verdict}, as of {day(as_of)}")
-    raise typer.Exit(1 if wrong else 0)
+        Without --sample, --all or --item by the job's verify.sql, which looks at all of them by
+        other means. Else each item is recomputed by the job's own statement, in a transaction
+        that is rolled back, and compared column by column. Dirty items may be wrong.
+        """
+        from etl import deploy
+        from etl.verification import Verifier
+
+        found = job_named(job)
+        if sum((sample is not None, every, item is not None)) > 1:
+            raise UsageError("--sample, --all and --item exclude each other", "Give one of them.")
+        if item is not None:
+            check_key(item)
+        if fix:
+            _ = found.mark
+        by_query = found.has_verify and sample is None and not every and item is None
+        with connected(dsn, f"verify {found.command}") as connection:
+            deploy.require_current(connection, found)
+            if by_query:
+                told = _by_query(connection, found, day(as_of))
+            else:
+                verifier = Verifier(connection, found, day(as_of))
+                size = None if every or item is not None else sample or _SAMPLE
+                lot = secrets.randbelow(2**31) if seed is None else seed
+                told = _by_recomputing(verifier, found, size, lot, item)
+            keys = [wrong["item_key"] for wrong in told["items"]]
+            if fix and keys:
+                Verifier(connection, found, day(as_of)).mark(keys)
+                told["marked"] = len(keys)
+        told = {"job": found.name, "as_of": day(as_of), **told}
+        tell(to_json(told) if json_output else _text(found, told))
+        raise typer.Exit(1 if told["items"] else 0)
+
+    return verify
+
+
+def _by_query(connection: "Connection", job: "Job", as_of: "date") -> dict[str, Any]:
+    from etl import db
+
+    cursor = db.run(connection, job.verify, as_of=as_of)
+    if cursor.description is None or len(cursor.description) != 2:
+        raise UsageError(
+            f"{job.verify.path} must return two columns, item_key and problem",
+            "Correct the query.",
+        )
+    items = [
+        {"item_key": str(key), "problem": str(problem), "differences": []}
+        for key, problem in cursor
+    ]
+    return _result("verify.sql", items)
+
+
+def _by_recomputing(
+    verifier: "Verifier", job: "Job", sample: int | None, seed: int, item: str | None
+) -> dict[str, Any]:
+    from etl.confidence import at_most
+
+    lot = verifier.draw(sample, seed, item or "")
+    if item is not None and not lot.keys:
+        raise UsageError(
+            f"there is no clean {job.unit} {item}",
+            f"It is dirty, so the next cycle refreshes it; or the job knows no such {job.unit}.",
+        )
+    wrong: list[Checked] = []
+    checked = skipped = 0
+    for place, one in enumerate(verifier.check_all(lot.keys), 1):
+        if one.verdict == "skipped":
+            skipped += 1
+        else:
+            checked += 1
+            if one.verdict == "wrong":
+                wrong.append(one)
+        if place % _TELL_EVERY == 0:
+            say(f"etl: {place:,} of {len(lot.keys):,}, {len(wrong):,} wrong so far")
+    items = [
+        {
+            "item_key": one.item_key,
+            "problem": one.problem,
+            "differences": [asdict(difference) for difference in one.differences],
+        }
+        for one in wrong
+    ]
+    how = "item" if item is not None else "all" if sample is None else "sample"
+    told = _result(how, items) | {"checked": checked, "skipped": skipped}
+    told["population"] = lot.population if item is None else None
+    if how == "sample" and checked:
+        told |= {"seed": seed, "drift_rate": len(wrong) / checked}
+        whole = checked == lot.population  # nobody was left to chance
+        told["drift_rate_at_most"] = told["drift_rate"] if whole else at_most(len(wrong), checked)
+    return told
+
+
+def _result(how: str, items: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "how": how,
+        "checked": None,
+        "skipped": None,
+        "population": None,
+        "seed": None,
+        "wrong": len(items),
+        "drift_rate": None,
+        "drift_rate_at_most": None,
+        "marked": 0,
+        "items": items,
+    }
+
+
+def _text(job: "Job", told: dict[str, Any]) -> str:
+    lines: list[str] = []
+    for item in told["items"][:_SHOWN]:
+        lines.append(printable(f"{job.unit} {item['item_key']} {item['problem']}"))
+        lines += [
+            printable(f"    {one['column']}: {one['stored']}, should be {one['recomputed']}")
+            for one in item["differences"]
+        ]
+    number = len(told["items"])
+    more = f" (the first {_SHOWN} above)" if number > _SHOWN else ""
+    verdict = f"{number:,} wrong{more}" if number else "all right"
+    lines.append(f"{job.title}: {verdict}{_scope(job, told)}, as of {told['as_of']}")
+    if told["drift_rate_at_most"] is not None and told["checked"] < told["population"]:
+        lines.append(
+            f"with 95 % confidence at most {told['drift_rate_at_most']:.2%} of the "
+            f"{told['population']:,} clean {job.unit}s are wrong (--seed {told['seed']})"
+        )
+    if told["marked"]:
+        s = "" if told["marked"] == 1 else "s"
+        lines.append(f"marked {told['marked']:,} {job.unit}{s} dirty: the next cycle refreshes it")
+    return "\n".join(lines)
+
+
+def _scope(job: "Job", told: dict[str, Any]) -> str:
+    if told["checked"] is None:
+        return ""
+    skipped = f" ({told['skipped']:,} skipped: in use)" if told["skipped"] else ""
+    return f" of {told['checked']:,} {job.unit}s recomputed{skipped}"
