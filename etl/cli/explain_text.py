@@ -95,7 +95,11 @@ def _query(found: Explanation, query: Query) -> list[str]:
 
 
 def _blocks(hit: int, read: int) -> str:
-    return f"{hit:,} blocks from memory, {read:,} from disk or the system's cache"
+    return f"{_counted(hit, 'block')} from memory, {read:,} from disk or the system's cache"
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _of_rows(found: Explanation, read: Read) -> int | None:
@@ -109,7 +113,7 @@ def _read(found: Explanation, read: Read) -> str:
     times = f" in {read.times:,} goes" if read.times > 1 else ""
     return (
         f"reads {read.table} {read.how}: {read.rows:,}{of} rows{times}, "
-        f"{read.hit + read.read:,} blocks"
+        f"{_counted(read.hit + read.read, 'block')}"
     )
 
 
@@ -136,7 +140,6 @@ def _filled(text: str, indent: str, first: str | None = None) -> list[str]:
 
 
 def _verdict(found: Explanation) -> str:
-    count = len(found.findings)
-    if not count:
+    if not found.findings:
         return "Nothing found that would make it cheaper."
-    return f"{count} finding{'s' if count > 1 else ''}."
+    return f"{_counted(len(found.findings), 'finding')}."

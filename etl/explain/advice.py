@@ -81,9 +81,7 @@ class Advisor:
 
     def _maintenance(self, finding: Finding) -> str:
         verb = "VACUUM" if finding.kind == "not_vacuumed" else "ANALYZE"
-        table = next(
-            table for table in self._tables.values() if str(table.name) == finding.relation
-        )
+        table = next(one for one in self._tables.values() if str(one.name) == finding.relation)
         (command,) = db.one(
             self._connection,
             shipped("explain/maintenance_command"),

@@ -69,7 +69,7 @@ def explain(
     """
     deploy.require_current(connection, job)
     found = Explanation(job.name, as_of)
-    now = {"as_of": as_of, "now": datetime.now(UTC)}
+    now: dict[str, object] = {"as_of": as_of, "now": datetime.now(UTC)}
     observed: dict[str, tuple[Subject | None, list[Query]]] = {}
     for subject, statement, values in (
         ("prioritization", job.prioritize, {**now, **limits}),
@@ -81,9 +81,9 @@ def explain(
     is_superuser, may_set, role, database, hypopg = db.one(
         connection, shipped("explain/may_look_inside")
     )
-    values = _choose(connection, job, {**now, **limits}, found, only_key)
-    if values is not None:
-        item = Item(f"{job.unit} {found.item_key}", job, values, is_superuser)
+    variables = _choose(connection, job, {**now, **limits}, found, only_key)
+    if variables is not None:
+        item = Item(f"{job.unit} {found.item_key}", job, variables, is_superuser)
         may_look = _MayLook(is_superuser or bool(may_set), role, database)
         observed[item.subject] = _run_item(connection, item, may_look, found, only_key)
 

@@ -85,7 +85,8 @@ def _removed(node: Node, table: Table) -> tuple[int, tuple[str, ...]]:
     if not node.is_measured:
         is_filtered = node.is_whole_scan and "Filter" in node.raw
         return (max(0, round(table.rows - node.rows)) if is_filtered else 0), ()
-    join, child = node.parent, node
+    join: Node | None = node.parent
+    child = node
     while join is not None and join.kind in ("Materialize", "Memoize"):
         join, child = join.parent, join
     is_inner = join is not None and join.kind == "Nested Loop" and child is join.children[-1]
@@ -105,7 +106,7 @@ def _blocks(node: Node) -> int:
 
 
 def spilled(query: Query) -> Iterator[tuple[Node, str, int, bool]]:
-    """The steps that did not fit into memory: with words, kB written, and whether it is a bitmap."""
+    """The steps that did not fit into memory: in words, the kB of it, and whether a bitmap."""
     for node in query.plan.every():
         raw = node.raw
         if raw.get("Sort Space Type") == "Disk":

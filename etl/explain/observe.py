@@ -98,7 +98,7 @@ class Listing:
         statement = replace(self.statement, text=how + self.statement.text)
         (plans,) = db.one(connection, statement, **self.values)
         plan = Node(plans[0]["Plan"])
-        ms = plans[0]["Execution Time"] if "Execution Time" in plans[0] else None
+        ms = plans[0].get("Execution Time")
         return Query(self.subject, self.statement.path.name, 1, ms, plan)
 
 

@@ -88,7 +88,7 @@ class Node:
         """
         key = f"{kind} Blocks"
         below = sum(child.raw.get(key, 0) for child in self.children)
-        return max(0, int(self.raw.get(key, 0)) - below)
+        return max(0, int(self.raw.get(key, 0) - below))
 
     def every(self) -> "Iterator[Node]":
         """It and all steps below."""

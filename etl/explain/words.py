@@ -95,13 +95,17 @@ def steps(plan: Node) -> list[Step]:
     return list(_steps(plan, 0))
 
 
-def _steps(node: Node, depth: int) -> Iterator[Step]:
+def _steps(node: Node, depth: int, name: str = "") -> Iterator[Step]:
+    # What WITH names is computed by a step of its own, however deep below it the first that
+    # says something is.
+    name = str(node.raw.get("Subplan Name", name)).removeprefix("CTE ")
     text = _text(node)
     if text is not None:
-        yield Step(depth, text)
+        yield Step(depth, f"{name}: {text}" if name else text)
+        name, depth = "", depth + 1
     if node.relation is None or not node.kind.startswith("Bitmap"):
         for child in node.children:
-            yield from _steps(child, depth + (text is not None))
+            yield from _steps(child, depth, name)
 
 
 def _text(node: Node) -> str | None:
@@ -114,7 +118,9 @@ def _text(node: Node) -> str | None:
     if node.kind in _JOINS and sum(_has_table(child) for child in node.children) > 1:
         join = node.raw.get("Join Type", "Inner").lower()
         return f"{join} join {_JOINS[node.kind]}: {size}"
-    if node.kind in _MADE and (node.rows >= MANY_ROWS or node.kind == "Limit"):
+    if node.kind in _MADE and (
+        node.rows >= MANY_ROWS or (node.kind == "Limit" and _has_table(node))
+    ):
         return f"{_MADE[node.kind]}{_by(node)}: {size}{_memory(node)}"
     return None
 
