@@ -140,7 +140,7 @@ def _spills(queries: Iterable[Query] | None) -> bool:
 
 def _way(waste: Waste) -> str:
     if waste.node.is_whole_scan:
-        times = f", {round(waste.node.loops):,} times" if waste.node.loops > 1 else ""
+        times = f", {waste.node.times:,} times" if waste.node.times > 1 else ""
         return f"a scan of the whole table{times}"
     return f"the index {', '.join(waste.node.indexes)} leads too far: the scan"
 

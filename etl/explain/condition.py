@@ -60,7 +60,7 @@ def _bare(text: str) -> str:
 
 def read(conditions: list[str], alias: str) -> Asked:
     """What conditions ask of the table that has this alias in them."""
-    own = rf'(?:"{re.escape(alias)}"|{re.escape(alias)})\.(?P<column>{_NAME})'
+    own = rf"{_table(alias)}\.(?P<column>{_NAME})"
     # A varchar is compared as a text; its index serves all the same.
     side = rf"(?:{own}|\({own.replace('column', 'cast')}\)::text)"
     forms = [
@@ -87,8 +87,13 @@ def read(conditions: list[str], alias: str) -> Asked:
 
 def columns_in(texts: list[str], alias: str) -> set[str]:
     """The columns of the table that texts of a plan name."""
-    own = re.compile(rf'(?<![\w."])(?:"{re.escape(alias)}"|{re.escape(alias)})\.({_NAME})')
+    own = re.compile(rf"""(?<![\w."]){_table(alias)}\.({_NAME})""")
     return {_unquoted(found[1]) for text in texts for found in own.finditer(text)}
+
+
+def _table(alias: str) -> str:
+    quoted = '"' + alias.replace('"', '""') + '"'
+    return f"(?:{re.escape(quoted)}|{re.escape(alias)})"
 
 
 def _unquoted(name: str) -> str:

@@ -88,7 +88,7 @@ def _removed(node: Node, table: Table) -> tuple[int, tuple[str, ...]]:
     join: Node | None = node.parent
     child = node
     while join is not None and join.kind in ("Materialize", "Memoize"):
-        join, child = join.parent, join
+        child, join = join, join.parent
     is_inner = join is not None and join.kind == "Nested Loop" and child is join.children[-1]
     if join is not None and is_inner and child.loops > 1:
         by_join = round(join.raw.get("Rows Removed by Join Filter", 0) * join.loops)

@@ -3,6 +3,7 @@
 Source: PostgreSQL manual, "Using EXPLAIN"; the keys are those of EXPLAIN (FORMAT JSON).
 """
 
+import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -28,11 +29,12 @@ class Node:
         kind: What it does, in the server's word, such as "Seq Scan".
         children: The steps that feed it.
         is_measured: It was run, not only planned.
-        loops: How often it was run.
+        loops: How often it was run, by all processes together.
+        times: How often it was run, where several processes at once count as one.
         rows: Rows that it gave, over all loops; where it was not run, the estimate.
         rows_a_loop: The same for one loop.
         estimate: Rows that the planner expected of one loop.
-        ms: Time spent in it and what feeds it, over all loops, milliseconds.
+        ms: Time spent in it and what feeds it, all times together, milliseconds.
         removed: Rows that it read and threw away, over all loops.
     """
 
@@ -40,17 +42,26 @@ class Node:
         self.raw = raw
         self.parent = parent
         self.kind: str = raw["Node Type"]
+        self._processes: int = parent.processes_below if parent else 1
         self.children = [Node(child, self) for child in raw.get("Plans", [])]
         self.is_measured = "Actual Loops" in raw
         self.loops: float = raw.get("Actual Loops", 1)
         self.estimate: float = raw["Plan Rows"]
         self.rows_a_loop: float = raw.get("Actual Rows", self.estimate)
         self.rows = round(self.rows_a_loop * self.loops)
-        self.ms: float = raw.get("Actual Total Time", 0.0) * self.loops
+        self.times = math.ceil(self.loops / self._processes)
+        self.ms: float = raw.get("Actual Total Time", 0.0) * self.loops / self._processes
         self.removed = round(
             self.loops
             * (raw.get("Rows Removed by Filter", 0) + raw.get("Rows Removed by Index Recheck", 0))
         )
+
+    @property
+    def processes_below(self) -> int:
+        """How many processes share the work of the steps that feed it."""
+        if self.kind.startswith("Gather"):
+            return 1 + int(self.raw.get("Workers Launched", 0))
+        return self._processes
 
     @property
     def relation(self) -> Name | None:

@@ -68,7 +68,7 @@ def reads(plan: Node) -> list[Read]:
             node.relation,
             way(node),
             node.rows + node.removed,
-            round(node.loops),
+            node.times,
             sum(one.blocks("Shared Hit") for one in below),
             sum(one.blocks("Shared Read") for one in below),
         )
@@ -134,7 +134,7 @@ def _size(node: Node) -> str:
         return f"about {round(node.estimate):,} rows expected"
     if node.loops == 0:
         return "never run"
-    times = f", {round(node.loops):,} times" if node.loops > 1 else ""
+    times = f", {node.times:,} times" if node.times > 1 else ""
     return f"{node.rows:,} row{'' if node.rows == 1 else 's'}{times}, {node.ms:,.1f} ms"
 
 

@@ -4,4 +4,7 @@
 -- Returns:    one row, the value set
 -- Locks:      none
 -- Cost:       constant
-SELECT set_config('search_path', concat_ws(', ', nullif(current_setting('search_path'), ''), :'schema'), TRUE);
+SELECT
+    set_config(
+        'search_path', concat_ws(', ', nullif(current_setting('search_path'), ''), CAST(:'schema' AS text)), TRUE
+    );
