@@ -187,7 +187,7 @@ def _may_stop_early(node: Node) -> bool:
 def _stale(query: Query, table: Table, kind: str, what: str, why: str) -> Finding:
     since = (
         "it was never analyzed"
-        if table.analyzed_at is None
+        if table.rows < 0
         else f"{table.changed:,} of its rows have changed since it was analyzed"
     )
     return Finding(

@@ -14,6 +14,7 @@ from etl.sqlfile import shipped
 _CHANGED_ROWS = 50
 _CHANGED_SHARE = 0.1
 _REWRITTEN_SHARE = 0.01
+_TELLING_ROWS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +53,9 @@ class Table:
 
     Attributes:
         name: Schema and name.
-        rows: How many it has, as the planner believes; -1 where it was never told.
+        rows: How many it has, as the planner believes; -1 where it was never analyzed.
         changed: Rows that changed since the last ANALYZE.
-        analyzed_at: When that was; None: never.
+        analyzed_at: When that was; None: never, or not known.
         written: Rows inserted, as far as the server's counters go back.
         rewritten: Rows updated or deleted.
         primary_key: Its columns in order, or none.
@@ -74,15 +75,18 @@ class Table:
 
     @property
     def has_old_statistics(self) -> bool:
-        """Whether so much has changed that autovacuum should have analyzed it."""
-        if self.analyzed_at is None:
+        """Whether so much has changed that autovacuum should have analyzed it.
+
+        When that was is forgotten by a crash, and never known on a standby: it alone says nothing.
+        """
+        if self.rows < 0:
             return True
         return self.changed > _CHANGED_ROWS + _CHANGED_SHARE * max(self.rows, 0)
 
     @property
     def is_append_only(self) -> bool:
         """Whether next to no row is ever updated: then a wider index costs no update."""
-        return self.written > 0 and self.rewritten <= _REWRITTEN_SHARE * self.written
+        return self.written >= _TELLING_ROWS and self.rewritten <= _REWRITTEN_SHARE * self.written
 
 
 def look_up(connection: db.Connection, names: Iterable[Name]) -> dict[Name, Table]:
