@@ -50,9 +50,10 @@ class Advisor:
 
     def _on_waste(self, waste: Waste, listing: Listing | None) -> list[Finding]:
         wanted = index.derive(waste.node, waste.table, waste.more)
+        scan = (waste.table, waste.node, waste.more)
         if wanted is None:
             return []
-        if index.serving(wanted, waste.table, waste.node, is_valid=True):
+        if index.serving(wanted, *scan, is_valid=True):
             return []  # the planner knows it, and has its reasons: a rule on statistics tells
         finding = Finding(
             "missing_index",
@@ -61,7 +62,7 @@ class Advisor:
             f"{_way(waste)} reads {waste.read:,} rows of {waste.table.name} to keep {waste.kept:,}",
             "That grows with all that exists, not with what is wanted; an index leads there.",
         )
-        broken = index.serving(wanted, waste.table, waste.node, is_valid=False)
+        broken = index.serving(wanted, *scan, is_valid=False)
         if broken is not None:
             finding.kind = "invalid_index"
             finding.why = (

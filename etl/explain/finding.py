@@ -89,6 +89,8 @@ def _removed(node: Node, table: Table) -> tuple[int, tuple[str, ...]]:
     child = node
     while join is not None and join.kind in ("Materialize", "Memoize"):
         child, join = join, join.parent
+    if not node.is_whole_scan:
+        join = None
     is_inner = join is not None and join.kind == "Nested Loop" and child is join.children[-1]
     if join is not None and is_inner and child.loops > 1:
         by_join = round(join.raw.get("Rows Removed by Join Filter", 0) * join.loops)

@@ -116,15 +116,20 @@ def _may_include(table: Table, needed: set[str], include: list[str]) -> bool:
     )
 
 
-def serving(wanted: Wanted, table: Table, node: Node, *, is_valid: bool) -> Index | None:
-    """An index that exists and should serve the scan as well."""
-    asked = read(node.conditions(*_CONDITIONS), node.alias)
+def serving(
+    wanted: Wanted, table: Table, node: Node, more: tuple[str, ...] = (), *, is_valid: bool
+) -> Index | None:
+    """An index that exists and should serve the scan as well; arguments as of ``derive``."""
+    conditions = [*node.conditions(*_CONDITIONS), *more]
+    asked = read(conditions, node.alias)
     held = {
-        part.replace(f"{node.alias}.", "")
-        for condition in node.conditions(*_CONDITIONS)
-        for part in parts(condition)
+        part.replace(f"{node.alias}.", "") for condition in conditions for part in parts(condition)
     }
     held |= {f"{column} IS NOT NULL" for column in (*asked.equal, *asked.within)}
+    # What the index in use promises by itself is no condition of the plan any more.
+    for index in table.indexes:
+        if index.bare_name in node.indexes and index.predicate:
+            held |= set(parts(index.predicate))
     for index in table.indexes:
         of = set(parts(index.predicate)) if index.predicate else set[str]()
         leads = index.keys[: len(wanted.keys)]

@@ -23,12 +23,14 @@ class Index:
 
     Attributes:
         name: With its schema, quoted where it needs it.
+        bare_name: As plans tell it.
         keys: Its columns in order; None for an expression.
         predicate: Of which rows it is; empty: of all.
         is_valid: False where CREATE INDEX CONCURRENTLY was cut off.
     """
 
     name: str
+    bare_name: str
     keys: list[str | None]
     predicate: str
     is_valid: bool

@@ -47,6 +47,7 @@ SELECT
                 jsonb_agg(
                     jsonb_build_object(
                         'name', format('%I.%I', n.nspname, x.relname),
+                        'bare_name', x.relname,
                         'is_valid', i.indisvalid,
                         'predicate', coalesce(pg_get_expr(i.indpred, c.oid), ''),
                         'keys',

@@ -30,8 +30,9 @@ def load_warehouse(**address: Any) -> None:
         connection.execute(
             "INSERT INTO dwh.facts (action, note_id, action_at, action_dimension_id_user,"
             " opened_dimension_id_user, dimension_id_country, days_to_resolution)"
-            " SELECT a.action, i, '2020-01-01'::timestamp + i * interval '1 hour' + a.days * interval"
-            " '1 day', 1 + (i + a.days) % 200, 1 + i % 200, 1 + i % 50, nullif(a.days, 0)"
+            " SELECT a.action, i, '2020-01-01'::timestamp + i * interval '1 hour'"
+            " + a.days * interval '1 day', 1 + (i + a.days) % 200,"
+            " 1 + i % 200, 1 + i % 50, nullif(a.days, 0)"
             " FROM generate_series(1, $1) AS i,"
             " (VALUES ('opened'::dwh.note_action, 0), ('closed', 3)) AS a (action, days)",
             [NOTES],
@@ -41,11 +42,13 @@ def load_warehouse(**address: Any) -> None:
             "INSERT INTO dwh.datamart_users SELECT (jsonb_populate_record(d, jsonb_build_object("
             "'dimension_user_id', u.dimension_user_id, 'next_change_on',"
             " '2027-01-01'::date + u.dimension_user_id % 100))).*"
-            " FROM dwh.datamart_users AS d, dwh.dimension_users AS u WHERE u.dimension_user_id <> $1",
+            " FROM dwh.datamart_users AS d, dwh.dimension_users AS u"
+            " WHERE u.dimension_user_id <> $1",
             [USER],
         )
         connection.execute(
-            "UPDATE dwh.dimension_users SET modified = dimension_user_id BETWEEN $1 AND $1 + $2 - 1",
+            "UPDATE dwh.dimension_users SET modified ="
+            " dimension_user_id BETWEEN $1 AND $1 + $2 - 1",
             [USER, DIRTY],
         )
         connection.execute(

@@ -81,11 +81,11 @@ def test_as_shipped_there_is_nothing_to_find_and_nothing_is_changed(
         read = rows_read(found, subject)
         assert read["dwh.dimension_users by index dimension_users_dirty"] == DIRTY
     read = rows_read(found, f"user {first}")
-    by_facts = {how: rows for how, rows in read.items() if how.startswith("dwh.facts")}
-    assert by_facts == {
-        "dwh.facts by index facts_of_user alone": facts,
-        "dwh.facts by index facts_closing_notes_of_opener alone": openings,
-    }
+    assert read.pop("dwh.facts by index facts_of_user alone") == facts
+    # Older servers look there once for each opening, until they have found it.
+    by_opener = read.pop("dwh.facts by index facts_closing_notes_of_opener alone")
+    assert openings <= by_opener <= openings * openings
+    assert not any(how.startswith("dwh.facts") for how in read)
     (one,) = [
         read
         for query in found["queries"]
