@@ -7,7 +7,7 @@ from etl.explain.finding import MANY_ROWS
 from etl.explain.plan import Name, Node
 
 _JOINS = {
-    "Nested Loop": "for each row of the first",
+    "Nested Loop": "by looking up each row of the first in the second",
     "Hash Join": "by a hash table",
     "Merge Join": "by merging two sorted inputs",
 }
