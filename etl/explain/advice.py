@@ -1,7 +1,5 @@
 """From what is wrong to the command that mends it, tried before it is told where that can be."""
 
-from collections.abc import Iterable
-
 import psycopg
 
 from etl import db
@@ -117,7 +115,12 @@ class Advisor:
             size_mb *= 2
         while size_mb <= _MOST_MB:
             work_mem = f"{size_mb}MB"
-            if not _spills(self._again(subject, work_mem)):
+            again = self._again(subject, work_mem)
+            if again is None:
+                for finding in found:
+                    finding.check = "unchecked: it could not be run again"
+                return
+            if not any(True for query in again for _ in spilled(query)):
                 statement = shipped("explain/work_mem_command")
                 (command,) = db.one(self._connection, statement, work_mem=work_mem)
                 for finding in found:
@@ -130,13 +133,10 @@ class Advisor:
 
     def _again(self, subject: Subject, work_mem: str) -> list[Query] | None:
         try:
-            return subject.observe(self._connection, work_mem)
+            queries = subject.observe(self._connection, work_mem)
         except psycopg.Error:  # an item that somebody has taken meanwhile
             return None
-
-
-def _spills(queries: Iterable[Query] | None) -> bool:
-    return queries is None or any(True for query in queries for _ in spilled(query))
+        return queries if all(query.ms is not None for query in queries) else None
 
 
 def _way(waste: Waste) -> str:

@@ -151,12 +151,12 @@ def test_a_small_table_is_rightly_read_as_a_whole(explain: Explain, connection: 
     connection.execute(
         "TRUNCATE dwh.dimension_users, dwh.datamart_users, dwh.facts RESTART IDENTITY"
     )
-    connection.execute("INSERT INTO dwh.dimension_users (username) SELECT generate_series(1, 900)")
+    connection.execute("INSERT INTO dwh.dimension_users (username) SELECT generate_series(1, 2000)")
     connection.execute("UPDATE dwh.dimension_users SET modified = dimension_user_id < 5")
     connection.execute("DROP INDEX dwh.facts_of_user, dwh.dimension_users_dirty")
     connection.execute("VACUUM ANALYZE dwh.dimension_users, dwh.datamart_users, dwh.facts")
     found = explain()
-    assert rows_read(found, "prioritization")["dwh.dimension_users as a whole"] == 900
+    assert rows_read(found, "prioritization")["dwh.dimension_users as a whole"] == 2000
     assert found["findings"] == []
 
 
