@@ -5,7 +5,6 @@ before and after. What a loader changes meanwhile makes the item dirty, which is
 again before anything is called wrong.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -68,11 +67,11 @@ class Lot:
     """The items to look at.
 
     Attributes:
-        keys: Their keys.
+        items: For each the row of clean.sql: item_key, and what else process.sql takes.
         population: How many clean items there are.
     """
 
-    keys: list[str]
+    items: list[dict[str, Any]]
     population: int
 
 
@@ -106,23 +105,24 @@ class Verifier:
             item_key: Only this one; empty: any.
         """
         values = {"as_of": self._as_of, "sample": sample, "seed": seed, "item_key": item_key}
-        rows = db.run(self._connection, self._job.clean, **values).fetchall()
-        return Lot([str(key) for key, _ in rows], int(rows[0][1]) if rows else 0)
+        cursor = db.run(self._connection, self._job.clean, **values)
+        names = [column.name for column in cursor.description or ()]
+        if not {"item_key", "population"} <= set(names):
+            path = self._job.clean.path
+            raise FileError(path, None, "must return item_key and population", f"It has {names}.")
+        rows = [dict(zip(names, row, strict=True)) for row in cursor]
+        return Lot(rows, int(rows[0]["population"]) if rows else 0)
 
-    def check_all(self, keys: list[str]) -> Iterator[Checked]:
-        """Look at items, one after the other."""
-        for key in keys:
-            yield self.check(key)
-
-    def check(self, key: str) -> Checked:
-        """Look at one item.
+    def check(self, item: dict[str, Any]) -> Checked:
+        """Look at one item of a lot.
 
         Raises:
             UsageError: The job's statement cannot be rolled back.
             FileError: A file of the job is broken.
         """
+        key = str(item["item_key"])
         try:
-            before, after = self._recompute(key)
+            before, after = self._recompute(key, item)
         except psycopg.Error as error:
             if self._connection.closed:
                 raise
@@ -150,10 +150,12 @@ class Verifier:
             for key in keys:
                 db.run(self._connection, self._job.mark, item_key=key)
 
-    def _recompute(self, key: str) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+    def _recompute(
+        self, key: str, item: dict[str, Any]
+    ) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
         """The stored result before and after, of which nothing stays."""
         process = self._job.process
-        values = process.bind({"item_key": key, "as_of": self._as_of})
+        values = process.bind({**item, "item_key": key, "as_of": self._as_of})
         with self._connection.transaction(force_rollback=True):
             before = self._stored(key)
             self._connection.execute(process.text, values)
@@ -170,7 +172,7 @@ class Verifier:
         return dict(zip(names, rows[0], strict=True)) if rows else None
 
     def _is_clean(self, key: str) -> bool:
-        return bool(self.draw(None, 0, key).keys)
+        return bool(self.draw(None, 0, key).items)
 
 
 def _compare(
@@ -194,16 +196,17 @@ def _compare(
     return f"differs in {told}{more}", differences
 
 
-def _where(stored: Any, recomputed: Any) -> tuple[str, str]:
+def _where(stored: object, recomputed: object) -> tuple[str, str]:
     """Two values that differ; of lists the first place where they do."""
+    shown = _short(stored), _short(recomputed)
     if isinstance(stored, list) and isinstance(recomputed, list):
-        pairs = zip(cast(list[Any], stored), cast(list[Any], recomputed), strict=False)
+        pairs = zip(cast("list[object]", stored), cast("list[object]", recomputed), strict=False)
         for place, (one, other) in enumerate(pairs, 1):
             if one != other:
                 return f"{_short(one)} at place {place}", f"{_short(other)} there"
-    return _short(stored), _short(recomputed)
+    return shown
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     text = "null" if value is None else str(value)
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"

@@ -14,6 +14,7 @@ from etl.cli import (
     bench,
     control,
     demo,
+    explain,
     held,
     history,
     load,
@@ -74,6 +75,7 @@ def build() -> typer.Typer:
     app.command("history")(history.history)
     app.command("verify")(verify.command())
     app.command("bench")(bench.bench)
+    app.command("explain")(explain.explain)
     app.add_typer(held.held, name="held")
     app.command("pause")(control.pause)
     app.command("resume")(control.resume)

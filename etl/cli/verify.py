@@ -95,7 +95,7 @@ def _by_query(connection: "Connection", job: "Job", as_of: "date") -> dict[str, 
             f"{job.verify.path} must return two columns, item_key and problem",
             "Correct the query.",
         )
-    items = [
+    items: list[dict[str, Any]] = [
         {"item_key": str(key), "problem": str(problem), "differences": []}
         for key, problem in cursor
     ]
@@ -108,14 +108,14 @@ def _by_recomputing(
     from etl.confidence import at_most
 
     lot = verifier.draw(sample, seed, item or "")
-    if item is not None and not lot.keys:
+    if item is not None and not lot.items:
         raise UsageError(
             f"there is no clean {job.unit} {item}",
             f"It is dirty, so the next cycle refreshes it; or the job knows no such {job.unit}.",
         )
     wrong: list[Checked] = []
     checked = skipped = 0
-    for place, one in enumerate(verifier.check_all(lot.keys), 1):
+    for place, one in enumerate(map(verifier.check, lot.items), 1):
         if one.verdict == "skipped":
             skipped += 1
         else:
@@ -123,7 +123,7 @@ def _by_recomputing(
             if one.verdict == "wrong":
                 wrong.append(one)
         if place % _TELL_EVERY == 0:
-            say(f"etl: {place:,} of {len(lot.keys):,}, {len(wrong):,} wrong so far")
+            say(f"etl: {place:,} of {len(lot.items):,}, {len(wrong):,} wrong so far")
     items = [
         {
             "item_key": one.item_key,

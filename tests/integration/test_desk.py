@@ -57,10 +57,16 @@ def told(etl: Etl, shape: str, *arguments: str) -> Any:
     """The JSON of a command, which must have its documented shape."""
     ran = etl(*arguments, "--json")
     assert ran.status == 0, ran.err
+    return shaped(shape, ran.out)
+
+
+def shaped(shape: str, text: str) -> Any:
+    """What this JSON holds, which must have its documented shape."""
     schema = json.loads((SHAPES / f"{shape}.schema.json").read_text())
     Draft202012Validator.check_schema(schema)
-    Draft202012Validator(schema).validate(json.loads(ran.out))
-    return json.loads(ran.out)
+    value = json.loads(text)
+    Draft202012Validator(schema).validate(value)
+    return value
 
 
 def by_level(connection: Connection, what: str, where: str = "modified") -> dict[int, Any]:

@@ -6,7 +6,8 @@
 --             :'sample'    how many; NULL: all of them
 --             :'seed'      another number, another lot; the same number, the same one
 --             :'item_key'  only this user; empty: any
--- Returns:    item_key; population, how many clean users there are: the same in each row
+-- Returns:    item_key; population, how many clean users there are: the same in each row.
+--             A job whose process.sql takes more than the key has more columns here
 -- Reads:      dwh.dimension_users, dwh.datamart_users
 -- Locks:      none
 -- Cost:       in proportion to the users: each draws a number

@@ -1,0 +1,100 @@
+"""What a condition of a plan asks of the columns of one table.
+
+The server writes conditions in one strict form: each operation in parentheses, each column with
+its table's alias. What is not understood is left out: a suggestion then does without it.
+"""
+
+import re
+from dataclasses import dataclass, field
+
+_PIECE = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|[()]|\sAND\s|[^'"()\s]+|\s""")
+_NAME = r'(?:"(?:[^"]|"")+"|[^\W\d][\w$]*)'
+
+
+@dataclass(slots=True)
+class Asked:
+    """What is asked of the columns of a table.
+
+    Attributes:
+        equal: Columns compared for equality, also with a list.
+        within: Columns compared with a bound.
+        states: Columns that have to be true, false, null or not null: with the form,
+            one of "", "NOT", "IS NULL", "IS NOT NULL".
+    """
+
+    equal: list[str] = field(default_factory=list[str])
+    within: list[str] = field(default_factory=list[str])
+    states: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+
+
+def parts(condition: str) -> list[str]:
+    """The conditions that AND joins, without the parentheses around each."""
+    condition = _bare(condition)
+    found, depth, begun = [""], 0, False
+    for piece in _PIECE.finditer(condition):
+        text = piece[0]
+        depth += {"(": 1, ")": -1}.get(text, 0)
+        if depth == 0 and text.strip() == "AND":
+            found.append("")
+            begun = True
+        else:
+            found[-1] += text
+    return [part for each in found for part in parts(each)] if begun else [condition]
+
+
+def _bare(text: str) -> str:
+    text = text.strip()
+    while text.startswith("(") and text.endswith(")"):
+        depth = 0
+        ends = 0
+        for piece in _PIECE.finditer(text):
+            depth += {"(": 1, ")": -1}.get(piece[0], 0)
+            if depth == 0:
+                ends = piece.end()
+                break
+        if ends != len(text):
+            break
+        text = text[1:-1].strip()
+    return text
+
+
+def read(conditions: list[str], alias: str) -> Asked:
+    """What conditions ask of the table that has this alias in them."""
+    own = rf"{_table(alias)}\.(?P<column>{_NAME})"
+    # A varchar is compared as a text; its index serves all the same.
+    side = rf"(?:{own}|\({own.replace('column', 'cast')}\)::text)"
+    forms = [
+        ("equal", re.compile(rf"{side} = (?P<other>.+)", re.DOTALL)),
+        ("within", re.compile(rf"{side} (?:<|<=|>|>=) (?P<other>.+)", re.DOTALL)),
+        ("equal", re.compile(rf"(?P<other>.+) = {side}", re.DOTALL)),
+        ("within", re.compile(rf"(?P<other>.+) (?:<|<=|>|>=) {side}", re.DOTALL)),
+    ]
+    state = re.compile(rf"(?P<not>NOT )?{own}(?P<null> IS (?:NOT )?NULL)?")
+    asked = Asked()
+    for part in (part for condition in conditions for part in parts(condition)):
+        found = state.fullmatch(part)
+        if found:
+            form = (found["not"] or found["null"] or "").strip()
+            asked.states.append((_unquoted(found["column"]), form))
+            continue
+        for kind, form in ((kind, pattern.fullmatch(part)) for kind, pattern in forms):
+            if form and not re.search(own, form["other"]) and " OR " not in form["other"]:
+                column = _unquoted(form["column"] or form["cast"])
+                getattr(asked, kind).append(column)
+                break
+    return asked
+
+
+def columns_in(texts: list[str], alias: str) -> set[str]:
+    """The columns of the table that texts of a plan name."""
+    own = re.compile(rf"""(?<![\w."]){_table(alias)}\.({_NAME})""")
+    return {_unquoted(found[1]) for text in texts for found in own.finditer(text)}
+
+
+def _table(alias: str) -> str:
+    quoted = '"' + alias.replace('"', '""') + '"'
+    return f"(?:{re.escape(quoted)}|{re.escape(alias)})"
+
+
+def _unquoted(name: str) -> str:
+    return name[1:-1].replace('""', '"') if name.startswith('"') else name

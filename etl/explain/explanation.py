@@ -1,0 +1,206 @@
+"""``etl explain``: the plans of a job's statements, and what would make them cheaper."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+
+import psycopg
+
+from etl import db, deploy
+from etl.errors import UsageError
+from etl.explain.advice import Advisor, Subject
+from etl.explain.finding import Finding, Tables
+from etl.explain.observe import Item, Listing, Query
+from etl.explain.tables import look_up
+from etl.job import Job
+from etl.sqlfile import shipped
+
+_DENIED, _BUSY, _CANCELLED, _NO_MODULE = "42501", "55P03", "57014", "58P01"
+_MISSING, _BAD_KEYS = "P0002", ("22P02", "22003")
+
+
+@dataclass(slots=True)
+class Explanation:
+    """What a job's statements read, and what is wrong with them.
+
+    Attributes:
+        job: Its name.
+        as_of: The day that counted as today.
+        item_key: The item that was processed and rolled back; None: there was none to process.
+        why_this_item: "named", "first in order", or "done last", because none is dirty.
+        queries: What was run.
+        tables: What the catalogue says of the tables that they read.
+        findings: What is wrong, with what mends it.
+        has_hypopg: Whether suggestions could be tried.
+        note: Why the item's statement, or what is inside it, could not be explained; or empty.
+        has_failed: The item's statement came to another end than done.
+    """
+
+    job: str
+    as_of: date
+    item_key: str | None = None
+    why_this_item: str = ""
+    queries: list[Query] = field(default_factory=list[Query])
+    tables: Tables = field(default_factory=Tables)
+    findings: list[Finding] = field(default_factory=list[Finding])
+    has_hypopg: bool = False
+    note: str = ""
+    has_failed: bool = False
+
+
+def explain(
+    connection: db.Connection,
+    job: Job,
+    as_of: date,
+    limits: Mapping[str, int],
+    only_key: str | None = None,
+) -> Explanation:
+    """Explain the listing, the count and one item's statement of a job.
+
+    Args:
+        connection: In autocommit.
+        job: The job.
+        as_of: The day that counts as today, UTC.
+        limits: max_items and reserved_percent, as a cycle would have them.
+        only_key: The item whose statement is run; else the first in order, else the last done.
+
+    Raises:
+        EtlError: The listing cannot be run, or the item that was asked for does not exist.
+    """
+    deploy.require_current(connection, job)
+    found = Explanation(job.name, as_of)
+    now: dict[str, object] = {"as_of": as_of, "now": datetime.now(UTC)}
+    observed: dict[str, tuple[Subject | None, list[Query]]] = {}
+    for subject, statement, values in (
+        ("prioritization", job.prioritize, {**now, **limits}),
+        ("backlog count", job.backlog, now),
+    ):
+        listing = Listing(subject, statement, values, job.statement_timeout_s)
+        observed[subject] = (listing, listing.observe(connection))
+
+    is_superuser, may_set, role, database, hypopg = db.one(
+        connection, shipped("explain/may_look_inside")
+    )
+    variables = _choose(connection, job, {**now, **limits}, found, only_key)
+    if variables is not None:
+        item = Item(f"{job.unit} {found.item_key}", job, variables, is_superuser)
+        may_look = _MayLook(is_superuser or bool(may_set), role, database)
+        observed[item.subject] = _run_item(connection, item, may_look, found, only_key)
+
+    found.queries = [query for _, queries in observed.values() for query in queries]
+    names = [node.relation for query in found.queries for node in query.plan.every()]
+    found.tables = look_up(connection, {name for name in names if name is not None})
+    found.has_hypopg = hypopg is not None
+    found.findings = Advisor(connection, found.tables, hypopg).advise(observed)
+    return found
+
+
+def _choose(
+    connection: db.Connection,
+    job: Job,
+    values: Mapping[str, object],
+    found: Explanation,
+    only_key: str | None,
+) -> dict[str, str | None] | None:
+    """The variables of the item's statement; None where there is no item to run it for."""
+    of_all: dict[str, str | None] = {"as_of": found.as_of.isoformat()}
+    row: dict[str, str | None] | None = None
+    if only_key is not None:
+        row, found.why_this_item = {"item_key": only_key, "level": "0"}, "named"
+    else:
+        listing = Listing("", job.prioritize, {**values, "max_items": 1}, job.statement_timeout_s)
+        with listing.reading(connection):
+            row = _first(db.run(connection, job.prioritize, **listing.values))
+        found.why_this_item = "first in order"
+    if row is None:
+        done = db.run(connection, shipped("explain/last_done"), job=job.name).fetchone()
+        if done is not None:
+            row, found.why_this_item = {"item_key": done[0], "level": "0"}, "done last"
+    if row is None:
+        found.why_this_item = ""
+        found.note = (
+            f"No {job.unit} is dirty and none is known to have been done: name one by --item, to "
+            "see its statement."
+        )
+        return None
+    found.item_key = row["item_key"]
+    return {**row, **of_all}
+
+
+def _first(cursor: "psycopg.Cursor[db.Row]") -> dict[str, str | None] | None:
+    """The first row, every value as the server writes it."""
+    result = cursor.pgresult
+    if result is None or result.ntuples == 0:
+        return None
+    values = [result.get_value(0, place) for place in range(result.nfields)]
+    names = [column.name for column in cursor.description or ()]
+    return {
+        name: None if value is None else value.decode()
+        for name, value in zip(names, values, strict=True)
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _MayLook:
+    """Whether the plans inside a procedure may be seen, and who would have to be allowed to."""
+
+    is_allowed: bool
+    role: str
+    database: str
+
+    def what_to_grant(self) -> str:
+        return (
+            "What the statement does inside a procedure is told by the server's module "
+            "auto_explain, which this login may not use. A superuser allows it by: ALTER ROLE "
+            f"{self.role} IN DATABASE {self.database} SET session_preload_libraries = "
+            "'auto_explain'; and GRANT SET ON PARAMETER auto_explain.log_min_duration, "
+            "auto_explain.log_analyze, auto_explain.log_buffers, auto_explain.log_verbose, "
+            "auto_explain.log_nested_statements, auto_explain.log_format, auto_explain.log_level, "
+            f"auto_explain.log_timing, auto_explain.sample_rate TO {self.role};"
+        )
+
+
+def _run_item(
+    connection: db.Connection,
+    item: Item,
+    may_look: _MayLook,
+    found: Explanation,
+    only_key: str | None,
+) -> tuple[Subject | None, list[Query]]:
+    is_call = item.job.process.text.lstrip()[:4].upper() == b"CALL"
+    try:
+        if may_look.is_allowed:
+            return item, item.observe(connection)
+        found.note = may_look.what_to_grant()
+        return None, [] if is_call else item.explain(connection)
+    except psycopg.Error as error:
+        if connection.closed:
+            raise db.unreachable("the server", error) from error
+        _tell_failure(error, item, found, only_key)
+    return None, []
+
+
+def _tell_failure(
+    error: psycopg.Error, item: Item, found: Explanation, only_key: str | None
+) -> None:
+    """Say why the item's statement came to no end.
+
+    Raises:
+        UsageError: The item that was asked for does not exist.
+    """
+    state = error.sqlstate or ""
+    reason = error.diag.message_primary or " ".join(str(error).split())
+    if only_key is not None and (state == _MISSING or (state in _BAD_KEYS and only_key in reason)):
+        raise UsageError(reason, f"Check the key of the {item.job.unit}.") from error
+    if state == _DENIED:
+        found.note = (
+            f"This login may not run the statement of {item.subject}: {reason}. Connect as a "
+            "member of etl_runner to see what it does."
+        )
+        return
+    found.has_failed = True
+    what = {
+        _BUSY: "is held by somebody else; name another one by --item",
+        _CANCELLED: f"took longer than the statement timeout ({item.job.statement_timeout_s:g} s)",
+    }.get(state, "failed")
+    found.note = f"The statement of {item.subject} {what}: {reason} [{state}]."
