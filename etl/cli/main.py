@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from etl import __version__
-from etl.cli import bench, demo, held, load, schema, server, verify
+from etl.cli import bench, demo, held, load, report, schema, server, verify
 from etl.cli.options import job_paths
 from etl.cli.output import prepare_standard_streams, say, tell
 from etl.cli.run_job import add_jobs
@@ -53,6 +53,7 @@ def build() -> typer.Typer:
     app.command("load-notes")(load.load_notes)
     app.command("verify")(verify.verify)
     app.command("bench")(bench.bench)
+    app.command("report")(report.report)
     app.add_typer(held.held, name="held")
     app.add_typer(server.server, name="server")
     app.command("demo")(demo.demo)
