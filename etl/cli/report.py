@@ -43,6 +43,7 @@ def report(
     from etl.report import file
     from etl.report.gather import ReportOptions, gather
     from etl.report.page import render
+    from etl.report.plain import plain
 
     is_stream = output is not None and str(output) == "-"
     if output is None and not json_output:
@@ -63,6 +64,6 @@ def report(
         else:
             file.replace(output, page)
     if json_output:
-        tell(to_json(facts.as_json()))
+        tell(to_json(plain(facts)))
     elif not is_stream:
         tell(printable(f"{output}: {facts.verdict.sentence}"))

@@ -1,8 +1,7 @@
 """What a report tells, as values; all durations in seconds unless the name ends in ``_ms``."""
 
-from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime
-from typing import Any
+from dataclasses import dataclass
+from datetime import date, datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +117,7 @@ class WorkerFacts:
     """What one worker of a cycle did.
 
     Attributes:
-        busy_s: How long it had an item in hand; the short pauses inside of blocks left out.
+        busy_s: How long it had an item in hand; without any pause.
     """
 
     worker: int
@@ -260,6 +259,7 @@ class Report:
         cycles: The last ones up to it, the earliest first.
         workers, marks, slowest, failures: Of the cycle. Empty while it runs, and once the
             ledger has forgotten its attempts.
+        gap_s: A pause of a worker up to this long is part of a block.
         costs: Of all these cycles.
         held: Now.
     """
@@ -272,34 +272,9 @@ class Report:
     cycle: CycleFacts | None
     cycles: list[CycleFacts]
     workers: list[WorkerFacts]
+    gap_s: float
     marks: list[Mark]
     slowest: list[SlowItem]
     costs: list[Cost]
     failures: list[Failure]
     held: Held
-
-    @property
-    def attempts(self) -> int:
-        """Attempts of the cycle that the ledger has."""
-        return sum(worker.items for worker in self.workers)
-
-    def as_json(self) -> dict[str, Any]:
-        """All of it as JSON has it: times as text, UTC."""
-        told: dict[str, Any] = _plain(asdict(self))
-        for cycle, facts in zip(told["cycles"], self.cycles, strict=True):
-            cycle["items_per_s"] = round(facts.items_per_s, 3)
-        if self.cycle is not None:
-            told["cycle"]["items_per_s"] = round(self.cycle.items_per_s, 3)
-        return told
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_plain(inner) for inner in value]
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    if isinstance(value, date):
-        return value.isoformat()
-    return value

@@ -88,6 +88,7 @@ class _Reader:
             cycle=cycle,
             cycles=cycles,
             workers=self._workers(cycle) if cycle else [],
+            gap_s=_gap_s(cycle) if cycle else 0.0,
             marks=self._marks(cycle) if cycle else [],
             slowest=self._slowest(cycle) if cycle else [],
             costs=self._costs(cycles) if cycles else [],
@@ -144,12 +145,11 @@ class _Reader:
         )
 
     def _workers(self, cycle: CycleFacts) -> list[WorkerFacts]:
-        slots = max(50, min(800, _BLOCKS // max(1, cycle.workers)))
         rows = self._run(
             "busy_blocks",
             cycle_id=cycle.cycle_id,
             started_at=cycle.started_at,
-            gap_s=cycle.duration_s / slots,
+            gap_s=_gap_s(cycle),
         )
         blocks: dict[int, list[Block]] = {}
         busy_s: dict[int, float] = {}
@@ -190,6 +190,12 @@ class _Reader:
         rows = self._run("held", job=self._job.name, most=_HELD).fetchall()
         held, quarantined, due = rows[0][6:] if rows else (0, 0, 0)
         return Held(held, quarantined, due, [HeldFacts(*row[:6]) for row in rows])
+
+
+def _gap_s(cycle: CycleFacts) -> float:
+    """The shortest pause that is drawn, seconds; the more workers, the longer."""
+    slots = max(50, min(800, _BLOCKS // max(1, cycle.workers)))
+    return cycle.duration_s / slots
 
 
 def _job_facts(job: Job) -> JobFacts:

@@ -5,7 +5,7 @@
 --             :'started_at'  when it began
 --             :gap_s         a pause up to this long is none, seconds
 -- Returns:    worker, from_s and to_s of the block, seconds since the cycle began, items, and
---             busy_s, how long of it an item was in hand, shorter pauses left out
+--             busy_s, how long of it an item was in hand, without any pause
 -- Reads:      etl.attempt
 -- Locks:      none
 -- Cost:       two sorts of the cycle's attempts, 0.3 s for 64,000

@@ -13,6 +13,7 @@ HEIGHT = 180.0
 _HEAD = 18.0  # room for the number on the highest line
 _WIDEST = 7.0  # percent
 _LABELS = 6
+_KINDS = ("done", "failed", "orphaned", "busy", "remaining")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +38,14 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class BacklogChart:
-    """The picture; lines are at round numbers of items, labels are the ids of cycles."""
+    """The picture; lines are at round numbers of items, labels are the ids of cycles.
+
+    Attributes:
+        kinds: Of parts, those that there are, from the bottom.
+    """
 
     columns: list[Column]
+    kinds: list[str]
     lines: list[Tick]
     labels: list[Tick]
 
@@ -59,11 +65,14 @@ def draw(cycles: Sequence[CycleFacts], unit: str) -> BacklogChart:
         for at in round_steps(most, 4)
         if at == int(at)  # there is no half item
     ]
+    columns = [
+        _column(cycle, round(slot * (place + 0.5) - width / 2, 2), round(width, 2), most, unit)
+        for place, cycle in enumerate(cycles)
+    ]
+    there_are = {part.kind for column in columns for part in column.parts}
     return BacklogChart(
-        columns=[
-            _column(cycle, round(slot * (place + 0.5) - width / 2, 2), round(width, 2), most, unit)
-            for place, cycle in enumerate(cycles)
-        ],
+        columns=columns,
+        kinds=[kind for kind in _KINDS if kind in there_are],
         lines=lines,
         labels=[
             Tick(round(slot * (place + 0.5), 2), str(cycles[place].cycle_id))
@@ -77,13 +86,8 @@ def _top(value: float, most: float) -> float:
 
 
 def _column(cycle: CycleFacts, left: float, width: float, most: int, unit: str) -> Column:
-    counts = {
-        "done": cycle.done,
-        "failed": cycle.failed,
-        "orphaned": cycle.orphaned,
-        "busy": cycle.busy,
-        "remaining": cycle.remaining,
-    }
+    numbers = (cycle.done, cycle.failed, cycle.orphaned, cycle.busy, cycle.remaining)
+    counts = dict(zip(_KINDS, numbers, strict=True))
     parts: list[Part] = []
     bottom = HEIGHT
     for kind, number in counts.items():

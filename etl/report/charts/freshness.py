@@ -35,6 +35,7 @@ class Row:
 
     Attributes:
         age_s: The latest known age; None: unknown.
+        longest_s: The largest age in these cycles, before or after one; None: none is known.
         most_s: The end of its scale.
         goal: Where its goal lies, pixels from the top; None: it has none.
     """
@@ -44,6 +45,7 @@ class Row:
     age_s: float | None
     goal_s: float | None
     is_late: bool
+    longest_s: float | None
     most_s: float
     goal: float | None
     stems: list[Stem]
@@ -89,6 +91,7 @@ def _row(cycles: Sequence[CycleFacts], levels: Sequence[LevelFacts | None]) -> R
         age_s=last.age_s,
         goal_s=last.goal_s,
         is_late=last.is_late,
+        longest_s=max(ages, default=None),
         most_s=most_s,
         goal=_place(last.goal_s, most_s),
         stems=stems,
