@@ -162,7 +162,7 @@ class _Reader:
         ]
 
     def _marks(self, cycle: CycleFacts) -> list[Mark]:
-        slots = max(5, min(150, _MARKS // max(1, cycle.workers)))
+        slots = max(5, min(120, _MARKS // max(1, cycle.workers)))
         rows = self._run(
             "marks",
             cycle_id=cycle.cycle_id,

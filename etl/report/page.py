@@ -8,6 +8,7 @@ whatever keys and messages are.
 import base64
 import hashlib
 from collections.abc import Callable
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -57,6 +58,11 @@ def render(report: Report, as_line: Callable[[str], str]) -> str:
     )
 
 
+def _unbroken(say: Callable[[Any], str]) -> Callable[[Any], str]:
+    """A filter that keeps a number and its unit on one line."""
+    return lambda number: say(number).replace(" ", "\N{NO-BREAK SPACE}")
+
+
 def _environment(as_line: Callable[[str], str]) -> Environment:
     environment = Environment(
         loader=PackageLoader("etl.report"),
@@ -69,9 +75,9 @@ def _environment(as_line: Callable[[str], str]) -> Environment:
     environment.filters.update(
         count=words.count,
         rate=words.rate,
-        duration=words.duration,
-        milliseconds=words.milliseconds,
-        percent=words.percent,
+        duration=_unbroken(words.duration),
+        milliseconds=_unbroken(words.milliseconds),
+        percent=_unbroken(words.percent),
         moment=words.moment,
         weights=cost.weights,
         line=words.shortened(as_line),

@@ -30,12 +30,10 @@ def judge(job: JobFacts, cycles: Sequence[CycleFacts], held: Held) -> Verdict:
         reason = last.stop_reason or "unknown"
         return Verdict("failed", f"Cycle {last.cycle_id} did not end as planned: {reason}.")
     state, backlog = _backlog(job, cycles)
-    failures = _failures(job, last, held)
-    if failures:
-        return Verdict("failed", f"{failures} {backlog}")
-    late = _late(last)
-    if late:
-        return Verdict("late", f"{late} {backlog}")
+    failures, late = _failures(job, last, held), _late(last)
+    if failures or late:
+        told = " ".join(part for part in (failures, late, backlog) if part)
+        return Verdict("failed" if failures else "late", told)
     return Verdict(state, f"Fresh: {backlog.lower()}" if state == "fresh" else backlog)
 
 

@@ -194,6 +194,10 @@ FRESH = "Fresh: nothing remained of the backlog."
          "Cycle 4 did not end as planned: crashed."),
         ([replace(cycle(), levels=[level(1.0, 1, 600.0, 300.0)])], NOTHING, "late",
          "Late: high is dirty for 10 min, goal 5 min. Nothing remained of the backlog."),
+        ([replace(cycle(1, done=99, failed=1), levels=[level(None, 0, None, 1.0)] * 2
+                  + [level(600.0, None, None, 300.0), level(None, 1, 301.0, 300.0)])],
+         NOTHING, "failed", "1 note failed. Late: high is dirty for 10 min, goal 5 min, and 1 more "
+         "level beyond the goal. Nothing remained of the backlog."),
         ([replace(cycle(3), finished_at=None, stop_reason=None, waits_for="load")], NOTHING,
          "running", "Cycle 3 is running, or was cut off: 100 of 100 notes attempted; "
          "it waits: load."),

@@ -51,6 +51,7 @@ class Dot:
 
     left: float
     middle: float
+    radius: float
     kind: str
     title: str
 
@@ -103,7 +104,7 @@ def draw(report: Report, cycle: CycleFacts) -> Timeline:
             for wait in cycle.waits
         ],
         dots=[
-            _dot(mark, report.job.unit, tops[mark.worker] + tall / 2, span_s)
+            _dot(mark, report.job.unit, tops[mark.worker], tall, span_s)
             for mark in report.marks
             if mark.worker in tops
         ],
@@ -160,8 +161,9 @@ def _wait_title(wait: Wait) -> str:
     return f"waited {words.duration(wait.seconds)}: {wait.reason}"
 
 
-def _dot(mark: Mark, unit: str, middle: float, span_s: float) -> Dot:
+def _dot(mark: Mark, unit: str, top: float, tall: float, span_s: float) -> Dot:
     code = f", SQLSTATE {mark.sqlstate}" if mark.sqlstate else ""
     more = f" and {mark.items - 1:,} more" if mark.items > 1 else ""
     title = f"{mark.outcome}: {unit} {mark.item_key}{more}{code}"
-    return Dot(percent_of(mark.at_s, span_s), middle, mark.outcome, title)
+    left, radius = percent_of(mark.at_s, span_s), min(4.0, tall / 6)
+    return Dot(left, top + tall / 2, round(radius, 1), mark.outcome, title)
