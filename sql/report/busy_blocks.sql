@@ -8,7 +8,7 @@
 --             busy_s, how long of it an item was in hand, without any pause
 -- Reads:      etl.attempt
 -- Locks:      none
--- Cost:       two sorts of the cycle's attempts, 0.3 s for 64,000
+-- Cost:       two sorts of the cycle's attempts: 0.09 s for 64,000
 WITH span AS (
     SELECT
         a.worker,
