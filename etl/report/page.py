@@ -53,7 +53,7 @@ def render(report: Report, as_line: Callable[[str], str]) -> str:
             "timeline": timeline.WIDTH,
         },
         style=Markup(style),  # noqa: S704 (the shipped file)
-        policy=f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; "
+        policy=f"default-src 'none'; style-src 'sha256-{digest}'; "
         "base-uri 'none'; form-action 'none'",
     )
 
