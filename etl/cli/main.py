@@ -22,6 +22,7 @@ from etl.cli import (
     new_job,
     plan,
     psql,
+    report,
     schedule,
     schema,
     server,
@@ -76,6 +77,7 @@ def build() -> typer.Typer:
     app.command("verify")(verify.command())
     app.command("bench")(bench.bench)
     app.command("explain")(explain.explain)
+    app.command("report")(report.report)
     app.add_typer(held.held, name="held")
     app.command("pause")(control.pause)
     app.command("resume")(control.resume)
