@@ -28,6 +28,6 @@ GRANT EXECUTE ON PROCEDURE etl.forget_attempts TO etl_runner;
 GRANT SELECT, INSERT, UPDATE, DELETE ON etl.held_item TO etl_runner;
 
 -- Whoever may run cycles may pause, cancel and resize them.
-GRANT SELECT, INSERT, UPDATE, DELETE ON etl.control TO etl_runner;
+GRANT SELECT, INSERT, UPDATE ON etl.control TO etl_runner;
 
 GRANT SELECT ON etl.held, etl.progress, etl.freshness, etl.failures TO etl_runner;
