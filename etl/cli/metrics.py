@@ -1,0 +1,92 @@
+"""``etl metrics``: what a monitoring system wants to know."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from etl.cli.options import Dsn, job_named, target, whole_jobs
+from etl.cli.output import say, tell
+from etl.errors import SchemaError, UsageError
+from etl.job import Job
+
+_LOCAL = "127.0.0.1"
+
+
+def metrics(
+    jobs: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[JOB]…", help="Such as datamart-users; without any, all jobs."),
+    ] = None,
+    textfile: Annotated[
+        Path | None,
+        typer.Option(
+            "--textfile", metavar="PATH", help="Replace this file, for node_exporter; NAME.prom."
+        ),
+    ] = None,
+    serve: Annotated[
+        int | None,
+        typer.Option(
+            "--serve", min=0, max=65535, metavar="PORT", help="Answer scrapes until stopped."
+        ),
+    ] = None,
+    address: Annotated[
+        str | None,
+        typer.Option("--address", metavar="HOST", help=f"Where --serve listens; {_LOCAL}."),
+    ] = None,
+    timeout: Annotated[
+        str, typer.Option("--timeout", metavar="DURATION", help="What a reading may take.")
+    ] = "8s",
+    dsn: Dsn = None,
+) -> None:
+    """Print counters, backlog, ages and durations in the format of Prometheus.
+
+    To standard output, into a file that node_exporter reads, or over HTTP. What is not known is
+    left out. Exit 1 if a part could not be read in time.
+    """
+    from etl import settings
+
+    timeout_s = settings.duration_s("--timeout", timeout)
+    if textfile is not None and serve is not None:
+        raise UsageError("--textfile and --serve exclude each other", "Give one of them.")
+    if address is not None and serve is None:
+        raise UsageError("--address says where --serve listens", "Give --serve PORT too.")
+    found = list({job.name: job for job in map(job_named, jobs)}.values()) if jobs else whole_jobs()
+    if serve is not None:
+        _serve(found, dsn, timeout_s, address or _LOCAL, serve)
+    else:
+        _tell_once(found, dsn, timeout_s, textfile)
+
+
+def _tell_once(jobs: list[Job], dsn: str | None, timeout_s: float, path: Path | None) -> None:
+    from etl.metrics import textfile
+    from etl.metrics.families import exposition
+    from etl.metrics.reading import read
+
+    safe = None if path is None else textfile.check(path)
+    reading = read(target(dsn), jobs, timeout_s)
+    content = exposition(reading)
+    if safe is None:
+        tell(content.decode(), end="")
+    else:
+        textfile.write(safe, content)
+    if reading.error is not None:
+        raise reading.error
+    if not reading.is_deployed:
+        raise SchemaError("the database has no schema of etl yet", "Run 'etl init' on it.")
+    for problem in reading.problems:
+        say(f"etl: {problem}")
+    raise typer.Exit(1 if reading.problems else 0)
+
+
+def _serve(jobs: list[Job], dsn: str | None, timeout_s: float, address: str, port: int) -> None:
+    from etl.metrics import server
+
+    def say_problem(problem: str) -> None:
+        say(f"etl: {problem}")
+
+    collector = server.LedgerCollector(target(dsn), jobs, timeout_s, say_problem)
+    listening, thread = server.start(collector, address, port)
+    host = f"[{address}]" if ":" in address else address
+    say(f"etl: serving metrics at http://{host}:{listening}/metrics")
+    thread.join()  # until a signal ends the process
