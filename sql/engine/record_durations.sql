@@ -5,7 +5,7 @@
 -- Reads:      etl.attempt
 -- Writes:     one row of etl.cycle
 -- Locks:      that row
--- Cost:       in proportion to the attempts of the cycle, about 0.5 us each
+-- Cost:       in proportion to the attempts of the cycle, about 2 us each
 --
 -- The buckets are those of metrics/durations.sql; with others, old and new cycles could not
 -- be added up.
