@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from etl.db import Connection
+from etl.errors import FileError, UsageError
+from etl.metrics import textfile
 from tests.conftest import READER, REPOSITORY, Etl, runner
 from tests.metrics.conftest import samples
 
@@ -44,7 +46,10 @@ def test_a_textfile_is_replaced_and_anybody_may_read_it(etl: Etl, dsn: str, fold
     assert list(folder.iterdir()) == [file]
 
 
-def test_where_the_database_is_gone_the_file_says_so(etl: Etl, folder: Path) -> None:
+def test_where_the_database_is_gone_the_file_says_so(
+    environment: dict[str, str], folder: Path
+) -> None:
+    etl = runner(environment)
     file = folder / "etl.prom"
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
@@ -57,12 +62,12 @@ def test_where_the_database_is_gone_the_file_says_so(etl: Etl, folder: Path) -> 
         assert up(etl("metrics", ETL_DSN=dsn).out) == 0
 
 
-def test_a_server_that_never_answers_is_not_waited_for(etl: Etl) -> None:
+def test_a_server_that_never_answers_is_not_waited_for(environment: dict[str, str]) -> None:
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         dsn = f"host=127.0.0.1 port={silent.getsockname()[1]} dbname=x user=x"
-        ran = etl("metrics", "--timeout=100ms", ETL_DSN=dsn)
+        ran = runner({**environment, "ETL_DSN": dsn})("metrics", "--timeout=100ms")
     assert (ran.status, up(ran.out)) == (69, 0)
 
 
@@ -106,7 +111,7 @@ def test_a_database_of_another_version_is_not_current(etl: Etl, connection: Conn
 
 
 @pytest.mark.parametrize("kind", ["link", "folder", "fifo"])
-def test_what_is_no_regular_file_is_refused(etl: Etl, folder: Path, kind: str) -> None:
+def test_what_is_no_regular_file_is_refused(folder: Path, kind: str) -> None:
     file, victim = folder / "etl.prom", folder / "victim"
     victim.write_text("mine")
     if kind == "link":
@@ -115,10 +120,9 @@ def test_what_is_no_regular_file_is_refused(etl: Etl, folder: Path, kind: str) -
         file.mkdir()
     else:
         os.mkfifo(file)
-    ran = etl("metrics", "--textfile", file)
-    assert ran.status == 2
-    assert f"{file} is {'a symbolic link' if kind == 'link' else 'no regular file'}" in ran.err
-    assert victim.read_text() == "mine"
+    what = "a symbolic link" if kind == "link" else "no regular file"
+    with pytest.raises(UsageError, match=f"is {what}"):
+        textfile.check(file)
 
 
 @pytest.mark.parametrize(
@@ -132,29 +136,43 @@ def test_what_is_no_regular_file_is_refused(etl: Etl, folder: Path, kind: str) -
     ],
 )
 def test_a_path_that_would_not_work_is_refused(
-    etl: Etl, folder: Path, name: str, mode: int, problem: str
+    folder: Path, name: str, mode: int, problem: str
 ) -> None:
     (folder / "file").touch()
     folder.chmod(mode)
-    ran = etl("metrics", "--textfile", folder / name)
-    assert ran.status == 2
-    assert problem in ran.err
-    assert [path.name for path in folder.iterdir()] == ["file"]
+    with pytest.raises(UsageError, match=problem):
+        textfile.check(folder / name)
+
+
+def test_a_folder_with_the_sticky_bit_will_do(folder: Path) -> None:
+    folder.chmod(0o1777)
+    assert textfile.check(folder / "etl.prom") == folder / "etl.prom"
+
+
+def test_what_cannot_be_written_leaves_nothing_behind(folder: Path) -> None:
+    file = folder / "etl.prom"
+    file.mkdir()  # since it was checked
+    with pytest.raises(FileError, match="directory"):
+        textfile.write(file, b"new")
+    assert list(folder.iterdir()) == [file]
 
 
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
         (["--textfile=a.prom", "--serve=1"], "exclude each other"),
+        (["--textfile=a.txt"], "is not read by node_exporter"),
         (["--address=::1"], "--address says where --serve listens"),
         (["--timeout=soon"], "--timeout must be a duration"),
         (["no-job"], "there is no job no-job"),
         (["--serve=0", "--address=no.such.host.invalid"], "cannot listen at no.such.host.invalid"),
     ],
 )
-def test_a_mistake_is_one_clear_error(etl: Etl, arguments: list[str], problem: str) -> None:
-    ran = etl("metrics", *arguments)
-    assert ran.status == 2
+def test_a_mistake_is_one_clear_error(
+    environment: dict[str, str], arguments: list[str], problem: str
+) -> None:
+    ran = runner({**environment, "ETL_DSN": "host=127.0.0.1 port=1"})("metrics", *arguments)
+    assert (ran.status, ran.out) == (2, "")
     assert problem in ran.err
     assert "Traceback" not in ran.err
 
@@ -205,10 +223,11 @@ def test_each_scrape_reads_and_a_database_may_go_away_and_come_back(
     assert told[1] == "etl: the database answers again"
 
 
-def test_a_port_that_is_taken_is_told(etl: Etl) -> None:
+def test_a_port_that_is_taken_is_told(environment: dict[str, str]) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
+        etl = runner({**environment, "ETL_DSN": "host=127.0.0.1 port=1"})
         ran = etl("metrics", f"--serve={other.getsockname()[1]}")
     assert ran.status == 2
     assert "cannot listen at 127.0.0.1 port" in ran.err

@@ -68,6 +68,20 @@ def promtool() -> Callable[..., str]:
     return run
 
 
+def assert_all_is_told_documented_and_looked_at(text: str) -> None:
+    """Each metric of the engine, by name."""
+    told = set(re.findall(r"^# TYPE (\S+) ", text, re.MULTILINE))
+    ends = {"counter": "_total", "info": "_info"}
+    names = {name + ends.get(kind, "") for name, (kind, _) in FAMILIES.items()}
+    assert told == names
+    documented = set(_NAME.findall((REPOSITORY / "docs" / "monitoring.md").read_text()))
+    assert names <= documented
+    asked = " ".join([*(expression for expression, _ in asked_by_dashboard()), *asked_by_alerts()])
+    of_no_panel = {"etl_build_info", "etl_last_cycle_items", "etl_oldest_dirty_age_seconds"}
+    of_no_panel |= {"etl_last_cycle_finished_timestamp_seconds"}
+    assert {name for name in names if name not in asked} == of_no_panel
+
+
 @pytest.mark.usefixtures("worked", "running")
 def test_every_metric_and_label_that_is_asked_for_is_told(
     scrape: Callable[[], Scrape], promtool: Callable[..., str]
@@ -92,20 +106,7 @@ def test_every_metric_and_label_that_is_asked_for_is_told(
         grouped = {g.strip() for m in _GROUPED.finditer(expression) for g in m["labels"].split(",")}
         grouped |= set(re.findall(r"\{\{(\w+)\}\}", legends.get(expression, "")))
         assert grouped <= known | _OF_PROMETHEUS, expression
-
-
-@pytest.mark.usefixtures("worked", "running")
-def test_every_metric_is_told_documented_and_looked_at(scrape: Callable[[], Scrape]) -> None:
-    told = set(re.findall(r"^# TYPE (\S+) ", scrape().text, re.MULTILINE))
-    ends = {"counter": "_total", "info": "_info"}
-    names = {name + ends.get(kind, "") for name, (kind, _) in FAMILIES.items()}
-    assert told == names
-    documented = set(_NAME.findall((REPOSITORY / "docs" / "monitoring.md").read_text()))
-    assert names <= documented
-    asked = " ".join([*(expression for expression, _ in asked_by_dashboard()), *asked_by_alerts()])
-    of_no_panel = {"etl_build_info", "etl_last_cycle_items", "etl_oldest_dirty_age_seconds"}
-    of_no_panel |= {"etl_last_cycle_finished_timestamp_seconds"}
-    assert {name for name in names if name not in asked} == of_no_panel
+    assert_all_is_told_documented_and_looked_at(found.text)
 
 
 def test_the_alerts_fire_when_they_should(promtool: Callable[..., str], tmp_path: Path) -> None:
