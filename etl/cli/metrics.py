@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from etl.cli.options import Dsn, job_named, target, whole_jobs
+from etl.cli.options import Dsn, job_named, job_names, target, whole_jobs
 from etl.cli.output import say, tell
 from etl.errors import SchemaError, UsageError
 from etl.job import Job
@@ -16,7 +16,11 @@ _LOCAL = "127.0.0.1"
 def metrics(
     jobs: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[JOB]…", help="Such as datamart-users; without any, all jobs."),
+        typer.Argument(
+            metavar="[JOB]…",
+            help="Such as datamart-users; without any, all jobs.",
+            autocompletion=job_names,
+        ),
     ] = None,
     textfile: Annotated[
         Path | None,

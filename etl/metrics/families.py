@@ -16,7 +16,8 @@ from etl.metrics.reading import JobReading, Reading
 from etl.model import LevelCount, Outcome
 
 STOP_REASONS = (
-    "drained", "limit", "time limit", "incomplete", "stopped", "cancelled", "crashed", "error",
+    "drained", "limit", "time limit", "incomplete", "stopped", "cancelled", "paused", "crashed",
+    "error",
 )  # fmt: skip
 """How a cycle can end; error stands for the message of any error that stopped it."""
 

@@ -10,7 +10,7 @@ SELECT
     CASE
         WHEN
             c.stop_reason IN (
-                'drained', 'limit', 'time limit', 'incomplete', 'stopped', 'cancelled', 'crashed'
+                'drained', 'limit', 'time limit', 'incomplete', 'stopped', 'cancelled', 'paused', 'crashed'
             )
             THEN c.stop_reason
         ELSE 'error'

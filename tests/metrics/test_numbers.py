@@ -94,7 +94,7 @@ def test_cycles_are_counted_by_how_they_ended(scrape: Ask, connection: Connectio
     found = scrape()
     assert found.by("stop_reason", "etl_cycles_total") == {
         "drained": 1, "limit": 2, "time limit": 1, "incomplete": 0, "stopped": 0, "cancelled": 0,
-        "crashed": 1, "error": 2,
+        "paused": 0, "crashed": 1, "error": 2,
     }  # fmt: skip
     assert found("etl_cycle_duration_seconds_total") == 70
     assert "disk full" not in found.text
