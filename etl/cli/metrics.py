@@ -1,14 +1,17 @@
 """``etl metrics``: what a monitoring system wants to know."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from etl.cli.options import Dsn, job_named, job_names, target, whole_jobs
 from etl.cli.output import say, tell
 from etl.errors import SchemaError, UsageError
-from etl.job import Job
+
+if TYPE_CHECKING:
+    from etl.metrics.reading import Reading
 
 _LOCAL = "127.0.0.1"
 
@@ -56,24 +59,35 @@ def metrics(
     if address is not None and serve is None:
         raise UsageError("--address says where --serve listens", "Give --serve PORT too.")
     found = list({job.name: job for job in map(job_named, jobs)}.values()) if jobs else whole_jobs()
+    safe = None if textfile is None else _check(textfile)
+    database = target(dsn)
+
+    def ask() -> "Reading":
+        from etl.metrics.reading import read
+
+        return read(database, found, timeout_s, may_be_elsewhere=not jobs)
+
     if serve is not None:
-        _serve(found, dsn, timeout_s, address or _LOCAL, serve)
+        _serve(ask, address or _LOCAL, serve)
     else:
-        _tell_once(found, dsn, timeout_s, textfile)
+        _tell_once(ask(), safe)
 
 
-def _tell_once(jobs: list[Job], dsn: str | None, timeout_s: float, path: Path | None) -> None:
+def _check(path: Path) -> Path:
+    from etl.metrics import textfile
+
+    return textfile.check(path)
+
+
+def _tell_once(reading: "Reading", path: Path | None) -> None:
     from etl.metrics import textfile
     from etl.metrics.families import exposition
-    from etl.metrics.reading import read
 
-    safe = None if path is None else textfile.check(path)
-    reading = read(target(dsn), jobs, timeout_s)
     content = exposition(reading)
-    if safe is None:
+    if path is None:
         tell(content.decode(), end="")
     else:
-        textfile.write(safe, content)
+        textfile.write(path, content)
     if reading.error is not None:
         raise reading.error
     if not reading.is_deployed:
@@ -83,13 +97,13 @@ def _tell_once(jobs: list[Job], dsn: str | None, timeout_s: float, path: Path | 
     raise typer.Exit(1 if reading.problems else 0)
 
 
-def _serve(jobs: list[Job], dsn: str | None, timeout_s: float, address: str, port: int) -> None:
+def _serve(ask: "Callable[[], Reading]", address: str, port: int) -> None:
     from etl.metrics import server
 
     def say_problem(problem: str) -> None:
         say(f"etl: {problem}")
 
-    collector = server.LedgerCollector(target(dsn), jobs, timeout_s, say_problem)
+    collector = server.LedgerCollector(ask, say_problem)
     listening, thread = server.start(collector, address, port)
     host = f"[{address}]" if ":" in address else address
     say(f"etl: serving metrics at http://{host}:{listening}/metrics")

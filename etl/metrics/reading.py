@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from etl import db, deploy
 from etl.backlog import Backlog
+from etl.deploy import FileState
 from etl.errors import EtlError, FileError
 from etl.job import Job
 from etl.model import CycleRecord, LevelCount
@@ -33,6 +33,7 @@ class JobReading:
         job: The job.
         parts: Whether each part could be read: schema, ledger, backlog.
         is_current: Whether the database has the SQL files of this version.
+        is_here: Whether the database has any file of the job; one that needs none is here.
         items: Attempts in all finished cycles: by name of the level, then by outcome.
         cycles: Finished cycles by how they ended.
         cycle_s: How long they took together, seconds.
@@ -53,6 +54,7 @@ class JobReading:
     job: Job
     parts: dict[str, bool] = field(default_factory=dict[str, bool])
     is_current: bool | None = None
+    is_here: bool = True
     items: dict[str, dict[str, int]] | None = None
     cycles: dict[str, int] | None = None
     cycle_s: float = 0.0
@@ -111,6 +113,8 @@ class _Reader:
                     continue
                 with self._part(job, "schema"):
                     self._schema(job)
+                if not job.is_here:
+                    continue
                 with self._part(job, "ledger"):
                     self._totals(job)
                     self._cycles(job)
@@ -136,14 +140,10 @@ class _Reader:
         return [dict(zip(names, row, strict=True)) for row in cursor]
 
     def _schema(self, job: JobReading) -> None:
-        try:
-            deploy.require_current(self._connection, job.job)
-        except EtlError as error:
-            if isinstance(error.__cause__, psycopg.Error):  # it could not be asked
-                raise
-            job.is_current = False
-        else:
-            job.is_current = True
+        files = deploy.compare(self._connection, [job.job])
+        job.is_current = all(file.state is FileState.APPLIED for file in files)
+        own = [file.state for file in files if file.scope == job.job.name]
+        job.is_here = not own or any(state is not FileState.PENDING for state in own)
 
     def _totals(self, job: JobReading) -> None:
         name = job.job.name
@@ -181,13 +181,17 @@ class _Reader:
         job.backlog = [record.levels[level] for level in sorted(record.levels)]
 
 
-def read(target: db.Target, jobs: list[Job], timeout_s: float) -> Reading:
+def read(
+    target: db.Target, jobs: list[Job], timeout_s: float, *, may_be_elsewhere: bool = False
+) -> Reading:
     """Read all of it.
 
     Args:
         target: The database.
         jobs: The jobs.
         timeout_s: How long it may take, seconds. A connection is waited for that long again.
+        may_be_elsewhere: Leave out jobs of which this database has nothing, and tell nothing of
+            it: they belong to another one. Else they are told as not current.
 
     Returns:
         The reading. A database that cannot be reached is an answer too.
@@ -201,6 +205,8 @@ def read(target: db.Target, jobs: list[Job], timeout_s: float) -> Reading:
                 _Reader(connection, reading, until).read()
     except EtlError as error:
         return Reading([JobReading(job) for job in jobs], error=error)
+    if may_be_elsewhere:
+        reading.jobs = [job for job in reading.jobs if job.is_here]
     reading.duration_s = time.monotonic() - begun
     return reading
 

@@ -7,11 +7,9 @@ from collections.abc import Callable
 from prometheus_client import CollectorRegistry, Metric, start_http_server
 from prometheus_client.registry import Collector
 
-from etl import db
 from etl.errors import UsageError
-from etl.job import Job
 from etl.metrics.families import families
-from etl.metrics.reading import Reading, read
+from etl.metrics.reading import Reading
 
 
 class LedgerCollector(Collector):
@@ -21,18 +19,12 @@ class LedgerCollector(Collector):
     one takes some milliseconds.
 
     Args:
-        target: The database.
-        jobs: The jobs.
-        timeout_s: How long a reading may take, seconds.
+        ask: Reads.
         tell: Told of what could not be read, when that changes.
     """
 
-    def __init__(
-        self, target: db.Target, jobs: list[Job], timeout_s: float, tell: Callable[[str], None]
-    ) -> None:
-        self._target = target
-        self._jobs = jobs
-        self._timeout_s = timeout_s
+    def __init__(self, ask: Callable[[], Reading], tell: Callable[[str], None]) -> None:
+        self._ask = ask
         self._tell = tell
         self._lock = threading.Lock()
         self._told: list[str] = []
@@ -47,7 +39,7 @@ class LedgerCollector(Collector):
             # answer, none waits for more than two readings.
             if self._begun_at < asked_at:
                 self._begun_at = time.monotonic()
-                reading = read(self._target, self._jobs, self._timeout_s)
+                reading = self._ask()
                 self._found = families(reading)
                 self._tell_changes(reading)
             return self._found

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -110,6 +111,21 @@ def test_a_database_of_another_version_is_not_current(etl: Etl, connection: Conn
     assert "etl_backlog_items" in ran.out
 
 
+def test_a_job_of_another_database_is_told_where_it_is_asked_for(etl: Etl, tmp_path: Path) -> None:
+    folder = tmp_path / "jobs" / "tally"
+    (folder / "schema").mkdir(parents=True)
+    (folder / "schema" / "0001_things.sql").write_text("CREATE TABLE thing (key text);\n")
+    (folder / "job.toml").write_text('title = "Tally"\nunit = "thing"\n')
+    for name in ("prioritize", "backlog", "process"):
+        (folder / f"{name}.sql").write_text("SELECT 1;\n")
+    ran = etl("metrics", ETL_JOBS_DIR=str(folder.parent))
+    assert (ran.status, ran.err) == (0, "")
+    assert "tally" not in ran.out
+    ran = etl("metrics", "tally", ETL_JOBS_DIR=str(folder.parent))
+    assert 'etl_schema_current{etl_job="tally"} 0.0' in ran.out
+    assert "etl_backlog_items" not in ran.out
+
+
 @pytest.mark.parametrize("kind", ["link", "folder", "fifo"])
 def test_what_is_no_regular_file_is_refused(folder: Path, kind: str) -> None:
     file, victim = folder / "etl.prom", folder / "victim"
@@ -209,6 +225,8 @@ def test_each_scrape_reads_and_a_database_may_go_away_and_come_back(
     with serving({**environment, "ETL_DSN": f"{dsn} user={READER}"}) as (url, process):
         assert up(get(url)) == 1
         connection.execute("INSERT INTO dwh.dimension_users (username) VALUES ('ana')")
+        with ThreadPoolExecutor(8) as scrapers:
+            assert {up(text) for text in scrapers.map(get, [url] * 24)} == {1}
         assert 'etl_backlog_items{etl_job="datamart_users",level="lowest"} 1.0' in get(url)
         connection.execute(f"ALTER DATABASE {name} CONNECTION LIMIT 0".encode())
         assert [up(get(url)) for _ in range(2)] == [0, 0]
