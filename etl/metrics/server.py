@@ -47,7 +47,7 @@ class LedgerCollector(Collector):
     def _tell_changes(self, reading: Reading) -> None:
         problems = [reading.error.message] if reading.error else reading.problems
         if problems != self._told:
-            for problem in problems or ["the database answers again"]:
+            for problem in problems or ["all can be read again"]:
                 self._tell(problem)
             self._told = problems
 

@@ -238,7 +238,7 @@ def test_each_scrape_reads_and_a_database_may_go_away_and_come_back(
         told = process.stderr.read().splitlines()
     assert len(told) == 2
     assert told[0].startswith("etl: cannot reach the database at ")
-    assert told[1] == "etl: the database answers again"
+    assert told[1] == "etl: all can be read again"
 
 
 def test_a_port_that_is_taken_is_told(environment: dict[str, str]) -> None:
