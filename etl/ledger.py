@@ -134,6 +134,7 @@ def close_cycle(
             **values,
             max_attempts=job.max_attempts,
         )
+        db.run(connection, shipped("engine/record_durations"), cycle_id=record.cycle_id)
         count_held(connection, record, finished_at)
         if look is not None:
             _look(connection, look)

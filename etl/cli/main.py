@@ -19,6 +19,7 @@ from etl.cli import (
     history,
     load,
     man,
+    metrics,
     new_job,
     plan,
     psql,
@@ -78,6 +79,7 @@ def build() -> typer.Typer:
     app.command("bench")(bench.bench)
     app.command("explain")(explain.explain)
     app.command("report")(report.report)
+    app.command("metrics")(metrics.metrics)
     app.add_typer(held.held, name="held")
     app.command("pause")(control.pause)
     app.command("resume")(control.resume)

@@ -16,7 +16,8 @@ GRANT SELECT ON etl.applied_file TO etl_runner;
 GRANT SELECT, INSERT ON etl.cycle TO etl_runner;
 GRANT UPDATE (
     max_items, workers, found, done, failed, busy, orphaned, remaining, levels, stop_reason,
-    finished_at, time_limit_s, predicted_s, predicted_p95_s, waits_for, waits
+    finished_at, time_limit_s, predicted_s, predicted_p95_s, waits_for, waits, duration_counts,
+    duration_sum_s
 ) ON etl.cycle TO etl_runner;
 
 -- Attempts are copied in when a cycle closes, and are history from then on; what is old goes

@@ -93,6 +93,25 @@ def test_the_exit_status_of_the_refresh_is_kept(
     assert "etl-nightly: ended with 1" in log
 
 
+def test_metrics_are_written_in_the_end_and_change_no_exit_status(
+    nightly: Nightly, settings: Path, notes: Path, connection: Connection, tmp_path: Path
+) -> None:
+    file = tmp_path / "etl.prom"
+    with settings.open("a") as more:
+        more.write(f"ETL_METRICS_TEXTFILE={file}\n")
+    connection.execute("ALTER TABLE dwh.datamart_users ADD CONSTRAINT poison CHECK (FALSE)")
+    assert nightly(settings, notes)[0] == 1
+    assert 'etl_last_cycle_items{etl_job="datamart_users",outcome="failed"} 3.0' in file.read_text()
+    file.unlink()
+    file.symlink_to(tmp_path / "elsewhere")
+    connection.execute("DELETE FROM etl.held_item")
+    connection.execute("ALTER TABLE dwh.datamart_users DROP CONSTRAINT poison")
+    status, _, log = nightly(settings)
+    assert status == 0
+    assert "etl.prom is a symbolic link" in log
+    assert "etl-nightly: metrics are missing\netl-nightly: ended with 0" in log
+
+
 def test_a_second_run_ends_at_once(
     nightly: Nightly, settings: Path, environment: dict[str, str]
 ) -> None:
