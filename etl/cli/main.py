@@ -14,6 +14,7 @@ from etl.cli import (
     bench,
     control,
     demo,
+    doctor,
     explain,
     held,
     history,
@@ -76,6 +77,7 @@ def build() -> typer.Typer:
     app.command("status")(status.status)
     app.command("history")(history.history)
     app.command("verify")(verify.command())
+    app.command("doctor")(doctor.doctor)
     app.command("bench")(bench.bench)
     app.command("explain")(explain.explain)
     app.command("report")(report.report)

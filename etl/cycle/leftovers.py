@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -48,3 +49,21 @@ def recover(
             emit(CycleRecovered(cycle_id, cut_off.claimed, cut_off.orphaned))
         shutil.rmtree(path, ignore_errors=True)
     ledger.close_abandoned(connection, record)
+
+
+def left_behind(state: Path, connection: db.Connection) -> Iterator[tuple[Path, int]]:
+    """The queues whose cycle runs no more, with its id; nothing is made or changed.
+
+    Args:
+        state: The state folder; it need not exist.
+        connection: To the database; the queues of others are left out.
+    """
+    system, database = db.one(connection, shipped("engine/database_identity"))
+    for path in sorted((state / "cycles" / f"{system}-{database}").glob("*/cycle-*/")):
+        named = _QUEUE_FOLDER.match(path.name)
+        holder = shipped("engine/cycle_lock_holder")
+        job = path.parent.name.replace("_", "-")
+        if named is not None and db.run(connection, holder, job=job).fetchone() is None:
+            is_open = db.run(connection, shipped("doctor/unclosed"), cycle_id=int(named[1]))
+            if is_open.fetchone() is not None:
+                yield path, int(named[1])

@@ -1,0 +1,212 @@
+"""`etl doctor`: each trouble is provoked, found, and mended by the command that it gives."""
+
+import json
+import shutil
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from etl.db import Connection
+from etl.doctor import Checkup, Finding, Severity
+from etl.doctor.checkup import THRESHOLDS
+from tests.conftest import READER, Etl
+from tests.integration.test_desk import shaped
+from tests.support import add_users
+
+EAGER = {**THRESHOLDS, "waiting_s": 0.0, "idle_s": 0.0, "least_rows": 10, "unused_bytes": 0}
+
+
+@pytest.fixture
+def examine(connection: Connection, tmp_path: Path) -> Callable[[], dict[str, Finding]]:
+    """What a checkup with low thresholds finds, by the text of what is so."""
+
+    def look() -> dict[str, Finding]:
+        checkup = Checkup([], tmp_path, 1, EAGER)
+        return {finding.what: finding for finding in checkup.of_database(connection)}
+
+    return look
+
+
+def found(findings: dict[str, Finding], words: str) -> Finding:
+    """The one whose text has these words."""
+    (finding,) = [finding for what, finding in findings.items() if words in what]
+    return finding
+
+
+def mend(connection: Connection, finding: Finding) -> None:
+    """Run its command, as it is."""
+    connection.execute("SET default_transaction_read_only = off")
+    connection.execute(finding.command.encode())
+
+
+def told(etl: Etl, *arguments: str, **more: str) -> tuple[int, Any]:
+    ran = etl("doctor", *arguments, "--json", **more)
+    assert "Traceback" not in ran.err
+    return ran.status, shaped("doctor", ran.out)
+
+
+def test_a_sound_database_has_no_finding(dsn: str, etl: Etl) -> None:
+    status, report = told(etl)
+    serious = [f for f in report["findings"] if f["severity"] != "note"]
+    # The test server lives dangerously, for speed; that is found, and nothing else.
+    assert {f["what"] for f in serious} <= {"fsync is off", "full_page_writes is off"}
+    assert (status, report["is_reached"]) == (1 if serious else 0, True)
+
+
+def test_who_holds_up_others_is_found(
+    connection: Connection,
+    connect_again: Callable[[], Connection],
+    examine: Callable[[], dict[str, Finding]],
+) -> None:
+    connection.execute("CREATE TABLE wanted (n integer)")
+    connection.execute("GRANT ALL ON wanted TO PUBLIC")
+    holder, waiter = connect_again(), connect_again()
+    holder.execute("BEGIN")
+    holder.execute("LOCK TABLE wanted")
+    waiting = threading.Thread(target=lambda: waiter.execute("SELECT FROM wanted"))
+    waiting.start()
+    while not connection.execute("SELECT FROM pg_locks WHERE NOT granted").rowcount:
+        pass
+    pid = holder.info.backend_pid
+    findings = examine()
+    assert (
+        found(findings, "is idle in transaction").command == f"SELECT pg_terminate_backend({pid});"
+    )
+    blocked = found(findings, "holds up 1 session(s)")
+    assert blocked.why.startswith("It is idle in transaction since")
+    assert "LOCK TABLE wanted" in blocked.why
+    mend(connection, blocked)
+    waiting.join()
+    with pytest.raises(psycopg.OperationalError):
+        holder.execute("SELECT 1")
+    assert not [what for what in examine() if "holds up" in what]
+
+
+def test_an_invalid_index_is_found_and_built_again(
+    connection: Connection, examine: Callable[[], dict[str, Finding]]
+) -> None:
+    connection.execute('CREATE TABLE "Odd Name" AS SELECT 1 AS n FROM generate_series(1, 20)')
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        connection.execute('CREATE UNIQUE INDEX CONCURRENTLY "Half Built" ON "Odd Name" (n)')
+    finding = found(examine(), '"Half Built" is invalid')
+    assert (finding.severity, finding.check) == (Severity.ERROR, "indexes")
+    connection.execute("SET default_transaction_read_only = off")
+    connection.execute('TRUNCATE "Odd Name"')
+    mend(connection, finding)
+    assert not [what for what in examine() if "invalid" in what]
+
+
+def test_tables_that_autovacuum_has_not_seen_are_found(
+    connection: Connection, examine: Callable[[], dict[str, Finding]]
+) -> None:
+    connection.execute("CREATE TABLE fresh (n integer) WITH (autovacuum_enabled = off)")
+    connection.execute("INSERT INTO fresh SELECT generate_series(1, 100)")
+    connection.execute("SELECT pg_stat_force_next_flush()")
+    findings = examine()
+    never = found(findings, "fresh was never analyzed")
+    mend(connection, never)
+    mend(connection, found(findings, "autovacuum leaves fresh out"))
+    connection.execute("UPDATE fresh SET n = n + 1")
+    connection.execute("SELECT pg_stat_force_next_flush()")
+    findings = examine()
+    assert not [what for what in findings if "never analyzed" in what or "leaves" in what]
+    mend(connection, found(findings, "fresh have changed since it was analyzed"))
+    mend(connection, found(findings, "fresh has about 100 dead rows"))
+    assert not [what for what in examine() if "fresh" in what]
+
+
+def test_settings_that_end_sessions_are_found(
+    connection: Connection, examine: Callable[[], dict[str, Finding]]
+) -> None:
+    name = connection.info.dbname
+    connection.execute(f"ALTER DATABASE {name} SET statement_timeout = '5s'".encode())
+    finding = found(examine(), f"statement_timeout=5s is set for database {name}")
+    mend(connection, finding)
+    assert not [what for what in examine() if "is set for" in what]
+
+
+def test_what_waits_in_the_ledger_is_found(
+    connection: Connection, examine: Callable[[], dict[str, Finding]]
+) -> None:
+    connection.execute(
+        "INSERT INTO etl.held_item (job, item_key, attempts, held_until, quarantined_at,"
+        " last_cycle_id, last_outcome) VALUES ('datamart_users', '1', 5, now(), now(), 1, 'failed')"
+    )
+    connection.execute(
+        "INSERT INTO etl.cycle (job, started_at, host, pid, etl_version, as_of, max_items, workers)"
+        " VALUES ('datamart_users', now(), 'gone', 1, '0', now(), 5, 1)"
+    )
+    connection.execute("INSERT INTO etl.control (job, paused_until) VALUES ('a_job', 'infinity')")
+    findings = examine()
+    held = found(findings, "datamart_users: 1 quarantined")
+    assert held.command == "etl held list datamart-users --quarantined"
+    assert found(findings, "cycle 1 was cut off").severity == Severity.NOTE
+    assert found(findings, "a_job: paused by").command == "etl resume a-job"
+
+
+def test_a_check_that_fails_is_told_and_the_others_go_on(
+    connection: Connection, examine: Callable[[], dict[str, Finding]]
+) -> None:
+    connection.execute("ALTER TABLE etl.control RENAME TO hidden")
+    connection.execute("CREATE TABLE lonely AS SELECT generate_series(1, 100)")
+    connection.execute("SELECT pg_stat_force_next_flush()")
+    findings = examine()
+    failed = [finding for what, finding in findings.items() if what.startswith("not checked: ")]
+    assert {finding.check for finding in failed} == {"privileges", "ledger"}
+    assert {finding.severity for finding in failed} == {Severity.NOTE}
+    assert found(findings, "lonely was never analyzed")
+
+
+def test_a_schema_that_is_not_current_is_an_error(connection: Connection, etl: Etl) -> None:
+    connection.execute("DELETE FROM etl.applied_file WHERE name = 'procedures/views.sql'")
+    status, report = told(etl)
+    assert status == 1
+    (finding,) = [f for f in report["findings"] if f["check"] == "schema"]
+    assert "the database lacks 1 SQL file(s)" in finding["what"]
+    assert "etl init" in finding["command"]
+
+
+def test_a_reader_is_told_what_it_may_not(etl: Etl, dsn: str) -> None:
+    _, report = told(etl, ETL_DSN=f"{dsn} user={READER}")
+    (finding,) = [f for f in report["findings"] if f["check"] == "privileges"]
+    assert finding["command"].startswith("GRANT etl_runner TO")
+
+
+def test_a_queue_that_a_crash_left_is_found_until_the_next_cycle(
+    connection: Connection, etl: Etl, environment: dict[str, str]
+) -> None:
+    add_users(connection, "ana")
+    assert etl("datamart-users").status == 0
+    (queue,) = Path(environment["ETL_STATE_DIR"]).glob("cycles/*/datamart_users/cycle-1")
+    assert not [f for f in told(etl)[1]["findings"] if f["check"] == "leftovers"]
+    connection.execute("UPDATE etl.cycle SET finished_at = NULL, stop_reason = NULL")
+    (finding,) = [f for f in told(etl)[1]["findings"] if f["check"] == "leftovers"]
+    assert str(queue) in finding["what"]
+    assert queue.exists()
+    shutil.rmtree(queue)
+
+
+def test_a_broken_job_and_an_open_state_folder_are_found_without_a_database(
+    etl: Etl, environment: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "jobs" / "broken").mkdir(parents=True)
+    state = Path(environment["ETL_STATE_DIR"])
+    state.mkdir()
+    state.chmod(0o777)
+    nowhere = {"ETL_DSN": "host=127.0.0.1 port=1", "ETL_JOBS_DIR": str(tmp_path / "jobs")}
+    status, report = told(etl, **nowhere)
+    assert (status, report["is_reached"]) == (69, False)
+    assert {f["check"] for f in report["findings"]} == {"jobs", "state"}
+    ran = etl("doctor", **nowhere)
+    assert "error (jobs): " in ran.out
+    assert "cannot reach the database" in ran.err
+
+
+def test_an_unknown_job_is_one_clear_error(dsn: str, etl: Etl) -> None:
+    ran = etl("doctor", "nothing")
+    assert (ran.status, "there is no job nothing" in ran.err) == (2, True)
+    assert json.dumps(ran.out) == '""'
