@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from etl.db import Connection
-from etl.doctor import Finding, Severity
+from etl.doctor import CHECKS, Finding, Severity
 from tests.conftest import READER, RUNNER, Etl
 from tests.integration import findings
 from tests.integration.findings import found, mend
@@ -38,7 +38,26 @@ def test_a_sound_database_has_no_finding(dsn: str, etl: Etl) -> None:
     serious = [f for f in report["findings"] if f["severity"] != "note"]
     # The test server lives dangerously, for speed; that is found, and nothing else.
     assert {f["what"] for f in serious} <= {"fsync is off", "full_page_writes is off"}
-    assert (status, report["is_reached"]) == (1 if serious else 0, True)
+    assert (status, report["is_reached"], report["problem"]) == (1 if serious else 0, True, None)
+    checks = report["checks"]
+    assert [c["check"] for c in checks] == ["jobs", "state", *CHECKS]
+    assert all(c["is_checked"] for c in checks)
+    assert sum(c["findings"] for c in checks) == len(report["findings"])
+
+
+def test_every_check_is_listed_where_that_is_asked_for(dsn: str, etl: Etl) -> None:
+    lines = etl("doctor", "datamart-users", "--verbose").out.splitlines()
+    assert [line.split()[0] for line in lines[-len(CHECKS) - 4 : -2]] == ["jobs", "state", *CHECKS]
+    assert lines[-1].startswith(f"{len(CHECKS) + 2} checks: ")
+
+
+def test_an_empty_database_is_one_error(bare_dsn: str, etl: Etl) -> None:
+    status, report = told(etl, ETL_DSN=bare_dsn)
+    findings = [f for f in report["findings"] if f["check"] not in ("server", "monitor")]
+    assert [(f["check"], f["command"]) for f in findings] == [("schema", "etl init")]
+    assert status == 1
+    unchecked = {c["check"] for c in report["checks"] if not c["is_checked"]}
+    assert unchecked == {"dropped", "ledger", "leftovers"}
 
 
 def test_who_holds_up_others_is_found(
@@ -184,10 +203,12 @@ def test_a_broken_job_and_an_open_state_folder_are_found_without_a_database(
     state = Path(environment["ETL_STATE_DIR"])
     state.mkdir()
     state.chmod(0o777)
+    (state / "cycles" / "7-1" / "a_job" / "cycle-3").mkdir(parents=True)
     nowhere = {"ETL_DSN": "host=127.0.0.1 port=1", "ETL_JOBS_DIR": str(tmp_path / "jobs")}
     status, report = told(etl, **nowhere)
     assert (status, report["is_reached"]) == (69, False)
-    assert {f["check"] for f in report["findings"]} == {"jobs", "state"}
+    assert {f["check"] for f in report["findings"]} == {"jobs", "state", "leftovers"}
+    assert "cannot reach the database" in report["problem"]
     ran = etl("doctor", **nowhere)
     assert "error (jobs): " in ran.out
     assert "cannot reach the database" in ran.err
