@@ -127,12 +127,15 @@ def test_settings_that_end_sessions_are_found(
 ) -> None:
     name = connection.info.dbname
     connection.execute(f"ALTER DATABASE {name} SET statement_timeout = '5s'".encode())
+    # The role's own counts, not that of the database.
+    connection.execute(f"ALTER DATABASE {name} SET lock_timeout = '6s'".encode())
     connection.execute(f"ALTER ROLE {RUNNER} IN DATABASE {name} SET lock_timeout = '7s'".encode())
     told = findings.examine(connect_again(), tmp_path)
     of_database = f"statement_timeout is 5000ms for sessions of {RUNNER}: set for database {name}"
     mend(connection, found(told, of_database))
     of_role = f"lock_timeout is 7000ms for sessions of {RUNNER}: set for role {RUNNER} in database"
     mend(connection, found(told, of_role))
+    mend(connection, found(findings.examine(connect_again(), tmp_path), "lock_timeout is 6000ms"))
     assert not findings.is_found(findings.examine(connect_again(), tmp_path), "_timeout")
 
 
@@ -164,6 +167,19 @@ def test_a_check_that_fails_is_told_and_the_others_go_on(
     assert {finding.check for finding in failed} == {"ledger"}
     assert {finding.severity for finding in failed} == {Severity.NOTE}
     assert found(told, "lonely was never analyzed")
+
+
+def test_nothing_is_written_and_no_lock_waited_for(
+    connection: Connection, connect_again: Callable[[], Connection], tmp_path: Path
+) -> None:
+    connection.execute("BEGIN")
+    connection.execute("LOCK TABLE etl.held_item")
+    looking = connect_again()
+    told = findings.examine(looking, tmp_path)
+    connection.execute("ROLLBACK")
+    assert "lock timeout" in found(told, "not checked").what
+    with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+        looking.execute("DELETE FROM etl.held_item")
 
 
 def test_a_schema_that_is_not_current_is_an_error(connection: Connection, etl: Etl) -> None:
