@@ -129,6 +129,7 @@ class Cycle:
             folder = private_folder(folder / part)
         with host_lock(folder, job.command, record.started_at):
             link.lock()
+            self._end_sessions(link, None)
             self._recover(link.connection, folder)
             cycle_id = ledger.open_cycle(link.connection, record)
             # Up to here a signal ends the process: there is nothing to finish yet.
@@ -185,14 +186,14 @@ class Cycle:
         hooks = Hooks(
             orders=lambda number: self._orders(number, queue),
             on_tick=lambda: self._record_progress(link, signals),
-            on_death=lambda number: self._end_session(link, number),
+            on_death=lambda number: self._end_sessions(link, number),
         )
         supervisor = Supervisor(queue, self.record, signals, hooks, self._heed)
         self._claims = supervisor.claims
         return supervisor
 
-    def _end_session(self, link: Link, worker: int) -> None:
-        """End what the server still runs for a dead worker, as far as it can be reached."""
+    def _end_sessions(self, link: Link, worker: int | None) -> None:
+        """End what the server still runs for a dead worker; None: for those of dead cycles."""
         statement, name = shipped("engine/end_worker_sessions"), session_name(self._job, worker)
         link.attempt(lambda to: db.run(to, statement, name=name))
 

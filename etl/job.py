@@ -17,7 +17,8 @@ from etl.settings import LARGEST, duration_s, sql_folder
 from etl.sqlfile import Statement, single
 from etl.trust import first_open_to_all, read_file
 
-_NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
+# The name of a worker's session, of which PostgreSQL keeps 63 bytes, has it and a number.
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,49}\Z")
 _LEVEL = re.compile(r"[1-9][0-9]{0,8}\Z")
 _ACKNOWLEDGE = ("statement",)
 _TOP: dict[str, type] = {
@@ -172,7 +173,7 @@ def load(folder: Path) -> Job:
     """
     if not _NAME.match(folder.name) or folder.name == "etl":
         raise FileError(
-            folder, None, "is no name of a job", "Use small letters, digits and underscores."
+            folder, None, "is no name of a job", "Use at most 50 small letters, digits and _."
         )
     # The shipped ones lie beside the program: whoever can write there can change that too.
     open_to_all = None if folder.parent == sql_folder() / "jobs" else first_open_to_all(folder)

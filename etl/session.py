@@ -25,9 +25,14 @@ _SERVER_CRASHED = "57P02"
 _ANSWER_S = 10.0
 
 
-def session_name(job: Job, worker: int) -> str:
-    """The application_name of a worker's connections, for a DBA in pg_stat_activity."""
-    return f"etl:{job.command} w{worker}"
+def session_name(job: Job, worker: int | None) -> str:
+    """The application_name of a worker's connections, for a DBA in pg_stat_activity.
+
+    Args:
+        job: What runs there.
+        worker: Its number; None: a pattern (LIKE) of those of all workers.
+    """
+    return f"etl:{job.command} w{'%' if worker is None else worker}"
 
 
 class Session:
