@@ -11,7 +11,7 @@ import json
 import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -22,7 +22,7 @@ from etl import __version__, db
 from etl.errors import FileError
 from etl.job import Job
 from etl.model import CycleRecord, LevelCount, Outcome, Result
-from etl.queue import Entry, OpenClaims, Queue, escape
+from etl.queue import Entry, OpenClaims, Queue, Settled, escape
 from etl.sqlfile import shipped
 
 _COPIED_TOGETHER = 1000
@@ -84,8 +84,7 @@ def close_cycle(
     record: CycleRecord,
     job: Job,
     taken_back: set[int],
-    *,
-    is_recount: bool = False,
+    left: Sequence[Settled] | None = None,
 ) -> None:
     """Close the record of a cycle: attempts, held items, counts, in one durable transaction.
 
@@ -95,8 +94,9 @@ def close_cycle(
         record: The record.
         job: Its job.
         taken_back: Positions of the claims whose outcome a crash of the server undid.
-        is_recount: Count the outcomes anew, in the one pass that copies them: a worker that
-            outlives its supervisor may still be adding to them.
+        left: Of a cycle that was cut off, the outcomes that its journal does not have. Then all
+            are counted anew, in the one pass that copies them: a worker that outlives its
+            supervisor may still be adding to them.
     """
     finished_at = datetime.now(UTC)
     with db.explained(connection, shipped("engine/copy_attempts")), connection.transaction():
@@ -110,8 +110,8 @@ def close_cycle(
             return
         lines: list[str] = []
         with connection.cursor().copy(shipped("engine/copy_attempts").text) as copy:
-            for entry, result in finished(queue, taken_back):
-                if is_recount:
+            for entry, result in finished(queue, taken_back, left or ()):
+                if left is not None:
                     record.count(entry.claim.level, result.outcome)
                 lines.append(_line(record.cycle_id, entry, result))
                 if len(lines) == _COPIED_TOGETHER:
@@ -174,18 +174,24 @@ def recover(connection: db.Connection, queue: Queue, cycle_id: int, job: Job) ->
     claims = OpenClaims()
     for entry in queue.history():
         claims.follow(entry)
-    for worker, claim, result in claims.settle("the cycle was cut off"):
-        queue.acknowledge(worker, claim, result)
-    close_cycle(connection, queue, record, job, claims.taken_back, is_recount=True)
+    # Only read: what is damaged, or on a full disk, must not keep the next cycles from beginning.
+    left = claims.settle("the cycle was cut off")
+    close_cycle(connection, queue, record, job, claims.taken_back, left)
     return record
 
 
-def finished(queue: Queue, taken_back: set[int]) -> Iterator[tuple[Entry, Result]]:
+def finished(
+    queue: Queue, taken_back: set[int], left: Sequence[Settled]
+) -> Iterator[tuple[Entry, Result]]:
     """The attempts that have come to an outcome, and were not taken back."""
     for entry in queue.history():
         is_told = entry.is_outcome and entry.claim.position not in taken_back
-        if is_told and entry.result is not None:
-            yield entry, entry.result
+        result = entry.result
+        # A zero is in no text of PostgreSQL's: a page of the journal never got to the disk.
+        if is_told and result is not None and "\0" not in entry.claim.item_key + result.message:
+            yield entry, result
+    for worker, claim, result in left:
+        yield Entry(time.time(), result.outcome.value, worker, claim, result), result
 
 
 def _line(cycle_id: int | None, entry: Entry, result: Result) -> str:
