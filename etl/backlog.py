@@ -138,7 +138,7 @@ class Backlog:
             text = row[key]
             if row[level] not in frozen or text is None or len(text) > _SURELY_SHORT:
                 self._check(text, row[level])
-            if text == before:
+            if text is not None and text == before:
                 raise FileError(
                     self._job.prioritize.path,
                     None,

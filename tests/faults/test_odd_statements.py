@@ -53,6 +53,22 @@ def test_large_items_with_large_answers_do_not_wait_for_each_other(tally: Tally)
     assert (ran.status, counts(ran.out)["done"]) == (0, len(ALL)), ran.err
 
 
+def test_notices_are_not_sent_and_warnings_are(tally: Tally) -> None:
+    """The warning that another session has crashed tells a worker that its item is not to blame."""
+    tally.connection.execute("ALTER ROLE nightly SET client_min_messages = 'error'")
+    tally.write(
+        "process.sql",
+        "UPDATE thing SET dirty = FALSE, seen = ARRAY[current_setting('client_min_messages')]"
+        " WHERE key = :'item_key'",
+    )
+    tally.add("a")
+    try:
+        assert tally.run().status == 0
+    finally:
+        tally.connection.execute("ALTER ROLE nightly RESET client_min_messages")
+    assert tally.connection.execute("SELECT seen FROM thing").fetchall() == [(["warning"],)]
+
+
 def test_a_function_that_returns_something_else_meanwhile_does_not_fail_the_backlog(
     start: Start, gated: Keeper, tally: Tally
 ) -> None:
