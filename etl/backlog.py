@@ -147,14 +147,25 @@ class Backlog:
     def _counted(
         self, columns: list[str], rows: Iterable[db.Row], budget: Budget
     ) -> Iterator[db.Row]:
-        """Check each row, and see to it that the levels have found what the queue holds."""
+        """Check each row, and see to it that the levels have found what the queue holds.
+
+        A key that comes twice is noticed where the two stand side by side, as a join that finds
+        several rows leaves them in a total order: memory shall not grow with the queue.
+        """
         key, level = (columns.index(name) for name in _COLUMNS)
         weight = columns.index(WEIGHT) if WEIGHT in columns else None
         frozen: Counter[str | None] = Counter()
+        before: str | None = None
         for row in rows:
             text = row[key]
             if row[level] not in frozen or text is None or len(text) > _SURELY_SHORT:
                 self._check(text, row[level])
+            if text is not None and text == before:
+                raise self._wrong(
+                    f"returned the item_key {text[:60]!r} twice",
+                    "Two workers would process it at once: GROUP BY the key, or join fewer rows.",
+                )
+            before = text
             try:
                 if not budget.admits(row[weight] if weight is not None else None):
                     break

@@ -16,9 +16,14 @@ _LIVES, _LIVES_OF_A_BYSTANDER = 1, 3
 
 
 class Doubts:
-    """What one worker has seen of them."""
+    """What one worker has seen of them.
+
+    Attributes:
+        have_spread: A failure was everybody's: whoever else meets it now need not pay for it.
+    """
 
     def __init__(self) -> None:
+        self.have_spread = False
         self._in_a_row: list[str] = []
         self._doubted: set[str] = set()
         self._has_done = False
@@ -40,6 +45,7 @@ class Doubts:
     def is_everybodys(self, key: str) -> bool:
         """Whether it is time to stop, now that this item has failed so; else it is noted."""
         if key in self._in_a_row or len(self._in_a_row) == _IN_A_ROW - 1:
+            self.have_spread = True
             return True
         self._in_a_row.append(key)
         self._doubted.add(key)

@@ -31,6 +31,7 @@ from psycopg import pq
 from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus
 
 from etl import db
+from etl.errors import FileError
 from etl.model import Claim, Outcome, Result
 from etl.sqlfile import Statement
 
@@ -41,11 +42,17 @@ _IMMEDIATE_RETRIES = 3
 _RETRIED = ("40001", "40P01")
 _BUSY = "55P03"
 _CANCELLED = "57014"
-# Broken SQL, a missing privilege, function, table or schema; a read-only server; a full disk,
-# no memory; another server that this one asks; errors of the system and of the server itself.
+# Broken SQL, a missing privilege, function, table or schema; a function that returns something
+# else since the statement was prepared (0A000); a read-only server; a full disk, no memory;
+# another server that this one asks; errors of the system and of the server itself.
 # Most often the same for every item. But one item's path through a procedure, its damaged page
 # or its size can meet them alone: see Worker.
-_HOPELESS = ("08", "42", "53", "58", "XX", "25006", "3F000")
+_HOPELESS = ("08", "0A", "42", "53", "58", "XX", "25006", "3F000")
+_COPIES = (ExecStatus.COPY_IN, ExecStatus.COPY_OUT, ExecStatus.COPY_BOTH)
+_NO_COPY = (
+    "copies rows from or to its client, which has none and reads none",
+    "Read and write tables, or files of the server.",
+)
 _MESSAGE_LENGTH = 500
 _NAME = b"item"
 
@@ -106,6 +113,7 @@ class Executor:
 
     Attributes:
         in_hand: The items sent and not settled, the running one first.
+        is_prepared: Whether the server knows the statement: it has succeeded once.
         is_stopping: Whether a cancelled statement is nobody's failure.
         begun_at: When the running statement began, of ``time.monotonic()``; None between two.
     """
@@ -118,7 +126,7 @@ class Executor:
         self._socket.register(self._server.socket, select.POLLIN)
         self._statement = statement
         self._parameters = dict(parameters)
-        self._is_prepared = False
+        self.is_prepared = False
         self._sent: deque[_Sent] = deque()
         self.in_hand: deque[Claim] = deque()
         self.is_stopping = False
@@ -132,7 +140,7 @@ class Executor:
     def send(self, claim: Claim) -> None:
         """Let the server process an item, after those in hand.
 
-        A second one may be sent when the statement has succeeded once.
+        A second one may be sent when ``is_prepared``.
         """
         values = self._statement.bind({**claim.values, **self._parameters})
         sent = _Sent([None if value is None else str(value).encode() for value in values])
@@ -147,12 +155,14 @@ class Executor:
         with suppress(psycopg.OperationalError):  # the connection is lost: receive tells
             if len(self.in_hand) == 1:
                 server.enter_pipeline_mode()
-            if not self._is_prepared:
+            if not self.is_prepared:
                 server.send_prepare(_NAME, self._statement.text)
             server.send_query_prepared(_NAME, sent.values)
             server.pipeline_sync()
             while server.flush():
-                select.select([], [server.socket], [])
+                # The server may be waiting in its turn, for somebody to read what it answers.
+                if select.select([server.socket], [server.socket], [])[0]:
+                    server.consume_input()
 
     def has_answer(self) -> bool:
         """Whether an item has come to its outcome already: ``receive`` would not wait."""
@@ -170,6 +180,7 @@ class Executor:
             SlowItem: It ran into the timeout, and may be deferred.
             DoubtfulItem: It failed as every other item would, most likely.
             LostItem: The connection is gone. The other items in hand were not begun.
+            FileError: The statement is a COPY that waits for this side.
         """
         while True:
             error = self._answer()
@@ -206,16 +217,19 @@ class Executor:
 
         Raises:
             LostItem: None came.
+            FileError: The statement is a COPY that waits for this side, for ever.
         """
         error: pq.abc.PGresult | None = None
         server = self._server
         was_end = False
         try:
             while (answer := self._next()) is None or answer.status != ExecStatus.PIPELINE_SYNC:
+                if answer is not None and answer.status in _COPIES:
+                    raise FileError(self._statement.path, self._statement.line, *_NO_COPY)
                 if answer is not None and answer.status == ExecStatus.FATAL_ERROR:
                     error = error or answer
                 elif answer is not None and error is None:
-                    self._is_prepared = True
+                    self.is_prepared = True
                 # None ends the answers to one message. Twice: there is none to wait for, because
                 # libpq could not send it.
                 if server.status == ConnStatus.BAD or (was_end and answer is None):

@@ -183,7 +183,7 @@ def load(folder: Path) -> Job:
     """
     if not jobfile.NAME.match(folder.name) or folder.name == "etl":
         raise FileError(
-            folder, None, "is no name of a job", "Use small letters, digits and underscores."
+            folder, None, "is no name of a job", "Use at most 50 small letters, digits and _."
         )
     # The shipped ones lie beside the program: whoever can write there can change that too.
     open_to_all = None if folder.parent == sql_folder() / "jobs" else first_open_to_all(folder)

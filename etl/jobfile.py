@@ -10,7 +10,8 @@ from etl.errors import FileError, UsageError
 from etl.settings import LARGEST, LONGEST_S, duration_s
 from etl.trust import read_file
 
-NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
+# The name of a worker's session, of which PostgreSQL keeps 63 bytes, has it and a number.
+NAME = re.compile(r"[a-z][a-z0-9_]{0,49}\Z")
 """What a job and its unit can be called."""
 
 _LEVEL = re.compile(r"[1-9][0-9]{0,8}\Z")

@@ -11,7 +11,7 @@ import json
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -23,7 +23,7 @@ from etl import __version__, db
 from etl.errors import FileError
 from etl.job import Job
 from etl.model import CycleRecord, LevelCount, Outcome, Result
-from etl.queue import WEIGHT, Entry, OpenClaims, Queue, escape
+from etl.queue import WEIGHT, Entry, OpenClaims, Queue, Settled, escape
 from etl.sqlfile import shipped
 
 _COPIED_TOGETHER = 1000
@@ -91,7 +91,7 @@ def close_cycle(
     queue: Queue,
     record: CycleRecord,
     job: Job,
-    taken_back: set[int],
+    claims: OpenClaims,
     look: Callable[[db.Connection], None] | None = None,
 ) -> None:
     """Close the record of a cycle: attempts, held items, counts, in one durable transaction.
@@ -101,12 +101,14 @@ def close_cycle(
         queue: Has the attempts.
         record: The record.
         job: Its job.
-        taken_back: Positions of the claims whose outcome a crash of the server undid.
+        claims: What its journal told.
         look: Looks at the backlog that is left, once the failed items are held. None where the
-            cycle was cut off: then the outcomes are counted anew, in the one pass that copies
-            them, because a worker that outlives its supervisor may still be adding to them.
+            cycle was cut off: then the claims that came to no outcome are orphaned, and all are
+            counted anew, in the one pass that copies them, because a worker that outlives its
+            supervisor may still be adding to them.
     """
     finished_at = datetime.now(UTC)
+    left = claims.settle("the cycle was cut off") if look is None else []
     with db.explained(connection, shipped("engine/copy_attempts")), connection.transaction():
         connection.execute("SET LOCAL synchronous_commit = on")
         # The server has no statistics of attempts copied a moment ago. Where it takes them for few
@@ -118,7 +120,7 @@ def close_cycle(
             return
         lines: list[str] = []
         with connection.cursor().copy(shipped("engine/copy_attempts").text) as copy:
-            for entry, result in finished(queue, taken_back):
+            for entry, result in finished(queue, claims.taken_back, left):
                 if look is None:
                     record.count(entry.claim.level, result.outcome)
                 lines.append(_line(record.cycle_id, entry, result))
@@ -194,18 +196,23 @@ def recover(connection: db.Connection, queue: Queue, cycle_id: int, job: Job) ->
     claims = OpenClaims()
     for entry in queue.history():
         claims.follow(entry)
-    for worker, claim, result in claims.settle("the cycle was cut off"):
-        queue.acknowledge(worker, claim, result)
-    close_cycle(connection, queue, record, job, claims.taken_back)
+    # Only read: what is damaged, or on a full disk, must not keep the next cycles from beginning.
+    close_cycle(connection, queue, record, job, claims)
     return record
 
 
-def finished(queue: Queue, taken_back: set[int]) -> Iterator[tuple[Entry, Result]]:
+def finished(
+    queue: Queue, taken_back: set[int], left: Sequence[Settled]
+) -> Iterator[tuple[Entry, Result]]:
     """The attempts that have come to an outcome, and were not taken back."""
     for entry in queue.history():
         is_told = entry.is_outcome and entry.claim.position not in taken_back
-        if is_told and entry.result is not None:
-            yield entry, entry.result
+        result = entry.result
+        # A zero is in no text of PostgreSQL's: a page of the journal never got to the disk.
+        if is_told and result is not None and "\0" not in entry.claim.item_key + result.message:
+            yield entry, result
+    for worker, claim, result in left:
+        yield Entry(time.time(), result.outcome.value, worker, claim, result), result
 
 
 def _line(cycle_id: int | None, entry: Entry, result: Result) -> str:

@@ -15,7 +15,7 @@ from psycopg.conninfo import make_conninfo
 from etl import db
 from etl.errors import DatabaseUnreachableError
 from etl.events import ConnectionFound, ConnectionLost, Emit
-from etl.lock import lock_database
+from etl.lock import Holder, lock_database
 from etl.sqlfile import shipped
 
 _ANSWER_S = 20.0
@@ -42,7 +42,7 @@ class Link:
         self._job = job
         self._emit = emit
         self._lost: DatabaseUnreachableError | None = None
-        self._process: int | None = None
+        self._session: Holder | None = None
         self._try_again_at = 0.0
         self.connection = db.connect(target, f"etl:{job}")
 
@@ -52,7 +52,7 @@ class Link:
         Raises:
             CycleRunningError: Another host has it.
         """
-        self._process = lock_database(self.connection, self._job)
+        self._session = lock_database(self.connection, self._job)
 
     def unlock(self) -> None:
         """Give the lock back now: the server may take a moment to end the session."""
@@ -121,14 +121,14 @@ class Link:
     def _find(self) -> None:
         dsn = make_conninfo(self._target.dsn, connect_timeout=_CONNECT_S)
         connection = db.connect(replace(self._target, dsn=dsn), f"etl:{self._job}")
-        process = None
+        session = None
         try:
             with db.answered_within(connection, _ANSWER_S):
-                process = lock_database(connection, self._job, self._process)
+                session = lock_database(connection, self._job, self._session)
         finally:
-            if process is None:
+            if session is None:
                 connection.close()
-        if process is None:
+        if session is None:
             raise DatabaseUnreachableError("the session that was lost still holds the cycle's lock")
-        self.connection, self._process, self._lost = connection, process, None
+        self.connection, self._session, self._lost = connection, session, None
         self._emit(ConnectionFound())

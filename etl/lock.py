@@ -16,6 +16,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from etl import db
 from etl.errors import CycleRunningError, StateFolderError
@@ -25,6 +26,18 @@ from etl.trust import open_private
 
 _HOLDER_LENGTH = 1000
 _HINT = "It was left alone. Run this one again when the other has ended."
+
+
+class Holder(NamedTuple):
+    """A session that holds the lock between hosts.
+
+    Attributes:
+        process: Its server process: after a restart somebody else's may have the same number.
+        since: When it was connected, as text.
+    """
+
+    process: int
+    since: str
 
 
 @contextmanager
@@ -56,27 +69,29 @@ def host_lock(folder: Path, job: str, started_at: datetime) -> Generator[None]:
         lock.release()
 
 
-def lock_database(connection: db.Connection, job: str, ghost: int | None = None) -> int | None:
+def lock_database(
+    connection: db.Connection, job: str, ghost: Holder | None = None
+) -> Holder | None:
     """Take the right to run a cycle on this database; the connection holds it.
 
     Args:
         connection: In autocommit.
         job: Name of the job.
-        ghost: Server process of a connection that this cycle has lost. Where the server has
-            not noticed that and keeps the lock for it, it is told to end.
+        ghost: The session that this cycle has lost. Where the server has not noticed that and
+            keeps the lock for it, it is told to end.
 
     Returns:
-        The server process that holds it now; None where the ghost has only just been ended.
+        The session that holds it now; None where the ghost has only just been ended.
 
     Raises:
         CycleRunningError: Another host runs one.
     """
-    is_taken, process = db.one(connection, shipped("engine/try_cycle_lock"), job=job)
+    is_taken, *session = db.one(connection, shipped("engine/try_cycle_lock"), job=job)
     if is_taken:
-        return int(process)
+        return Holder(*session)
     holder = db.run(connection, shipped("engine/cycle_lock_holder"), job=job).fetchone()
-    if holder is not None and holder[0] == ghost:
-        db.run(connection, shipped("engine/end_session"), pid=ghost)
+    if ghost is not None and holder is not None and Holder(holder[0], holder[3]) == ghost:
+        db.run(connection, shipped("engine/end_session"), pid=ghost.process)
         return None
     said = f"another cycle of {job} is running on this database"
     if holder is not None:

@@ -7,6 +7,7 @@ than the session that it lost. Otherwise this session alone was ended: its proce
 somebody terminated it, and the item may have been the cause.
 """
 
+import time
 from contextlib import suppress
 from datetime import datetime
 
@@ -14,18 +15,24 @@ import psycopg
 from psycopg.errors import Diagnostic
 
 from etl import db
+from etl.errors import EtlError, FileError
 from etl.executor import Executor
 from etl.job import Job
-from etl.model import Orders
+from etl.model import Claim, Orders
 from etl.sqlfile import shipped
 
 _SERVER_CRASHED = "57P02"
 _ANSWER_S = 10.0
 
 
-def session_name(job: Job, worker: int) -> str:
-    """The application_name of a worker's connections, for a DBA in pg_stat_activity."""
-    return f"etl:{job.command} w{worker}"
+def session_name(job: Job, worker: int | None) -> str:
+    """The application_name of a worker's connections, for a DBA in pg_stat_activity.
+
+    Args:
+        job: What runs there.
+        worker: Its number; None: a pattern (LIKE) of those of all workers.
+    """
+    return f"etl:{job.command} w{'%' if worker is None else worker}"
 
 
 class Session:
@@ -47,6 +54,7 @@ class Session:
 
     def __init__(self, orders: Orders, job: Job) -> None:
         self._name = session_name(job, orders.number)
+        self._job, self._deadline = job, orders.deadline
         self.heard_of_crash = False
         self._connection = db.connect(db.Target(orders.dsn, orders.label), self._name)
         self._connection.add_notice_handler(self._hear)
@@ -66,6 +74,17 @@ class Session:
     def _hear(self, notice: Diagnostic) -> None:
         self.heard_of_crash |= notice.sqlstate == _SERVER_CRASHED
 
+    def allowed_s(self, claim: Claim) -> float:
+        """The statement timeout of a claim; in the slow lane as long as the cycle's time allows."""
+        ordinary, slow = self._job.statement_timeout_s, self._job.slow_statement_timeout_s
+        if not claim.is_slow:
+            return ordinary
+        return (
+            slow
+            if self._deadline is None
+            else min(slow, self._deadline - time.monotonic() + ordinary)
+        )
+
     def limit(self, timeout_s: float) -> None:
         """Set the statement timeout, where it is another one.
 
@@ -81,11 +100,20 @@ class Session:
     def end_predecessors(self) -> None:
         """End what the server still runs for a connection that this worker has lost.
 
-        Raises:
-            EtlError: It is not known whether they have ended.
+        Where this one is lost as well, the next statement tells.
         """
-        with db.answered_within(self._connection, _ANSWER_S):
+        with suppress(EtlError), db.answered_within(self._connection, _ANSWER_S):
             db.run(self._connection, shipped("engine/end_worker_sessions"), name=self._name)
+
+    def flush(self) -> None:
+        """Wait until all that was committed here is on the server's disk.
+
+        Raises:
+            DatabaseUnreachableError: The connection is lost.
+        """
+        # Where the server only refuses, as after a signal, it will be there in a moment anyway.
+        with suppress(FileError), db.answered_within(self._connection, _ANSWER_S):
+            db.run(self._connection, shipped("engine/flush_commits"))
 
     def went_down_before(self, successor: "Session") -> bool:
         """Whether the server ended, and not this session alone, given the next connection."""

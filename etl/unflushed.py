@@ -17,6 +17,10 @@ class Unflushed:
     def __init__(self) -> None:
         self._buckets: deque[tuple[float, array[int]]] = deque()
 
+    def __bool__(self) -> bool:
+        """Whether there may be any."""
+        return bool(self._buckets)
+
     def add(self, position: int, flushed_within_s: float) -> None:
         """An item is done; those that are on disk by now are forgotten.
 

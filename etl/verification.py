@@ -5,6 +5,7 @@ before and after. What a loader changes meanwhile makes the item dirty, which is
 again before anything is called wrong.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -20,6 +21,7 @@ from etl.sqlfile import shipped
 _TAKEN = ("55P03", "40001", "40P01")  # somebody else is at it
 _CANNOT_ROLL_BACK = "2D000"
 _SHOWN = 60
+_NOT_THERE = "(not there)"
 
 
 class Verdict(StrEnum):
@@ -185,15 +187,26 @@ def _compare(
         return "has no result", ()
     if recomputed is None:
         return "has a result, and should have none", ()
-    differences = tuple(
-        Difference(name, *_where(value, recomputed[name]))
-        for name, value in stored.items()
-        if value != recomputed[name]
-    )
+    differences = tuple(_differences(stored, recomputed))
     first = differences[0]
     more = f" and {len(differences) - 1} more" if len(differences) > 1 else ""
     told = f"{first.column} is {first.stored}, should be {first.recomputed}"
     return f"differs in {told}{more}", differences
+
+
+def _differences(stored: dict[str, Any], recomputed: dict[str, Any]) -> Iterator[Difference]:
+    """The columns that differ, and within a JSON object the members that do."""
+    for name in {**stored, **recomputed}:
+        one: Any = stored.get(name, _NOT_THERE)
+        other: Any = recomputed.get(name, _NOT_THERE)
+        if one == other:
+            continue
+        if isinstance(one, dict) and isinstance(other, dict):
+            members = _differences(cast("dict[str, Any]", one), cast("dict[str, Any]", other))
+            for inner in members:
+                yield Difference(f"{name}.{inner.column}", inner.stored, inner.recomputed)
+        else:
+            yield Difference(name, *_where(cast(object, one), cast(object, other)))
 
 
 def _where(stored: object, recomputed: object) -> tuple[str, str]:

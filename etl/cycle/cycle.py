@@ -105,6 +105,7 @@ class Cycle:
         folder = queues_folder(self._state, link.connection, job)
         with host_lock(folder, job.command, record.started_at):
             link.lock()
+            self._end_sessions(link, None)
             recover(link.connection, folder, record, job, self._emit)
             cycle_id = ledger.open_cycle(link.connection, record)
             wishes = control.wishes(link.connection, job.name, cycle_id)
@@ -142,7 +143,7 @@ class Cycle:
         try:
             link.insist(
                 lambda to: ledger.close_cycle(
-                    to, queue, self.record, self._job, self._claims.taken_back, look
+                    to, queue, self.record, self._job, self._claims, look
                 ),
                 is_enough=lambda: len(signals.received) > 1,
             )
@@ -155,14 +156,14 @@ class Cycle:
         hooks = Hooks(
             orders=lambda number: self._orders(number, queue),
             on_tick=lambda: self._record_progress(link, signals, supervisor),
-            on_death=lambda number: self._end_session(link, number),
+            on_death=lambda number: self._end_sessions(link, number),
         )
         supervisor = Supervisor(queue, self.record, signals, hooks, self._heed)
         self._claims = supervisor.claims
         return supervisor
 
-    def _end_session(self, link: Link, worker: int) -> None:
-        """End what the server still runs for a dead worker, as far as it can be reached."""
+    def _end_sessions(self, link: Link, worker: int | None) -> None:
+        """End what the server still runs for a dead worker; None: for those of dead cycles."""
         statement, name = shipped("engine/end_worker_sessions"), session_name(self._job, worker)
         link.attempt(lambda to: db.run(to, statement, name=name))
 

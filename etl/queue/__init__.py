@@ -19,7 +19,7 @@ from typing import Protocol
 from etl.model import Claim, Result
 from etl.queue.file import FileQueue
 from etl.queue.journal import CLAIMED, DEFERRED, TAKEN_BACK, WEIGHT, Entry, escape
-from etl.queue.open_claims import OpenClaims
+from etl.queue.open_claims import OpenClaims, Settled
 
 __all__ = [
     "CLAIMED",
@@ -31,6 +31,7 @@ __all__ = [
     "FileQueue",
     "OpenClaims",
     "Queue",
+    "Settled",
     "escape",
 ]
 

@@ -19,15 +19,12 @@ from etl.queue import FileQueue, Queue
 from etl.session import Session
 from etl.unflushed import Unflushed
 from etl.worker.gate import Gate
+from etl.worker.pace import Pace
 
 _ADMIN_SHUTDOWN = "57P01"
 _RECONNECT_S = 60.0
 _CONNECT_S = 15.0  # for the first one: the supervisor had just connected
 _LONGEST_PAUSE_S = 2.0
-_QUICK_MS = 10.0
-_AHEAD_MS = 1.0
-_MOST_IN_HAND = 16
-_RECENT = 3  # one slow item among quick ones, or a moment's wait for a processor, means nothing
 
 CANCEL_S = 5.0
 """How long a cancelled statement may take to end before its connection is cut, seconds."""
@@ -49,7 +46,7 @@ class Worker:
         self._answer_due_s = 0.0
         self._cancelled_at: float | None = None
         self._claimed: deque[Claim] = deque()
-        self._recent_ms: deque[float] = deque(maxlen=_RECENT)
+        self._pace = Pace()
         self._doubts = Doubts()
         self._unflushed = Unflushed()
 
@@ -91,28 +88,37 @@ class Worker:
         try:
             while (session := self._session) is not None:
                 has_work = session.executor.in_hand or self._claimed
-                if not has_work and not self._gate.pass_through():
-                    break
-                self._fill(session)
+                if has_work or self._gate.pass_through():
+                    self._fill(session)
                 if session.executor.in_hand:
                     self._settle(session)
-                elif session is self._session:  # else it was lost: the next one goes on
-                    break
+                elif session is self._session and self._is_durable(session):
+                    break  # where it was lost, the next one goes on
         except EtlError:
             self.drain()
             self._finish()
             raise
+        self._finish()
+
+    def _is_durable(self, session: Session) -> bool:
+        """Whether what was done stays done; else this worker stays, to do again what does not."""
+        try:
+            if self._unflushed:
+                session.flush()
+        except DatabaseUnreachableError:
+            self._lost(session, None)
+            return False
+        return True
 
     def _room(self, session: Session) -> int:
-        """How many items to claim: where items are quick, some more than the one that runs.
+        """How many items to claim.
 
-        Not towards the end: they might wait behind a long one while other workers have nothing.
+        Towards the end no more than the one that runs: they might wait behind a long one while
+        other workers have nothing.
         """
         if not self._gate.is_open:
             return 0
-        quickest_ms = min(self._recent_ms, default=_QUICK_MS)
-        is_ahead = quickest_ms < _QUICK_MS and not self._queue.has_few_left
-        depth = min(_MOST_IN_HAND, 2 + int(_AHEAD_MS / max(quickest_ms, 0.01))) if is_ahead else 1
+        depth = 1 if self._queue.has_few_left else self._pace.depth
         return depth - len(session.executor.in_hand)
 
     def _fill(self, session: Session) -> None:
@@ -122,20 +128,19 @@ class Worker:
             self._claimed.extend(self._queue.exchange(number, ()))
         while self._claimed:
             claim = self._claimed[0]
-            timeout_s = self._timeout_s(claim)
-            if executor.in_hand and timeout_s != session.timeout_s:
+            timeout_s = session.allowed_s(claim)
+            if executor.in_hand and (timeout_s != session.timeout_s or not executor.is_prepared):
                 return
-            self._claimed.popleft()
             if executor.is_stopping:
-                self._queue.release(number, claim)
+                self._queue.release(number, self._claimed.popleft())
                 continue
             self._answer_due_s = timeout_s + min(10.0, max(1.0, timeout_s))
             try:
                 session.limit(timeout_s)
             except DatabaseUnreachableError:  # before the statement began
-                self._lost(session, claim, None)
+                self._lost(session, None)
                 return
-            executor.send(claim)
+            executor.send(self._claimed.popleft())
 
     def _settle(self, session: Session) -> None:
         """Wait for the next outcomes, and see to them."""
@@ -160,11 +165,9 @@ class Worker:
     def _note(self, session: Session, claim: Claim, result: Result) -> None:
         is_done = result.outcome is Outcome.DONE
         self._doubts.dispel(is_done=is_done)
+        self._pace.note(result)
         if is_done:
             self._unflushed.add(claim.position, session.flushed_within_s)
-            self._recent_ms.append(result.duration_ms)
-        else:
-            self._recent_ms.clear()
 
     def _acknowledge(
         self, session: Session, settled: list[tuple[Claim, Result]], *, may_claim: bool
@@ -186,23 +189,15 @@ class Worker:
             case DoubtfulItem():
                 self._doubt(claim, trouble.result)
             case _:
-                self._lost(session, claim, trouble.result)
+                self._lost(session, trouble)
 
     def _finish(self) -> None:
-        """See to what is in hand before an error ends the worker, as far as that goes."""
+        """See to what is in hand before the worker ends, as far as that goes."""
         with suppress(EtlError):
             while (session := self._session) is not None and session.executor.in_hand:
                 self._settle(session)
             while self._claimed:
                 self._queue.release(self._orders.number, self._claimed.popleft())
-
-    def _timeout_s(self, claim: Claim) -> float:
-        """The statement timeout of a claim; in the slow lane as long as the cycle's time allows."""
-        ordinary, slow = self._job.statement_timeout_s, self._job.slow_statement_timeout_s
-        if not claim.is_slow:
-            return ordinary
-        deadline = self._orders.deadline
-        return slow if deadline is None else min(slow, deadline - time.monotonic() + ordinary)
 
     def _doubt(self, claim: Claim, result: Result) -> None:
         """See to an item that failed as every other one would.
@@ -214,6 +209,9 @@ class Worker:
             EnvironmentFaultError: Every other one would.
         """
         number, key = self._orders.number, claim.item_key
+        if self._doubts.have_spread:
+            self._queue.release(number, claim)
+            return
         if self._doubts.is_own(key):
             self._queue.acknowledge(number, claim, result)
             return
@@ -223,26 +221,27 @@ class Worker:
                 f"{result.message} [{result.sqlstate}]", "No item can succeed until this is mended."
             )
 
-    def _lost(self, session: Session, claim: Claim, result: Result | None) -> None:
-        """Connect again after the connection was lost with an item in hand.
+    def _lost(self, session: Session, blamed: UnsettledItem | None) -> None:
+        """Connect again after the connection was lost.
 
-        Where only this session was ended, the item may have been the cause, and the attempt
-        counts. Where the server went down it is given back, unless it was so before.
+        Where only this session was ended, the item in hand may have been the cause, and the
+        attempt counts. Where the server went down it is given back, unless it was so before.
 
         Args:
             session: The one that was lost.
-            claim: The item.
-            result: Its outcome, should it be to blame; None where it cannot be.
+            blamed: The item in hand, with its outcome, should it be the cause; None: none was.
         """
         number = self._orders.number
-        was_orderly = result is not None and result.sqlstate == _ADMIN_SHUTDOWN
-        waiting = [waits for waits in session.executor.in_hand if waits is not claim]
+        was_orderly = blamed is not None and blamed.result.sqlstate == _ADMIN_SHUTDOWN
+        waiting = list(session.executor.in_hand)[1:]
         try:
             successor = self._reconnect(has_item=True)
-            self._end_predecessors(successor)
+            if successor is not None:
+                successor.end_predecessors()
         except EtlError:
             self._take_back(is_needed=not was_orderly)
-            self._queue.release(number, claim)
+            if blamed is not None:
+                self._queue.release(number, blamed.claim)
             raise
         finally:
             session.close()
@@ -250,7 +249,12 @@ class Worker:
                 self._queue.release(number, waits)
         is_doubtful = successor is None or session.lost_commits_before(successor)
         self._take_back(is_needed=is_doubtful and not was_orderly)
-        if result is None or successor is None:
+        if blamed is not None:
+            self._blame(session, successor, blamed)
+
+    def _blame(self, session: Session, successor: Session | None, blamed: UnsettledItem) -> None:
+        number, claim, result = self._orders.number, blamed.claim, blamed.result
+        if successor is None:
             self._queue.release(number, claim)
             return
         is_bystander, went_down = session.heard_of_crash, session.went_down_before(successor)
@@ -258,12 +262,6 @@ class Worker:
             self._queue.defer(number, claim, result, is_slow=claim.is_slow)
         else:
             self._queue.acknowledge(number, claim, result)
-
-    @staticmethod
-    def _end_predecessors(session: Session | None) -> None:
-        with suppress(EtlError):  # where this one is lost as well, the next statement tells
-            if session is not None:
-                session.end_predecessors()
 
     def _take_back(self, *, is_needed: bool) -> None:
         """Take back what may not be on the server's disk; where nobody knows, too."""

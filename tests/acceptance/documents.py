@@ -13,7 +13,7 @@ from pathlib import Path
 _BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _HEREDOC = re.compile(r"<<'(\w+)'")
 _VARYING = (
-    (re.compile(r"\d[\d,]*(?:\.\d+)? s\b"), "# s"),
+    (re.compile(r"\d[\d,]*(?:\.\d+)? m?s\b"), "# s"),
     (re.compile(r"\d[\d,]*(?:\.\d+)?/s\b"), "#/s"),
     (re.compile(r"\d{4}-\d\d-\d\d"), "DATE"),
 )

@@ -44,7 +44,10 @@ def test_the_queries_answer_in_psql_what_they_answer_the_engine(
 ) -> None:
     job = shipped_job()
     values = {"as_of": DAY, "now": NOW, "max_items": 50, "reserved_percent": 10}
-    listed = [f"{key}|{level}" for key, level in db.run(connection, job.prioritize, **values)]
+    listed = [
+        f"{key}|{level}|{weight}"
+        for key, level, weight in db.run(connection, job.prioritize, **values)
+    ]
     assert psql(dsn, "prioritize.sql", **values) == listed
     assert len(listed) == 50
     assert (

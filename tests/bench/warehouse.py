@@ -123,7 +123,7 @@ class Bench:
                     "CREATE TEMPORARY TABLE place (old integer, new integer) ON COMMIT DROP"
                 )
                 with connection.cursor().copy("COPY pg_temp.place FROM STDIN") as copy:
-                    for new, (old, _) in enumerate(listed, 1):
+                    for new, (old, *_) in enumerate(listed, 1):
                         copy.write_row((old, new))
                 for statement in statements(SQL / "renumber.sql"):
                     db.run(connection, statement)

@@ -87,6 +87,19 @@ def test_another_host_that_was_faster_is_left_alone(
     assert other.execute("SELECT 1").fetchall() == [(1,)]
 
 
+def test_another_session_of_the_same_number_is_no_ghost(
+    connect_again: Connect, connection: db.Connection
+) -> None:
+    """After a restart of the server its processes may have the numbers of those before."""
+    other = connect_again()
+    holder = lock_database(other, JOB)
+    assert holder is not None
+    ghost = holder._replace(since="2026-01-16T03:00:00Z")
+    with pytest.raises(CycleRunningError):
+        lock_database(connection, JOB, ghost)
+    assert other.execute("SELECT 1").fetchall() == [(1,)]
+
+
 def test_nobody_insists_longer_than_a_person_is_patient(link: Link, proxy: Proxy) -> None:
     proxy.refuse()
     proxy.cut()

@@ -22,6 +22,7 @@ from tests.faults.conftest import (
     wait_until_disconnected,
     wait_until_gone,
 )
+from tests.faults.outages.conftest import kill_whole_cycle
 from tests.integration.test_any_job import Tally, tally
 
 __all__ = ["tally"]
@@ -160,6 +161,26 @@ def test_the_next_cycle_counts_only_the_first_where_all_died(
     first = "SELECT done, orphaned, stop_reason FROM etl.cycle ORDER BY cycle_id LIMIT 1"
     assert tally.connection.execute(first).fetchall() == [(10, 1, "crashed")]
     assert sorted(attempts(tally, FIRST, SECOND)) == [(FIRST, "orphaned"), (SECOND, "done")]
+
+
+def test_what_the_server_still_runs_for_a_dead_cycle_ends_before_the_next_one_begins(
+    start: Start, gated: Keeper, tally: Tally
+) -> None:
+    keeper = gated(FIRST)
+    jobs = {"job": "tally", "ETL_JOBS_DIR": str(tally.folder.parent)}
+    killed = start(f"--thing={FIRST}", **jobs)
+    before = wait_until_at_gate(keeper)
+    kill_whole_cycle(killed)
+    run = start(f"--thing={FIRST}", **jobs)
+    waiting = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    found = [before]
+    while found in ([before], []):
+        assert run.process.poll() is None, run.end()
+        found = [pid for (pid,) in keeper.execute(waiting).fetchall()]
+    assert len(found) == 1  # never both of them
+    open_gate(keeper)
+    status, out, err = run.end()
+    assert (status, counts(out)["done"]) == (0, 1), err
 
 
 def test_one_that_is_too_slow_does_not_fail_the_one_behind_it(

@@ -149,6 +149,10 @@ def test_the_sums_hold_also_where_the_backlog_is_counted_wrong(tally: Tally, cou
         ("SELECT key AS item_key, 'high' AS level FROM thing", "with the level 'high'"),
         ("SELECT key AS item_key, 0 AS level FROM thing", "with the level '0'"),
         ("SELECT NULL AS item_key, 1 AS level FROM thing", "returned the item_key None"),
+        (
+            "SELECT key AS item_key, level FROM thing CROSS JOIN generate_series(1, 2) ORDER BY 1",
+            "returned the item_key 'a' twice",
+        ),
         ("SELECT key AS item FROM thing", "must return item_key and level"),
         ("SELECT key AS item_key, 1 AS level FROM thing LIMIT :many", "unknown variable :many"),
     ],

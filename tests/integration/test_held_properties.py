@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from etl import db, deploy, held, ledger
 from etl.db import Connection
 from etl.model import CycleRecord, Outcome, Result
-from etl.queue import FileQueue
+from etl.queue import FileQueue, OpenClaims
 from etl.sqlfile import shipped
 from tests.conftest import shipped_job
 from tests.support import DAY
@@ -185,7 +185,7 @@ class HeldMachine(RuleBasedStateMachine):
                 queue.acknowledge(1, claim, Result(outcome, 1.0, sqlstate, "why"))
                 record.count(level, outcome)
             job = replace(JOB, max_attempts=max_attempts)
-            ledger.close_cycle(self.connection, queue, record, job, set())
+            ledger.close_cycle(self.connection, queue, record, job, OpenClaims(), lambda _: None)
         return record
 
     def expect(

@@ -116,6 +116,31 @@ def test_the_queue_of_a_dead_cycle_with_planted_files_is_recovered_from(
     assert _precious(cycles).read_text() == "precious"
 
 
+@pytest.mark.parametrize(
+    ("message", "missing"),
+    [("odd", "lock"), ("odd", "reserve"), ("odd", "queue.tsv"), ("zeros\0\0\0", "")],
+    ids=["lock", "reserve", "queue.tsv", "zeros"],
+)
+def test_a_damaged_queue_of_a_dead_cycle_stops_no_other_and_tells_what_is_whole(
+    cycles: Path, etl: Etl, connection: Connection, message: str, missing: str
+) -> None:
+    (number,) = connection.execute(
+        "UPDATE etl.cycle SET finished_at = NULL RETURNING cycle_id"
+    ).fetchall()[0]
+    connection.execute("DELETE FROM etl.attempt")
+    folder = cycles / f"cycle-{number}"
+    with (folder / "journal.tsv").open("a") as journal:
+        journal.write("1800000000.000\tclaimed\t1\t7\t1\tbob\n")
+        journal.write("1800000000.000\tclaimed\t2\t8\t1\teve\n")
+        journal.write(f"1800000000.001\tfailed\t2\t8\t1\teve\t0.1\tP0001\t{message}\n")
+    if missing:
+        (folder / missing).unlink()
+    assert clear(etl("datamart-users"), 0, "its record is closed now")
+    told = connection.execute("SELECT item_key, outcome FROM etl.attempt WHERE outcome != 'done'")
+    whole = [("eve", "failed")] if missing else []
+    assert sorted(told.fetchall()) == [("bob", "orphaned"), *whole]
+
+
 def test_folders_that_only_look_like_queues_are_left_alone(cycles: Path, etl: Etl) -> None:
     names = ["cycle-x", "cycle-", "cycle--1", "cycle-1_0", "cycle-٣", "cycle-0", "cycle-\n"]
     names.append("cycle-" + "9" * 100)

@@ -9,7 +9,7 @@ import pytest
 from etl import ledger
 from etl.db import Connection
 from etl.model import CycleRecord, LevelCount, Outcome, Result
-from etl.queue import FileQueue
+from etl.queue import FileQueue, OpenClaims
 from tests.conftest import shipped_job
 from tests.support import DAY
 
@@ -60,7 +60,7 @@ def test_a_record_that_is_closed_twice_has_its_attempts_once(
     """As after a connection that was lost between the COMMIT and its answer."""
     record.count(1, Outcome.DONE)
     for _ in range(2):
-        ledger.close_cycle(connection, queue, record, JOB, set())
+        ledger.close_cycle(connection, queue, record, JOB, OpenClaims(), lambda _: None)
     assert attempts(connection) == [("1", "done")]
 
 

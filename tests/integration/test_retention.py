@@ -53,6 +53,15 @@ def test_a_ledger_that_was_never_tidied_is_tidied_bit_by_bit(
         assert sorted(remembered(connection)) == numbers[len(numbers) - left :]
 
 
+def test_a_job_that_keeps_its_attempts_for_longer_keeps_no_others(connection: Connection) -> None:
+    add_cycles(connection, "topics", 400)
+    numbers = add_cycles(connection, "datamart_users", *range(150, 105, -1))
+    for left in (25, 5, 0):
+        connection.execute("CALL etl.forget_attempts('datamart_users', 90, now())")
+        kept = [number for number in remembered(connection) if number in numbers]
+        assert len(kept) == left
+
+
 @pytest.mark.parametrize("days", [0, -1000])
 def test_nobody_can_have_it_forget_what_is_new(connection: Connection, days: int) -> None:
     old, _ = add_cycles(connection, "datamart_users", 2, 0)

@@ -86,7 +86,7 @@ def test_a_toml_that_is_not_utf8_is_refused(folder: Path) -> None:
         load(folder)
 
 
-@pytest.mark.parametrize("name", ["Topics", "my-topics", "9topics", "top ics"])
+@pytest.mark.parametrize("name", ["Topics", "my-topics", "9topics", "top ics", "t" * 51])
 def test_a_folder_with_another_kind_of_name_is_no_job(tmp_path: Path, name: str) -> None:
     with pytest.raises(FileError, match=f"{name}: is no name of a job"):
         load(tmp_path / name)

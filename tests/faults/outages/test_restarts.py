@@ -1,17 +1,23 @@
 """The server goes down in mid-item: the cycle waits for it, goes on, and blames nobody."""
 
 import json
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 
 from etl.db import Connection
 from tests.conftest import Etl
-from tests.faults.conftest import AS_OF, Start, wait_until_at_gate
-from tests.faults.outages.conftest import Cycles, keep_gate_over_restarts
+from tests.faults.conftest import AS_OF, Start, open_gate, wait_until_at_gate
+from tests.faults.outages.conftest import (
+    Cycles,
+    keep_gate_over_restarts,
+    queue_lock,
+    wait_until_waiting_for_lock,
+)
 from tests.faults.proxy import Proxy
 from tests.faults.servers import Mode, OwnServer
-from tests.support import dirty
+from tests.support import dirty, user_ids
 
 HOLDS_THE_LOCK = (
     "SELECT FROM pg_locks AS l JOIN pg_stat_activity AS a ON a.pid = l.pid"
@@ -78,18 +84,23 @@ def test_the_lock_is_taken_again_after_a_restart(
     cycles.assert_the_next_needs_no_clean_up()
 
 
+@pytest.fixture
+def unflushed(server: OwnServer) -> Generator[None]:
+    """Nothing is flushed but by a synchronous commit."""
+    server.set("wal_writer_delay", "10s")
+    yield
+    server.set("wal_writer_delay", "200ms")
+
+
+@pytest.mark.usefixtures("unflushed")
 def test_done_items_that_a_crash_takes_back_are_done_again_and_counted_once(
     start: Start, gate: Connection, server: OwnServer, cycles: Cycles
 ) -> None:
-    server.set("wal_writer_delay", "10s")  # nothing is flushed but by a synchronous commit
-    try:
-        gate.execute("CHECKPOINT")
-        run = start("--workers=1")
-        wait_until_at_gate(gate)
-        server.restart("immediate")
-        status, out, err = run.end()
-    finally:
-        server.set("wal_writer_delay", "200ms")
+    gate.execute("CHECKPOINT")
+    run = start("--workers=1")
+    wait_until_at_gate(gate)
+    server.restart("immediate")
+    status, out, err = run.end()
     assert status == 0, err
     assert "the server has crashed; 2 users that were done just before are done again" in err
     assert json.loads(out)["done"] == 6
@@ -99,3 +110,41 @@ def test_done_items_that_a_crash_takes_back_are_done_again_and_counted_once(
     assert len(done) == len(set(done)) == 6
     assert dirty(cycles.connect()) == set()
     cycles.assert_the_next_needs_no_clean_up()
+
+
+@pytest.mark.usefixtures("unflushed")
+def test_a_crash_when_the_workers_have_ended_takes_nothing_back(
+    start: Start, gate: Connection, server: OwnServer, cycles: Cycles
+) -> None:
+    open_gate(gate)
+    gate.execute("CHECKPOINT")
+    rival = cycles.connect()
+    rival.execute("BEGIN")
+    rival.execute("LOCK TABLE etl.attempt")  # the record cannot be closed
+    run = start("--workers=2")
+    while not gate.execute("SELECT FROM pg_locks WHERE NOT granted").rowcount:
+        assert run.process.poll() is None, run.end()
+    server.restart("immediate")
+    status, out, err = run.end()
+    assert (status, json.loads(out)["done"]) == (0, 6), err
+    assert dirty(cycles.connect()) == set()
+    assert cycles.ledger() == [(6, 6, 0, 0, 0, 0, "drained")]
+
+
+@pytest.mark.usefixtures("unflushed")
+def test_a_crash_before_the_worker_has_ended_is_noticed(
+    start: Start, gate: Connection, server: OwnServer, cycles: Cycles, environment: dict[str, str]
+) -> None:
+    third = user_ids(gate)["user2"]
+    gate.execute("CHECKPOINT")
+    run = start(f"--user={third}")
+    wait_until_at_gate(gate)
+    (worker,) = run.workers()
+    with queue_lock(environment) as path:
+        open_gate(gate)
+        wait_until_waiting_for_lock(worker, path)  # it is done, and wants to say so
+        server.restart("immediate")
+    status, out, err = run.end()
+    assert (status, json.loads(out)["done"]) == (0, 1), err
+    assert "1 users that were done just before are done again" in err
+    assert "user2" not in dirty(cycles.connect())

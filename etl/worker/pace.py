@@ -1,0 +1,33 @@
+"""How many items a worker has in hand: where items are quick, some more than the one that runs."""
+
+from collections import deque
+
+from etl.model import Outcome, Result
+
+_QUICK_MS = 10.0
+_AHEAD_MS = 1.0
+_MOST_IN_HAND = 16
+_RECENT = 3  # one slow item among quick ones, or a moment's wait for a processor, means nothing
+
+
+class Pace:
+    """How quick the last items of one worker were."""
+
+    def __init__(self) -> None:
+        self._recent_ms: deque[float] = deque(maxlen=_RECENT)
+
+    def note(self, result: Result) -> None:
+        """Take in an outcome; after one that is not done, the next item is alone in hand."""
+        if result.outcome is Outcome.DONE:
+            self._recent_ms.append(result.duration_ms)
+        else:
+            self._recent_ms.clear()
+
+    @property
+    def depth(self) -> int:
+        """How many to have in hand: two of the quick, of those that are quicker still a
+        millisecond of work."""
+        quickest_ms = min(self._recent_ms, default=_QUICK_MS)
+        if quickest_ms >= _QUICK_MS:
+            return 1
+        return min(_MOST_IN_HAND, 2 + int(_AHEAD_MS / max(quickest_ms, 0.01)))
