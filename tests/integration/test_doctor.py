@@ -12,7 +12,7 @@ import pytest
 
 from etl.db import Connection
 from etl.doctor import CHECKS, Finding, Severity
-from tests.conftest import READER, RUNNER, Etl
+from tests.conftest import READER, REPOSITORY, RUNNER, Etl
 from tests.integration import findings
 from tests.integration.findings import found, mend
 from tests.integration.test_desk import shaped
@@ -191,6 +191,17 @@ def test_a_schema_that_is_not_current_is_an_error(connection: Connection, etl: E
     assert "etl init" in finding["command"]
 
 
+def test_a_job_of_another_database_is_a_note_unless_it_is_asked_for(etl: Etl) -> None:
+    more = {"ETL_JOBS_DIR": str(REPOSITORY / "tests" / "bench" / "jobs")}
+    for arguments, severity in (([], "note"), (["costly"], "error")):
+        _, report = told(etl, *arguments, **more)
+        schema = [f for f in report["findings"] if f["check"] == "schema"]
+        assert "costly: 2 SQL files are pending, first schema/0001_items.sql" in [
+            f["what"] for f in schema
+        ]
+        assert {f["severity"] for f in schema} == {severity}
+
+
 def test_a_reader_is_told_what_it_may_not(etl: Etl, dsn: str) -> None:
     _, report = told(etl, ETL_DSN=f"{dsn} user={READER}")
     rights = [f for f in report["findings"] if f["check"] == "rights"]
@@ -225,7 +236,7 @@ def test_a_broken_job_and_an_open_state_folder_are_found_without_a_database(
     assert (status, report["is_reached"]) == (69, False)
     assert {f["check"] for f in report["findings"]} == {"jobs", "state", "leftovers"}
     assert "cannot reach the database" in report["problem"]
-    ran = etl("doctor", **nowhere)
+    ran = etl("doctor", "broken", **nowhere)
     assert "error (jobs): " in ran.out
     assert "cannot reach the database" in ran.err
 
