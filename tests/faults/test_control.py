@@ -57,9 +57,12 @@ def test_a_paused_cycle_claims_nothing_until_it_is_resumed(
     assert (paused["cycle_id"], paused["paused_until"]) == (1, None)
     run.wait_for("claiming nothing for now: paused: backup")
     open_gate(gate)
-    wait_for(gate, "SELECT done FROM etl.cycle", 3)
+    # That at the gate is the third; another one may have been in hand behind it.
+    wait_for(gate, "SELECT done >= 3 FROM etl.cycle", True)
     wait_for_progress(gate)
-    assert one(gate, "SELECT done FROM etl.cycle") == 3
+    done = one(gate, "SELECT done FROM etl.cycle")
+    wait_for_progress(gate)
+    assert one(gate, "SELECT done FROM etl.cycle") == done < len(USERS)
     assert one(gate, "SELECT waits_for FROM etl.progress") == "paused: backup"
     (status,) = told(etl, "status", "status", AS_OF)["jobs"]
     assert status["running"]["cycle"]["waits_for"] == "paused: backup"
@@ -101,8 +104,8 @@ def test_the_time_limit_ends_a_paused_cycle(start: Start, gate: Connection, etl:
     open_gate(gate)
     status, out, err = run.end()
     record = json.loads(out)
-    assert (status, record["stop_reason"], record["done"]) == (0, "time limit", 3), err
-    assert record["found"] == record["done"] + record["remaining"]
+    assert (status, record["stop_reason"]) == (0, "time limit"), err
+    assert record["found"] == record["done"] + record["remaining"] > record["done"] >= 3
 
 
 def test_a_cycle_that_begins_while_its_job_is_paused_ends_at_once(
@@ -137,7 +140,8 @@ def test_a_cancelled_cycle_leaves_the_rest(
     status, out, err = run.end()
     record = json.loads(out)
     assert (status, record["stop_reason"]) == (0, "cancelled"), err
-    assert (record["done"], record["remaining"]) == ((2, 4) if is_now else (3, 3))
+    assert record["done"] + record["remaining"] == len(USERS)
+    assert record["done"] == 2 if is_now else 3 <= record["done"] < len(USERS)
     open_gate(gate)
     # It was that cycle which was cancelled, not the next one.
     assert json.loads(etl(JOB, AS_OF, "--json").out)["stop_reason"] == "drained"
@@ -239,5 +243,6 @@ def test_a_bad_signal_pauses_the_cycle_with_its_reason(
     keeper.execute("SELECT pg_advisory_unlock($1)", [GATE])
     status, out, err = run.end()
     record = json.loads(out)
-    assert (status, record["stop_reason"], record["done"]) == (0, "time limit", 1), err
+    assert (status, record["stop_reason"]) == (0, "time limit"), err
+    assert 1 <= record["done"] < 3
     assert "MB of WAL" in one(tally.connection, "SELECT waits -> 0 ->> 'reason' FROM etl.cycle")

@@ -176,7 +176,7 @@ def test_a_variable_that_the_engine_does_not_have_is_named_by_its_line(
 
 def test_a_job_without_verify_says_how_to_get_one(folder: Path) -> None:
     job = load(folder)
-    with pytest.raises(UsageError, match=r"topics cannot be verified: it has no verify\.sql"):
+    with pytest.raises(UsageError, match=r"topics cannot be verified so: it has no verify\.sql"):
         _ = job.verify
     (folder / "verify.sql").write_text("SELECT :max_items;")
     with pytest.raises(FileError, match=r"verify\.sql:1: unknown variable :max_items"):
