@@ -21,7 +21,7 @@ demo: $(VENV)/.installed ## Run the main job on sample data, on a server of its 
 	@$(BIN)/etl demo
 
 test: $(VENV)/.installed ## Run all tests, on real servers of their own
-	@$(BIN)/pytest -q
+	@$(BIN)/pytest -q --numprocesses=4 --dist=loadfile
 
 check: $(VENV)/.checkers ## Lint, types, import layers, SQL, shell scripts
 	$(BIN)/ruff check etl tests

@@ -126,7 +126,7 @@ def test_3_cycles_drain_everybody_and_every_row_is_right(etl_real: Etl, real: Co
     assert count(real, "SELECT count(*) FROM dwh.datamart_users") == 63_887
     assert count(real, "SELECT count(*) FROM dwh.dimension_users WHERE modified") == 0
     verified = json.loads(etl_real("verify", "datamart-users", AS_OF, "--json").out)
-    assert verified == {"job": "datamart_users", "wrong": 0, "items": []}
+    assert (verified["wrong"], verified["items"]) == (0, [])
     done = count(real, "SELECT count(*) FROM etl.attempt WHERE outcome = 'done'")
     assert done == count(real, "SELECT sum(done) FROM etl.cycle") == 63_887
 

@@ -151,7 +151,7 @@ def test_a_signal_while_the_program_loads_ends_it_without_a_word(
 @pytest.fixture
 def closing(start: Start, gate: Connection, connection: Connection, connect_again: Connect) -> Run:
     """A cycle that has done all and waits to close its record, until a ROLLBACK lets it."""
-    connection.execute("BEGIN; LOCK TABLE etl.attempt")
+    connection.execute("BEGIN; LOCK TABLE etl.attempt IN EXCLUSIVE MODE")  # it can be read
     observer = connect_again()
     run = start("--workers=1")
     wait_until_at_gate(gate)

@@ -241,11 +241,8 @@ def test_time_alone_makes_a_clean_user_dirty(
     ]
     record = json.loads(etl("datamart-users", "--as-of=2026-01-17", "--json").out)
     assert record["found"] == record["done"] == 2
-    assert json.loads(etl("verify", "datamart-users", "--as-of=2026-01-17", "--json").out) == {
-        "job": "datamart_users",
-        "wrong": 0,
-        "items": [],
-    }
+    told = json.loads(etl("verify", "datamart-users", "--as-of=2026-01-17", "--json").out)
+    assert (told["wrong"], told["items"]) == (0, [])
 
 
 def test_workers_are_named_for_the_dba(

@@ -196,13 +196,13 @@ def test_what_an_item_spills_is_held_by_the_memory_suggested(
         [USER],
     )
     connection.execute("VACUUM ANALYZE dwh.facts")
-    user = server_address.user
+    user, database = server_address.user, connection.info.dbname
     small = f"{dsn} options='-c work_mem=64kB'"
     found = explain(f"--item={USER}", "--dsn", f"{small} user={user}")
     spills = [finding for finding in found["findings"] if finding["kind"] == "spill"]
     (command,) = {finding["command"] for finding in spills}
     work_mem = command.split("'")[1]
-    assert command == f"ALTER ROLE {user} IN DATABASE etl_explain SET work_mem = '{work_mem}';"
+    assert command == f"ALTER ROLE {user} IN DATABASE {database} SET work_mem = '{work_mem}';"
     assert spills[0]["check"] == f"checked: with {work_mem} it stays in memory"
     enough = f"{dsn} options='-c work_mem={work_mem}' user={user}"
     assert explain(f"--item={USER}", "--dsn", enough)["findings"] == []

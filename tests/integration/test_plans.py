@@ -223,8 +223,9 @@ def test_closing_a_record(connection: Connection, cycle_id: int, tmp_path: Path)
     assert closed.fetchall() == [(True,)]
     reads = [rows(read_plan(plan)) for plan in nested.plans]
     attempts = [read["etl.attempt"] for read in reads if "etl.attempt" in read]
-    # To see that none are there yet, to release those done, and to hold those failed.
-    assert sorted(attempts) == [0, OWN_DONE, OWN]
+    # To see that none are there yet, to release those done and to note how long they took, and
+    # to hold those failed.
+    assert sorted(attempts) == [0, OWN_DONE, OWN_DONE, OWN]
     assert all(read.get("etl.held_item", 0) <= HELD + OWN - OWN_DONE for read in reads)
     assert all(read.get("etl.cycle", 0) <= 1 for read in reads)
 
@@ -262,8 +263,9 @@ def test_count_held(connection: Connection, cycle_id: int) -> None:
 
 def test_update_cycle(connection: Connection, cycle_id: int) -> None:
     names = shipped("engine/update_cycle").names
-    values = dict.fromkeys(names, 1) | {"levels": "[]", "stop_reason": None, "finished_at": None}
-    values["cycle_id"] = cycle_id
+    values: dict[str, object] = dict.fromkeys(names, 1)
+    values |= {"levels": "[]", "waits": "[]", "cycle_id": cycle_id}
+    values |= dict.fromkeys(("stop_reason", "finished_at", "waits_for"))
     assert rows(explain(connection, shipped("engine/update_cycle"), **values)) == {"etl.cycle": 1}
 
 

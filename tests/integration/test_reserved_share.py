@@ -49,7 +49,7 @@ def fill(connection: Connection, users: Sequence[User]) -> None:
 
 def listed(connection: Connection, limit: int | None, reserved: int) -> list[int]:
     values = {"as_of": DAY, "now": NOW, "max_items": limit, "reserved_percent": reserved}
-    return [key for key, _ in db.run(connection, JOB.prioritize, **values)]
+    return [row[0] for row in db.run(connection, JOB.prioritize, **values)]
 
 
 def longest_dirty(connection: Connection) -> list[int]:

@@ -120,7 +120,7 @@ def test_a_crash_when_the_workers_have_ended_takes_nothing_back(
     gate.execute("CHECKPOINT")
     rival = cycles.connect()
     rival.execute("BEGIN")
-    rival.execute("LOCK TABLE etl.attempt")  # the record cannot be closed
+    rival.execute("LOCK TABLE etl.attempt IN EXCLUSIVE MODE")  # the record cannot be closed
     run = start("--workers=2")
     while not gate.execute("SELECT FROM pg_locks WHERE NOT granted").rowcount:
         assert run.process.poll() is None, run.end()
