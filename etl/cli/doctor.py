@@ -2,62 +2,76 @@
 
 import os
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from etl import settings
-from etl.cli.options import AnyJob, Dsn, Json, job_named, job_paths, target
+from etl.cli.options import AnyJob, Dsn, Json, job_folder, job_paths, target
 from etl.cli.output import printable, tell, to_json
+from etl.errors import EtlError
 
 if TYPE_CHECKING:
-    from etl.doctor import Finding
+    from etl.doctor import Verdict
 
 
-def doctor(job: AnyJob = None, json_output: Json = False, dsn: Dsn = None) -> None:
+def doctor(
+    job: AnyJob = None,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Also list the checks, and what each came to.")
+    ] = False,
+    json_output: Json = False,
+    dsn: Dsn = None,
+) -> None:
     """Look the server, the database and this host over; change nothing.
 
     Each finding says what is so, why it matters, and the command that mends it. Exit status 1
     where there is more than notes, 69 where the database cannot be reached.
     """
     from etl import db
-    from etl.doctor import CHECKS, Checkup, Severity
-    from etl.doctor.checkup import THRESHOLDS
-    from etl.errors import EtlError
+    from etl.doctor import THRESHOLDS, Checkup, Severity, host
 
-    folders = [job_named(job).folder] if job is not None else job_paths()
+    folders = [job_folder(job)] if job is not None else job_paths()
+    state = settings.state_path(os.environ)
     checkup = Checkup(
         folders,
-        settings.state_path(os.environ),
+        state,
         settings.worker_count(os.environ),
         dict(THRESHOLDS),
+        job=folders[0].name if job is not None else "",
     )
-    findings = list(checkup.of_host())
+    verdicts = checkup.of_host()
     refused: EtlError | None = None
     try:
         with db.reached(), db.connect(target(dsn), "etl:doctor") as connection:
-            findings += checkup.of_database(connection)
+            verdicts += checkup.of_database(connection)
     except EtlError as error:
         refused = error
-    findings.sort(key=lambda finding: finding.severity)
+        verdicts.append(host.queues(state))
+    findings = sorted((f for v in verdicts for f in v.findings), key=lambda f: f.severity)
     if json_output:
-        tell(to_json(as_object(findings, None if refused is None else refused.message)))
+        tell(to_json(as_object(verdicts, refused)))
     else:
-        for finding in findings:
-            tell(_text(finding))
-        counts = Counter(finding.severity for finding in findings)
-        told = [f"{counts[kind]} {kind.name.lower()}s" for kind in Severity if counts[kind]]
-        checks = len(CHECKS) + 2 if refused is None else 2
-        tell(f"{checks} checks: {', '.join(told) or 'all right'}")
+        tell(_text(verdicts, is_verbose=verbose))
     if refused is not None:
         raise refused
     raise typer.Exit(1 if any(f.severity < Severity.NOTE for f in findings) else 0)
 
 
-def as_object(findings: "list[Finding]", refused: str | None) -> dict[str, Any]:
-    """The findings as docs/json/doctor.schema.json describes them."""
+def as_object(verdicts: "list[Verdict]", refused: EtlError | None) -> dict[str, Any]:
+    """The verdicts as docs/json/doctor.schema.json describes them."""
+    findings = [finding for verdict in verdicts for finding in verdict.findings]
     return {
         "is_reached": refused is None,
+        "problem": None if refused is None else refused.message,
+        "checks": [
+            {
+                "check": verdict.check,
+                "is_checked": not verdict.problem,
+                "findings": len(verdict.findings),
+            }
+            for verdict in verdicts
+        ],
         "findings": [
             {
                 "severity": finding.severity.name.lower(),
@@ -66,12 +80,25 @@ def as_object(findings: "list[Finding]", refused: str | None) -> dict[str, Any]:
                 "why": finding.why,
                 "command": finding.command,
             }
-            for finding in findings
+            for finding in sorted(findings, key=lambda finding: finding.severity)
         ],
     }
 
 
-def _text(finding: "Finding") -> str:
-    lines = [f"{finding.severity.name.lower()} ({finding.check}): {printable(finding.what)}"]
-    lines += [f"    {printable(line)}" for line in (finding.why, finding.command) if line]
-    return "\n".join(lines) + "\n"
+def _text(verdicts: "list[Verdict]", *, is_verbose: bool) -> str:
+    """The findings, the worst first; where they are asked for, all checks; and the sum."""
+    findings = [finding for verdict in verdicts for finding in verdict.findings]
+    blocks: list[str] = []
+    for finding in sorted(findings, key=lambda finding: finding.severity):
+        head = f"{finding.severity.name.lower()} ({finding.check}): {finding.what}"
+        more = [f"    {line}" for line in (finding.why, finding.command) if line]
+        blocks.append("\n".join(printable(line) for line in (head, *more)))
+    if is_verbose:
+        width = max(len(verdict.check) for verdict in verdicts)
+        blocks.append("\n".join(printable(f"{v.check:<{width}}  {v.state}") for v in verdicts))
+    counts = Counter(finding.severity for finding in sorted(findings, key=lambda f: f.severity))
+    told = ", ".join(
+        f"{number} {kind.name.lower()}{'s' if number > 1 else ''}"
+        for kind, number in counts.items()
+    )
+    return "\n\n".join([*blocks, f"{len(verdicts)} checks: {told or 'all right'}"])

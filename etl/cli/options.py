@@ -152,8 +152,8 @@ def whole_jobs() -> list[Job]:
     return found
 
 
-def job_named(name: str) -> Job:
-    """The job with this name.
+def job_folder(name: str) -> Path:
+    """The folder of the job with this name, whole or broken.
 
     Raises:
         UsageError: There is none.
@@ -162,7 +162,17 @@ def job_named(name: str) -> Job:
     path = paths.get(name.replace("_", "-"))
     if path is None:
         raise UsageError(f"there is no job {name}", f"Jobs are: {', '.join(paths)}.")
-    return job.load(path)
+    return path
+
+
+def job_named(name: str) -> Job:
+    """The job with this name.
+
+    Raises:
+        UsageError: There is none.
+        FileError: Its folder is broken.
+    """
+    return job.load(job_folder(name))
 
 
 def deployed_jobs(connection: "Connection", name: str | None) -> list[Job]:

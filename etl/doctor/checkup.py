@@ -1,36 +1,50 @@
 """The checks, one after the other; one that fails says so, and the others go on."""
 
-import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from ipaddress import ip_address
 from pathlib import Path
 
 from etl import db, deploy
 from etl.cycle.leftovers import left_behind
-from etl.doctor.finding import Finding, Severity
+from etl.deploy import DeployedFile, FileState
+from etl.doctor import dropped, host, rights
+from etl.doctor.finding import Finding, Severity, Verdict, unchecked
 from etl.errors import DatabaseUnreachableError, EtlError, FileError, SchemaError
 from etl.job import Job, load
 from etl.sqlfile import shipped
 
-_STATEMENT_S = 5.0
+_STATEMENT, _LOCK = "5s", "1s"
+_ANSWER_S = 20.0  # of one check; the server itself ends a statement long before
 _CLOCK_S = 5.0
 _SLOW_ROUND_TRIP_S = 0.02
-_LEAST_BYTES, _LEAST_INODES = 1 << 30, 10_000
-_REMOTE = ("nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs")
 _VERSION_17 = 170_000
+_DAY_S = 86_400.0
 
 THRESHOLDS: dict[str, object] = {
     "waiting_s": 5.0,
     "idle_s": 300.0,
     "open_s": 600.0,
     "unused_bytes": 100 << 20,
+    "counted_s": 7 * _DAY_S,
+    "bloat_bytes": 100 << 20,
+    "bloat_share": 0.5,
     "least_rows": 10_000,
     "share": 0.5,
     "lag_s": 60.0,
+    "slot_bytes": 1 << 30,
 }
 """From when on something is worth telling; the names are those of the variables in sql/doctor."""
+
+
+_DIFFERENCE = {
+    FileState.PENDING: "etl init",
+    FileState.CHANGED: "etl init",
+    FileState.EDITED: "etl sql show {file}  # restore its text; a change is a new numbered file",
+    FileState.UNKNOWN: "etl sql show {file}  # of a newer etl: upgrade this one",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,170 +56,207 @@ class Checkup:
         state: The state folder.
         workers: How many workers a cycle here has.
         thresholds: As THRESHOLDS.
+        job: Name of the one job to look at; empty: all.
+        today: The day that counts as today, UTC.
     """
 
     job_folders: list[Path]
     state: Path
     workers: int
     thresholds: dict[str, object]
+    job: str = ""
+    today: date = field(default_factory=lambda: datetime.now(UTC).date())
 
-    def of_host(self) -> Iterator[Finding]:
-        """What can be seen without a database: the jobs' folders and the state folder."""
+    def of_host(self) -> list[Verdict]:
+        """The verdicts of the checks that need no database."""
+        return host.look(self.job_folders, self.state)
+
+    def of_database(self, connection: db.Connection) -> Iterator[Verdict]:
+        """The verdicts of the checks that ask the server.
+
+        Raises:
+            DatabaseUnreachableError: The connection is lost, or the server does not answer.
+        """
+        with db.answered_within(connection, _ANSWER_S):
+            settings = {"statement_timeout": _STATEMENT, "lock_timeout": _LOCK}
+            db.run(connection, shipped("doctor/set_session"), **settings)
+        for name, check in CHECKS.items():
+            with db.answered_within(connection, _ANSWER_S):
+                try:
+                    verdict = Verdict(name, tuple(check(self, connection)))
+                except DatabaseUnreachableError:
+                    raise
+                except _NoLedgerError as error:  # one finding about that is enough
+                    verdict = Verdict(name, (), error.message)
+                except EtlError as error:
+                    verdict = unchecked(name, error.message, error.hint)
+            yield verdict
+
+    def jobs(self) -> list[Job]:
+        """Those that are whole; the others are told by ``of_host``."""
+        whole: list[Job] = []
         for folder in self.job_folders:
             try:
                 job = load(folder)
-                job.check()
                 deploy.check_files(job)
-            except EtlError as error:
-                yield Finding(
-                    Severity.ERROR, "jobs", error.message, "This job cannot run.", error.hint
-                )
-        yield from _state_folder(self.state)
-
-    def of_database(self, connection: db.Connection) -> Iterator[Finding]:
-        """What the server tells.
-
-        Raises:
-            DatabaseUnreachableError: The connection is lost.
-        """
-        connection.execute("SET default_transaction_read_only = on")
-        connection.execute(f"SET statement_timeout = '{_STATEMENT_S:.0f}s'".encode())
-        connection.execute("SET lock_timeout = '1s'")
-        for name, check in CHECKS.items():
-            try:
-                yield from check(self, connection)
-            except DatabaseUnreachableError:
-                raise
-            except EtlError as error:
-                yield Finding(
-                    Severity.NOTE, name, f"not checked: {error.message}", "Unknown.", error.hint
-                )
+            except FileError:
+                continue
+            whole.append(job)
+        return whole
 
 
-def _ask(connection: db.Connection, name: str, values: dict[str, object]) -> Iterator[Finding]:
-    rows = db.run(connection, shipped(f"doctor/{name}"), **values).fetchall()
+class _NoLedgerError(SchemaError):
+    """There is nothing to look at yet."""
+
+
+def _require_ledger(connection: db.Connection) -> None:
+    if db.one(connection, shipped("engine/has_ledger")) != (True,):
+        raise _NoLedgerError("the database has no schema of etl yet")
+
+
+def _findings(name: str, rows: Iterator[db.Row]) -> Iterator[Finding]:
     for severity, what, why, command in rows:
-        yield Finding(Severity[severity.upper()], name.partition("_")[0], what, why, command)
+        yield Finding(Severity[severity.upper()], name, what, why, command)
+
+
+def _ask(checkup: Checkup, connection: db.Connection, name: str) -> Iterator[Finding]:
+    values = {
+        **checkup.thresholds,
+        "needed": checkup.workers + 1,
+        "job": checkup.job,
+        "today": checkup.today,
+    }
+    rows = db.run(connection, shipped(f"doctor/{name}"), **values).fetchall()
+    return _findings(name.partition("_")[0], iter(rows))
 
 
 def _by_query(name: str) -> "Check":
-    def check(checkup: Checkup, connection: db.Connection) -> Iterator[Finding]:
-        values = {**checkup.thresholds, "needed": checkup.workers + 1}
-        return _ask(connection, name, values)
-
-    return check
+    return lambda checkup, connection: _ask(checkup, connection, name)
 
 
-def _checkpoints(_checkup: Checkup, connection: db.Connection) -> Iterator[Finding]:
+def _checkpoints(checkup: Checkup, connection: db.Connection) -> Iterator[Finding]:
     is_new = connection.info.server_version >= _VERSION_17
-    return _ask(connection, "checkpoints_17" if is_new else "checkpoints_15", {})
+    return _ask(checkup, connection, "checkpoints_17" if is_new else "checkpoints_15")
 
 
-def _clock(_checkup: Checkup, connection: db.Connection) -> Iterator[Finding]:
-    begun = time.perf_counter()
-    ((there,),) = connection.execute("SELECT clock_timestamp()").fetchall()
-    took_s = time.perf_counter() - begun
-    ahead_s = (datetime.now(UTC) - there).total_seconds() - took_s / 2
-    if abs(ahead_s) > _CLOCK_S:
+def _bloat(checkup: Checkup, connection: db.Connection) -> Iterator[Finding]:
+    is_measured = db.one(connection, shipped("doctor/may_measure")) == (True,)
+    return _ask(checkup, connection, "bloat_measured" if is_measured else "bloat_estimated")
+
+
+def is_exposed(address: str, *, is_encrypted: bool) -> bool:
+    """Whether a connection can be read on its way.
+
+    Args:
+        address: The server's network address; empty or a path: a socket of this host.
+        is_encrypted: By TLS.
+    """
+    if is_encrypted or not address or address.startswith(("/", "@")):
+        return False
+    return not ip_address(address.partition("%")[0]).is_loopback
+
+
+def _connection(_checkup: Checkup, connection: db.Connection) -> Iterator[Finding]:
+    address = connection.info.hostaddr
+    if is_exposed(address, is_encrypted=connection.pgconn.ssl_in_use):
         yield Finding(
-            Severity.WARNING,
-            "clock",
-            f"the clocks of this host and of the server are {abs(ahead_s):.0f} s apart",
-            "Back-offs, ages and the day that counts as today are told by both.",
-            "timedatectl set-ntp true  # on both",
+            Severity.NOTE,
+            "connection",
+            f"the connection to {address} is not encrypted",
+            "Whoever is in between can read, and change, what is sent.",
+            "Set PGSSLMODE=verify-full, and ssl = on at the server.",
         )
+    begun = time.perf_counter()
+    db.one(connection, shipped("doctor/clock"))
+    took_s = time.perf_counter() - begun
     if took_s > _SLOW_ROUND_TRIP_S:
         yield Finding(
             Severity.NOTE,
-            "clock",
+            "connection",
             f"a round trip to the server takes {took_s * 1000:.0f} ms",
             "Each worker waits for one with every item, unless items are quick.",
             "Run etl nearer to the server, or with more workers: --workers auto",
         )
 
 
+def _clock(_checkup: Checkup, connection: db.Connection) -> Iterator[Finding]:
+    before = datetime.now(UTC)
+    (there,) = db.one(connection, shipped("doctor/clock"))
+    after = datetime.now(UTC)
+    # It was read at some moment in between.
+    apart_s = max((before - there).total_seconds(), (there - after).total_seconds())
+    if apart_s > _CLOCK_S:
+        yield Finding(
+            Severity.WARNING,
+            "clock",
+            f"the clocks of this host and of the server are {apart_s:.0f} s apart",
+            "Back-offs, ages and the day that counts as today are told by both.",
+            "timedatectl set-ntp true  # on both",
+        )
+
+
 def _schema(checkup: Checkup, connection: db.Connection) -> Iterator[Finding]:
-    jobs: list[Job] = []
-    for folder in checkup.job_folders:
-        try:
-            jobs.append(load(folder))
-        except FileError:
-            continue  # told by of_host
-    for job in [None, *jobs]:
-        try:
-            deploy.require_current(connection, *([job] if job is not None else []))
-        except SchemaError as error:
-            what = f"{job.command}: {error.message}" if job is not None else error.message
+    if db.one(connection, shipped("engine/has_ledger")) != (True,):
+        what, command = "the database has no schema of etl yet", "etl init"
+        yield Finding(Severity.ERROR, "schema", what, "No cycle can keep its record.", command)
+        return
+    differing: dict[tuple[str, FileState], list[DeployedFile]] = {}
+    for file in deploy.compare(connection, checkup.jobs()):
+        differing.setdefault((file.scope, file.state), []).append(file)
+    here = {scope for scope, state in differing if state is not FileState.PENDING}
+    for (scope, state), files in differing.items():
+        if state is not FileState.APPLIED:
+            # Several databases may share a folder of jobs.
+            is_wanted = scope in here or bool(checkup.job)
+            which = f"{len(files)} SQL file{'s are' if len(files) > 1 else ' is'} {state}"
+            what = f"{scope}: {which}, first {files[0].name}"
+            command = _DIFFERENCE[state].format(file=f"{scope}/{files[0].name}")
             why = "No cycle runs with files that the database has not, or has otherwise."
-            yield Finding(Severity.ERROR, "schema", what, why, error.hint)
-            if job is None:
-                return
+            severity = Severity.ERROR if is_wanted else Severity.NOTE
+            yield Finding(severity, "schema", what, why, command)
+
+
+def _dropped(checkup: Checkup, connection: db.Connection) -> Iterator[Finding]:
+    _require_ledger(connection)
+    return dropped.indexes(connection, checkup.jobs())
+
+
+def _rights(checkup: Checkup, connection: db.Connection) -> Iterator[Finding]:
+    return _findings("rights", rights.missing(connection, checkup.jobs()))
+
+
+def _ledger(checkup: Checkup, connection: db.Connection) -> Iterator[Finding]:
+    _require_ledger(connection)
+    return _ask(checkup, connection, "ledger")
 
 
 def _leftovers(checkup: Checkup, connection: db.Connection) -> Iterator[Finding]:
+    _require_ledger(connection)
     for path, cycle_id in left_behind(checkup.state, connection):
-        yield Finding(
-            Severity.NOTE,
-            "leftovers",
-            f"the queue of cycle {cycle_id} of {path.parent.name} is left behind in {path}",
-            "The cycle was cut off before its attempts were recorded; nothing is lost.",
-            f"etl {path.parent.name.replace('_', '-')}  # the next cycle records and removes it",
-        )
-
-
-def _state_folder(state: Path) -> Iterator[Finding]:
-    place = next((folder for folder in (state, *state.parents) if folder.exists()), state)
-    if state.exists() and (state.stat().st_uid != os.geteuid() or state.stat().st_mode & 0o022):
-        yield Finding(
-            Severity.ERROR,
-            "state",
-            f"{state} belongs to somebody else, or others may write there",
-            "Every cycle refuses it: queues and locks could be exchanged.",
-            f"chown {os.geteuid()} '{state}' && chmod 700 '{state}'",
-        )
-    room = os.statvfs(place)
-    free, inodes = room.f_bavail * room.f_frsize, room.f_favail
-    if free < _LEAST_BYTES or (room.f_files > 0 and inodes < _LEAST_INODES):
-        yield Finding(
-            Severity.WARNING,
-            "state",
-            f"{free >> 20:,} MB and {inodes:,} inodes are free where {state} is",
-            "A cycle whose journal cannot be written ends, and leaves its items dirty.",
-            f"du -xh --max-depth=2 '{place}' | sort -h | tail",
-        )
-    kind = _file_system(place)
-    if kind in _REMOTE:
-        yield Finding(
-            Severity.WARNING,
-            "state",
-            f"{state} is on {kind}",
-            "Workers claim under flock, which is slow there, and not kept by every server.",
-            "Set ETL_STATE_DIR to a folder on a local disk.",
-        )
-
-
-def _file_system(place: Path) -> str:
-    """The type of the file system that a folder is on; empty where nobody tells."""
-    try:
-        mounts = Path("/proc/mounts").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
-    found = [
-        (len(point), kind)
-        for _, point, kind, *_ in (line.split() for line in mounts.splitlines())
-        if place.resolve().is_relative_to(point)
-    ]
-    return max(found, default=(0, ""))[1]
+        job = path.parent.name
+        if checkup.job in ("", job):
+            yield Finding(
+                Severity.NOTE,
+                "leftovers",
+                f"the queue of cycle {cycle_id} of {job} is left behind in {path}",
+                "The cycle was cut off before its attempts were recorded; nothing is lost.",
+                f"etl {job.replace('_', '-')}  # the next cycle records and removes it",
+            )
 
 
 Check = Callable[[Checkup, db.Connection], Iterator[Finding]]
 CHECKS: dict[str, Check] = {
-    **{name: _by_query(name) for name in ("server", "blocked", "transactions", "wraparound")},
-    **{name: _by_query(name) for name in ("replication", "indexes", "tables")},
-    "checkpoints": _checkpoints,
+    "connection": _connection,
     "clock": _clock,
+    **{name: _by_query(name) for name in ("server", "connections", "timeouts", "monitor")},
+    **{name: _by_query(name) for name in ("blocked", "transactions", "wraparound", "replication")},
+    "checkpoints": _checkpoints,
+    **{name: _by_query(name) for name in ("indexes", "tables")},
+    "bloat": _bloat,
     "schema": _schema,
-    **{name: _by_query(name) for name in ("privileges", "ledger")},
+    "dropped": _dropped,
+    "rights": _rights,
+    "ledger": _ledger,
     "leftovers": _leftovers,
 }
 """The checks that ask the server, in order, by name."""

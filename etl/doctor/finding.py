@@ -29,3 +29,32 @@ class Finding:
     what: str
     why: str
     command: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of one check.
+
+    Attributes:
+        check: Its name.
+        findings: What it found; empty where all is right.
+        problem: Why it could not be made; empty where it was.
+    """
+
+    check: str
+    findings: tuple[Finding, ...]
+    problem: str = ""
+
+    @property
+    def state(self) -> str:
+        """As people read it: all right, found something, or not checked and why."""
+        if self.problem:
+            return f"not checked: {self.problem}"
+        return f"found {len(self.findings)}" if self.findings else "all right"
+
+
+def unchecked(check: str, problem: str, hint: str) -> Verdict:
+    """The verdict of a check that could not be made, told as a note."""
+    why = "What it would have found is not known."
+    note = Finding(Severity.NOTE, check, f"not checked: {problem}", why, hint)
+    return Verdict(check, (note,), problem)

@@ -1,6 +1,6 @@
 -- What waits for a person in the ledger.
 --
--- Parameters: none
+-- Parameters: :'job'  of this job; empty: of all
 -- Returns:    severity, what, why, command; one row for each job and kind
 -- Reads:      etl.held_item, etl.cycle, etl.control, pg_locks
 -- Locks:      none
@@ -11,7 +11,7 @@ SELECT
     'They have failed again and again, stay dirty, and are left out until somebody lets them go' AS why,
     format('etl held list %s --quarantined', replace(h.job, '_', '-')) AS command
 FROM etl.held_item AS h
-WHERE h.quarantined_at IS NOT NULL
+WHERE h.quarantined_at IS NOT NULL AND :'job' IN ('', h.job)
 GROUP BY h.job
 UNION ALL
 SELECT
@@ -21,7 +21,7 @@ SELECT
     format('etl %s', replace(c.job, '_', '-')) AS command
 FROM etl.cycle AS c
 WHERE
-    c.finished_at IS NULL
+    c.finished_at IS NULL AND :'job' IN ('', c.job)
     AND NOT EXISTS (
         SELECT FROM pg_locks AS l
         WHERE
@@ -37,4 +37,4 @@ SELECT
     coalesce('Reason: ' || c.pause_reason, 'No reason was given; its cycles claim nothing') AS why,
     format('etl resume %s', replace(c.job, '_', '-')) AS command
 FROM etl.control AS c
-WHERE c.paused_until > clock_timestamp();
+WHERE c.paused_until > clock_timestamp() AND :'job' IN ('', c.job);

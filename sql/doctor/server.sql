@@ -1,16 +1,50 @@
--- The server: its version, its connections, and settings that endanger data or cycles.
+-- The server: its version, whether it can be written, and settings that endanger data.
 --
--- Parameters: :'needed'  connections that a cycle takes
+-- Parameters: :'today'  the day that counts as today, UTC
 -- Returns:    severity, what, why, command; one row for each
--- Reads:      pg_settings, pg_stat_activity, pg_db_role_setting
+-- Reads:      pg_settings
 -- Locks:      none
 -- Cost:       constant
+--
+-- The last days: PostgreSQL's versioning policy, https://www.postgresql.org/support/versioning/
 SELECT
     'error' AS severity,
     format('the server is PostgreSQL %s', current_setting('server_version')) AS what,
     'etl is made for 15 and newer, and tested on 15 and 18' AS why,
     'pg_upgrade to a supported version' AS command
 WHERE CAST(current_setting('server_version_num') AS integer) < 150000
+UNION ALL
+SELECT
+    CASE WHEN v.last_day < CAST(:'today' AS date) THEN 'warning' ELSE 'note' END AS severity,
+    format(
+        'PostgreSQL %s %s its last release on %s', v.major,
+        CASE WHEN v.last_day < CAST(:'today' AS date) THEN 'had' ELSE 'will have' END, v.last_day
+    ) AS what,
+    'Then no fault is mended any more, and no hole closed' AS why,
+    'pg_upgrade to a newer version' AS command
+FROM (
+    VALUES (15, date '2027-11-11'), (16, date '2028-11-09'), (17, date '2029-11-08'), (18, date '2030-11-14')
+) AS v (major, last_day)
+WHERE
+    v.major = CAST(current_setting('server_version_num') AS integer) / 10000
+    AND v.last_day < CAST(:'today' AS date) + 180
+UNION ALL
+SELECT
+    'error' AS severity,
+    'the server is a standby' AS what,
+    'It can be asked, but no cycle can write here' AS why,
+    'Connect to the primary: host=first,second target_session_attrs=read-write finds it' AS command
+WHERE pg_is_in_recovery()
+UNION ALL
+SELECT
+    'error' AS severity,
+    format('sessions of %s only read in %s', current_user, current_database()) AS what,
+    'No cycle can write' AS why,
+    format(
+        'ALTER ROLE %I IN DATABASE %I SET default_transaction_read_only = off;', current_user, current_database()
+    ) AS command
+FROM pg_settings AS s
+WHERE s.name = 'default_transaction_read_only' AND s.reset_val = 'on'
 UNION ALL
 SELECT
     'error' AS severity,
@@ -29,45 +63,15 @@ WHERE current_setting('autovacuum') = 'off'
 UNION ALL
 SELECT
     'warning' AS severity,
-    format('%s of %s connections are left for everybody', c.free, c.most) AS what,
-    format('A cycle here takes %s: its workers and their supervisor', :'needed') AS why,
-    'SELECT usename, application_name, state, count(*) FROM pg_stat_activity GROUP BY 1, 2, 3 ORDER BY 4 DESC;'
-        AS command
-FROM (
-    SELECT
-        CAST(current_setting('max_connections') AS integer) AS most,
-        CAST(current_setting('max_connections') AS integer)
-        - CAST(current_setting('superuser_reserved_connections') AS integer)
-        - coalesce(CAST(current_setting('reserved_connections', TRUE) AS integer), 0)
-        - (SELECT count(*) FROM pg_stat_activity AS a WHERE a.backend_type = 'client backend') AS free
-) AS c
-WHERE c.free < CAST(:'needed' AS integer)
+    'track_counts is off' AS what,
+    'Autovacuum does not know where to go, and the checks of tables and indexes see nothing' AS why,
+    'ALTER SYSTEM SET track_counts = on; SELECT pg_reload_conf();' AS command
+WHERE current_setting('track_counts') = 'off'
 UNION ALL
 SELECT
-    'warning' AS severity,
-    format(
-        '%s is set for %s', e.setting,
-        concat_ws(' in ', 'role ' || CAST(r.rolname AS text), 'database ' || CAST(d.datname AS text))
-    ) AS what,
-    'It can end the supervisor''s or a worker''s session or statement; the job has its own limits' AS why,
-    format(
-        'ALTER %s RESET %I;',
-        CASE
-            WHEN r.rolname IS NULL THEN format('DATABASE %I', d.datname)
-            WHEN d.datname IS NULL THEN format('ROLE %I', r.rolname)
-            ELSE format('ROLE %I IN DATABASE %I', r.rolname, d.datname)
-        END,
-        split_part(e.setting, '=', 1)
-    ) AS command
-FROM pg_db_role_setting AS s
-LEFT JOIN pg_roles AS r ON s.setrole = r.oid
-LEFT JOIN pg_database AS d ON s.setdatabase = d.oid
-CROSS JOIN LATERAL unnest(s.setconfig) AS e (setting)
-WHERE
-    split_part(e.setting, '=', 1) IN (
-        'statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout', 'idle_session_timeout',
-        'transaction_timeout'
-    )
-    AND split_part(e.setting, '=', 2) NOT IN ('0', '')
-    AND (d.datname IS NULL OR d.datname = current_database())
-    AND (r.rolname IS NULL OR r.rolname = current_user);
+    'note' AS severity,
+    'synchronous_commit is off for everybody' AS what,
+    'A crash of the server can lose loads that were told to be committed; cycles notice it, loaders do not' AS why,
+    'ALTER SYSTEM RESET synchronous_commit; SELECT pg_reload_conf();' AS command
+FROM pg_settings AS s
+WHERE s.name = 'synchronous_commit' AND s.reset_val = 'off';

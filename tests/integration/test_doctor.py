@@ -11,36 +11,20 @@ import psycopg
 import pytest
 
 from etl.db import Connection
-from etl.doctor import Checkup, Finding, Severity
-from etl.doctor.checkup import THRESHOLDS
-from tests.conftest import READER, Etl
+from etl.doctor import CHECKS, Finding, Severity
+from tests.conftest import READER, REPOSITORY, RUNNER, Etl
+from tests.integration import findings
+from tests.integration.findings import found, mend
 from tests.integration.test_desk import shaped
 from tests.support import add_users
 
-EAGER = {**THRESHOLDS, "waiting_s": 0.0, "idle_s": 0.0, "least_rows": 10, "unused_bytes": 0}
+Examine = Callable[[], dict[str, Finding]]
 
 
 @pytest.fixture
-def examine(connection: Connection, tmp_path: Path) -> Callable[[], dict[str, Finding]]:
-    """What a checkup with low thresholds finds, by the text of what is so."""
-
-    def look() -> dict[str, Finding]:
-        checkup = Checkup([], tmp_path, 1, EAGER)
-        return {finding.what: finding for finding in checkup.of_database(connection)}
-
-    return look
-
-
-def found(findings: dict[str, Finding], words: str) -> Finding:
-    """The one whose text has these words."""
-    (finding,) = [finding for what, finding in findings.items() if words in what]
-    return finding
-
-
-def mend(connection: Connection, finding: Finding) -> None:
-    """Run its command, as it is."""
-    connection.execute("SET default_transaction_read_only = off")
-    connection.execute(finding.command.encode())
+def examine(connection: Connection, tmp_path: Path) -> Examine:
+    """What a checkup with low thresholds finds."""
+    return lambda: findings.examine(connection, tmp_path)
 
 
 def told(etl: Etl, *arguments: str, **more: str) -> tuple[int, Any]:
@@ -54,31 +38,48 @@ def test_a_sound_database_has_no_finding(dsn: str, etl: Etl) -> None:
     serious = [f for f in report["findings"] if f["severity"] != "note"]
     # The test server lives dangerously, for speed; that is found, and nothing else.
     assert {f["what"] for f in serious} <= {"fsync is off", "full_page_writes is off"}
-    assert (status, report["is_reached"]) == (1 if serious else 0, True)
+    assert (status, report["is_reached"], report["problem"]) == (1 if serious else 0, True, None)
+    checks = report["checks"]
+    assert [c["check"] for c in checks] == ["jobs", "state", *CHECKS]
+    assert all(c["is_checked"] for c in checks)
+    assert sum(c["findings"] for c in checks) == len(report["findings"])
+
+
+def test_every_check_is_listed_where_that_is_asked_for(dsn: str, etl: Etl) -> None:
+    lines = etl("doctor", "datamart-users", "--verbose").out.splitlines()
+    assert [line.split()[0] for line in lines[-len(CHECKS) - 4 : -2]] == ["jobs", "state", *CHECKS]
+    assert lines[-1].startswith(f"{len(CHECKS) + 2} checks: ")
+
+
+def test_an_empty_database_is_one_error(bare_dsn: str, etl: Etl) -> None:
+    status, report = told(etl, ETL_DSN=bare_dsn)
+    findings = [f for f in report["findings"] if f["check"] not in ("server", "monitor")]
+    assert [(f["check"], f["command"]) for f in findings] == [("schema", "etl init")]
+    assert status == 1
+    unchecked = {c["check"] for c in report["checks"] if not c["is_checked"]}
+    assert unchecked == {"dropped", "ledger", "leftovers"}
 
 
 def test_who_holds_up_others_is_found(
     connection: Connection,
     connect_again: Callable[[], Connection],
-    examine: Callable[[], dict[str, Finding]],
+    examine: Examine,
 ) -> None:
-    connection.execute("CREATE TABLE wanted (n integer)")
-    connection.execute("GRANT ALL ON wanted TO PUBLIC")
+    connection.execute("CREATE TABLE public.wanted (n integer)")
+    connection.execute("GRANT ALL ON public.wanted TO PUBLIC")
     holder, waiter = connect_again(), connect_again()
     holder.execute("BEGIN")
-    holder.execute("LOCK TABLE wanted")
-    waiting = threading.Thread(target=lambda: waiter.execute("SELECT FROM wanted"))
+    holder.execute("LOCK TABLE public.wanted")
+    waiting = threading.Thread(target=lambda: waiter.execute("SELECT FROM public.wanted"))
     waiting.start()
     while not connection.execute("SELECT FROM pg_locks WHERE NOT granted").rowcount:
         pass
     pid = holder.info.backend_pid
-    findings = examine()
-    assert (
-        found(findings, "is idle in transaction").command == f"SELECT pg_terminate_backend({pid});"
-    )
-    blocked = found(findings, "holds up 1 session(s)")
+    told = examine()
+    assert found(told, "is idle in transaction").command == f"SELECT pg_terminate_backend({pid});"
+    blocked = found(told, "holds up 1 session(s)")
     assert blocked.why.startswith("It is idle in transaction since")
-    assert "LOCK TABLE wanted" in blocked.why
+    assert "LOCK TABLE public.wanted" in blocked.why
     mend(connection, blocked)
     waiting.join()
     with pytest.raises(psycopg.OperationalError):
@@ -87,51 +88,58 @@ def test_who_holds_up_others_is_found(
 
 
 def test_an_invalid_index_is_found_and_built_again(
-    connection: Connection, examine: Callable[[], dict[str, Finding]]
+    connection: Connection, examine: Examine
 ) -> None:
-    connection.execute('CREATE TABLE "Odd Name" AS SELECT 1 AS n FROM generate_series(1, 20)')
+    connection.execute(
+        'CREATE TABLE public."Odd Name" AS SELECT 1 AS n FROM generate_series(1, 20)'
+    )
     with pytest.raises(psycopg.errors.UniqueViolation):
-        connection.execute('CREATE UNIQUE INDEX CONCURRENTLY "Half Built" ON "Odd Name" (n)')
+        connection.execute('CREATE UNIQUE INDEX CONCURRENTLY "Half Built" ON public."Odd Name" (n)')
     finding = found(examine(), '"Half Built" is invalid')
     assert (finding.severity, finding.check) == (Severity.ERROR, "indexes")
     connection.execute("SET default_transaction_read_only = off")
-    connection.execute('TRUNCATE "Odd Name"')
+    connection.execute('TRUNCATE public."Odd Name"')
     mend(connection, finding)
     assert not [what for what in examine() if "invalid" in what]
 
 
 def test_tables_that_autovacuum_has_not_seen_are_found(
-    connection: Connection, examine: Callable[[], dict[str, Finding]]
+    connection: Connection, examine: Examine
 ) -> None:
-    connection.execute("CREATE TABLE fresh (n integer) WITH (autovacuum_enabled = off)")
-    connection.execute("INSERT INTO fresh SELECT generate_series(1, 100)")
+    connection.execute("CREATE TABLE public.fresh (n integer) WITH (autovacuum_enabled = off)")
+    connection.execute("INSERT INTO public.fresh SELECT generate_series(1, 100)")
     connection.execute("SELECT pg_stat_force_next_flush()")
-    findings = examine()
-    never = found(findings, "fresh was never analyzed")
+    told = examine()
+    never = found(told, "fresh was never analyzed")
     mend(connection, never)
-    mend(connection, found(findings, "autovacuum leaves fresh out"))
-    connection.execute("UPDATE fresh SET n = n + 1")
+    mend(connection, found(told, "autovacuum leaves public.fresh out"))
+    connection.execute("UPDATE public.fresh SET n = n + 1")
     connection.execute("SELECT pg_stat_force_next_flush()")
-    findings = examine()
-    assert not [what for what in findings if "never analyzed" in what or "leaves" in what]
-    mend(connection, found(findings, "fresh have changed since it was analyzed"))
-    mend(connection, found(findings, "fresh has about 100 dead rows"))
+    told = examine()
+    assert not [what for what in told if "never analyzed" in what or "leaves" in what]
+    mend(connection, found(told, "fresh have changed since it was analyzed"))
+    mend(connection, found(told, "fresh has about 100 dead rows"))
     assert not [what for what in examine() if "fresh" in what]
 
 
 def test_settings_that_end_sessions_are_found(
-    connection: Connection, examine: Callable[[], dict[str, Finding]]
+    connection: Connection, connect_again: Callable[[], Connection], tmp_path: Path
 ) -> None:
     name = connection.info.dbname
     connection.execute(f"ALTER DATABASE {name} SET statement_timeout = '5s'".encode())
-    finding = found(examine(), f"statement_timeout=5s is set for database {name}")
-    mend(connection, finding)
-    assert not [what for what in examine() if "is set for" in what]
+    # The role's own counts, not that of the database.
+    connection.execute(f"ALTER DATABASE {name} SET lock_timeout = '6s'".encode())
+    connection.execute(f"ALTER ROLE {RUNNER} IN DATABASE {name} SET lock_timeout = '7s'".encode())
+    told = findings.examine(connect_again(), tmp_path)
+    of_database = f"statement_timeout is 5000ms for sessions of {RUNNER}: set for database {name}"
+    mend(connection, found(told, of_database))
+    of_role = f"lock_timeout is 7000ms for sessions of {RUNNER}: set for role {RUNNER} in database"
+    mend(connection, found(told, of_role))
+    mend(connection, found(findings.examine(connect_again(), tmp_path), "lock_timeout is 6000ms"))
+    assert not findings.is_found(findings.examine(connect_again(), tmp_path), "_timeout")
 
 
-def test_what_waits_in_the_ledger_is_found(
-    connection: Connection, examine: Callable[[], dict[str, Finding]]
-) -> None:
+def test_what_waits_in_the_ledger_is_found(connection: Connection, examine: Examine) -> None:
     connection.execute(
         "INSERT INTO etl.held_item (job, item_key, attempts, held_until, quarantined_at,"
         " last_cycle_id, last_outcome) VALUES ('datamart_users', '1', 5, now(), now(), 1, 'failed')"
@@ -141,24 +149,37 @@ def test_what_waits_in_the_ledger_is_found(
         " VALUES ('datamart_users', now(), 'gone', 1, '0', now(), 5, 1)"
     )
     connection.execute("INSERT INTO etl.control (job, paused_until) VALUES ('a_job', 'infinity')")
-    findings = examine()
-    held = found(findings, "datamart_users: 1 quarantined")
+    told = examine()
+    held = found(told, "datamart_users: 1 quarantined")
     assert held.command == "etl held list datamart-users --quarantined"
-    assert found(findings, "cycle 1 was cut off").severity == Severity.NOTE
-    assert found(findings, "a_job: paused by").command == "etl resume a-job"
+    assert found(told, "cycle 1 was cut off").severity == Severity.NOTE
+    assert found(told, "a_job: paused by").command == "etl resume a-job"
 
 
 def test_a_check_that_fails_is_told_and_the_others_go_on(
-    connection: Connection, examine: Callable[[], dict[str, Finding]]
+    connection: Connection, examine: Examine
 ) -> None:
     connection.execute("ALTER TABLE etl.control RENAME TO hidden")
-    connection.execute("CREATE TABLE lonely AS SELECT generate_series(1, 100)")
+    connection.execute("CREATE TABLE public.lonely AS SELECT generate_series(1, 100)")
     connection.execute("SELECT pg_stat_force_next_flush()")
-    findings = examine()
-    failed = [finding for what, finding in findings.items() if what.startswith("not checked: ")]
-    assert {finding.check for finding in failed} == {"privileges", "ledger"}
+    told = examine()
+    failed = [finding for what, finding in told.items() if what.startswith("not checked: ")]
+    assert {finding.check for finding in failed} == {"ledger"}
     assert {finding.severity for finding in failed} == {Severity.NOTE}
-    assert found(findings, "lonely was never analyzed")
+    assert found(told, "lonely was never analyzed")
+
+
+def test_nothing_is_written_and_no_lock_waited_for(
+    connection: Connection, connect_again: Callable[[], Connection], tmp_path: Path
+) -> None:
+    connection.execute("BEGIN")
+    connection.execute("LOCK TABLE etl.held_item")
+    looking = connect_again()
+    told = findings.examine(looking, tmp_path)
+    connection.execute("ROLLBACK")
+    assert "lock timeout" in found(told, "not checked").what
+    with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+        looking.execute("DELETE FROM etl.held_item")
 
 
 def test_a_schema_that_is_not_current_is_an_error(connection: Connection, etl: Etl) -> None:
@@ -166,14 +187,26 @@ def test_a_schema_that_is_not_current_is_an_error(connection: Connection, etl: E
     status, report = told(etl)
     assert status == 1
     (finding,) = [f for f in report["findings"] if f["check"] == "schema"]
-    assert "the database lacks 1 SQL file(s)" in finding["what"]
+    assert finding["what"] == "etl: 1 SQL file is pending, first procedures/views.sql"
     assert "etl init" in finding["command"]
+
+
+def test_a_job_of_another_database_is_a_note_unless_it_is_asked_for(etl: Etl) -> None:
+    more = {"ETL_JOBS_DIR": str(REPOSITORY / "tests" / "bench" / "jobs")}
+    for arguments, severity in (([], "note"), (["costly"], "error")):
+        _, report = told(etl, *arguments, **more)
+        schema = [f for f in report["findings"] if f["check"] == "schema"]
+        assert "costly: 2 SQL files are pending, first schema/0001_items.sql" in [
+            f["what"] for f in schema
+        ]
+        assert {f["severity"] for f in schema} == {severity}
 
 
 def test_a_reader_is_told_what_it_may_not(etl: Etl, dsn: str) -> None:
     _, report = told(etl, ETL_DSN=f"{dsn} user={READER}")
-    (finding,) = [f for f in report["findings"] if f["check"] == "privileges"]
-    assert finding["command"].startswith("GRANT etl_runner TO")
+    rights = [f for f in report["findings"] if f["check"] == "rights"]
+    assert {f["severity"] for f in rights} == {"note"}
+    assert {f["command"] for f in rights} == {f"GRANT etl_runner TO {READER};"}
 
 
 def test_a_queue_that_a_crash_left_is_found_until_the_next_cycle(
@@ -197,11 +230,13 @@ def test_a_broken_job_and_an_open_state_folder_are_found_without_a_database(
     state = Path(environment["ETL_STATE_DIR"])
     state.mkdir()
     state.chmod(0o777)
+    (state / "cycles" / "7-1" / "a_job" / "cycle-3").mkdir(parents=True)
     nowhere = {"ETL_DSN": "host=127.0.0.1 port=1", "ETL_JOBS_DIR": str(tmp_path / "jobs")}
     status, report = told(etl, **nowhere)
     assert (status, report["is_reached"]) == (69, False)
-    assert {f["check"] for f in report["findings"]} == {"jobs", "state"}
-    ran = etl("doctor", **nowhere)
+    assert {f["check"] for f in report["findings"]} == {"jobs", "state", "leftovers"}
+    assert "cannot reach the database" in report["problem"]
+    ran = etl("doctor", "broken", **nowhere)
     assert "error (jobs): " in ran.out
     assert "cannot reach the database" in ran.err
 
