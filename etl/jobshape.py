@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
-FIRST, LAST = -(2**63), 2**63 - 1
-"""The smallest and the largest key that a range may have: those of a bigint."""
+FIRST, LAST = 1 - 2**63, 2**63 - 2
+"""The smallest and the largest key that a range may have: those of a bigint have neighbours."""
 
 
 @dataclass(frozen=True, slots=True)

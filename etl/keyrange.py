@@ -44,6 +44,11 @@ def whole(claim: Claim) -> Claim:
     return _between(claim, bounds(claim)[0], bounds(rest)[1], keys)
 
 
+def beginning_at(claim: Claim, first_key: int) -> Claim:
+    """A range without what is before a key, because there are no keys."""
+    return _between(claim, first_key, bounds(claim)[1], keys_in(claim))
+
+
 def _between(claim: Claim, first: int, last: int, keys: int) -> Claim:
     key = f"{claim.values[KIND]}:{first}" + (f"..{last}" if last != first else "")
     values = {

@@ -7,7 +7,7 @@ half as long as the one before.
 
 from etl.errors import DatabaseUnreachableError
 from etl.jobshape import Batches
-from etl.keyrange import bounds, cut, keys_in, whole
+from etl.keyrange import beginning_at, bounds, cut, keys_in, whole
 from etl.model import Claim, Outcome, Result
 from etl.session import Session
 from etl.sqlfile import Statement
@@ -42,6 +42,9 @@ class BatchPace:
             self._halves.clear()  # of another range, which was given back
         if self._halves:
             end, keys = self._halves.pop()
+            if keys == 1:  # it will be told by its name should it be the one that fails
+                key, keys = self._end_of(session, cut(claim, end, 1) if end < last else claim, 1)
+                claim, end = (beginning_at(claim, key), key) if keys else (claim, end)
         elif keys_in(claim) <= max(1, self._size):
             return claim
         else:

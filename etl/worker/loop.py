@@ -174,7 +174,8 @@ class Worker:
     def _acknowledge(
         self, session: Session, settled: list[tuple[Claim, Result]], *, may_claim: bool
     ) -> None:
-        room = self._room(session) if may_claim and not self._claimed else 0
+        has_more = self._claimed or settled[-1][0].rest
+        room = self._room(session) if may_claim and not has_more else 0
         self._claimed.extend(self._queue.exchange(self._orders.number, settled, max(0, room)))
 
     def _see_to(self, session: Session, trouble: InterruptedItem | UnsettledItem) -> None:

@@ -1,17 +1,14 @@
--- Forgets the failures of the ranges whose keys have all been done in a round.
+-- Forgets the failures of the ranges of which a cycle has done a part. What of them failed again,
+-- or was cut off, is held by its own bounds.
 --
--- Parameters: :'job', :round
+-- Parameters: :'job', :round, :'since' (when the cycle began)
 -- Returns:    nothing
 -- Writes:     etl.held_item
 -- Locks:      the rows deleted
--- Cost:       in proportion to the held items, and to the batches of the round
+-- Cost:       in proportion to the held items, each against the batches of the round
 DELETE FROM etl.held_item AS h
-USING (
-    SELECT
-        d.kind,
-        range_agg(etl.key_range(d.first_key, d.last_key)) AS ranges
-    FROM etl.done_range AS d
-    WHERE d.round_id = CAST(:round AS integer)
-    GROUP BY d.kind
-) AS k
-WHERE h.job = :'job' AND etl.range_of(h.item_key, k.kind) <@ k.ranges;
+USING etl.done_range AS d
+WHERE
+    h.job = :'job' AND d.round_id = CAST(:round AS integer)
+    AND d.done_at >= CAST(:'since' AS timestamptz)
+    AND etl.range_of(h.item_key, d.kind) && etl.key_range(d.first_key, d.last_key);

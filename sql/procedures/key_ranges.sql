@@ -2,7 +2,7 @@
 --
 -- Parameters: range_key  kind, first_key, last_key
 --             keys_left  job, round (:round), kind, from_key, to_key (:'from_key', :'to_key'),
---                        now (:'now')
+--                        now (:'now'). Keys are those of bigint but the first and the last
 -- Returns:    range_key  the item_key of a range: fee:1..999, or fee:7 for a single key
 --             keys_left  the stretches between from_key and to_key that no batch of this round
 --                        has done, without those that are held
@@ -15,11 +15,10 @@ LANGUAGE sql IMMUTABLE AS $$
     SELECT kind || ':' || first_key || CASE WHEN last_key = first_key THEN '' ELSE '..' || last_key END
 $$;
 
--- An upper bound beyond the largest key is none.
 CREATE OR REPLACE FUNCTION etl.key_range(first_key bigint, last_key bigint)
 RETURNS int8range
 LANGUAGE sql IMMUTABLE AS $$
-    SELECT int8range(first_key, CASE WHEN last_key < 9223372036854775807 THEN last_key + 1 END)
+    SELECT int8range(first_key, last_key, '[]')
 $$;
 
 -- The range of an item_key; null where it is none of this kind.
@@ -38,7 +37,7 @@ CREATE OR REPLACE FUNCTION etl.keys_left(
 )
 RETURNS TABLE (first_key bigint, last_key bigint)
 LANGUAGE sql STABLE AS $$
-    SELECT coalesce(lower(s.stretch), from_key), coalesce(upper(s.stretch) - 1, to_key)
+    SELECT lower(s.stretch), upper(s.stretch) - 1
     FROM unnest(
         int8multirange(etl.key_range(from_key, to_key))
         - coalesce(
