@@ -224,8 +224,9 @@ class Cycle:
         self.record.workers = min(self._options.workers, queued)
         self._emit(BacklogCounted(self.record, queued, is_catch_up, self._is_cut_by_time))
 
-    def _parameters(self) -> dict[str, str | int]:
-        return {**self._job.values, "as_of": self.record.as_of.isoformat()}
+    def _parameters(self) -> dict[str, str | int | None]:
+        now = {"as_of": self.record.as_of.isoformat(), "cycle_id": self.record.cycle_id}
+        return {**self._job.values, **now}
 
     def _is_over(self) -> bool:
         return self._deadline is not None and time.monotonic() >= self._deadline

@@ -1,7 +1,7 @@
 -- Forgets the failures of the ranges of which a cycle has done a part. What of them failed again,
 -- or was cut off, is held by its own bounds.
 --
--- Parameters: :'job', :round, :'since' (when the cycle began)
+-- Parameters: :'job', :round, :cycle_id
 -- Returns:    nothing
 -- Writes:     etl.held_item
 -- Locks:      the rows deleted
@@ -10,5 +10,5 @@ DELETE FROM etl.held_item AS h
 USING etl.done_range AS d
 WHERE
     h.job = :'job' AND d.round_id = CAST(:round AS integer)
-    AND d.done_at >= CAST(:'since' AS timestamptz)
+    AND d.cycle_id = CAST(:cycle_id AS bigint)
     AND etl.range_of(h.item_key, d.kind) && etl.key_range(d.first_key, d.last_key);

@@ -29,6 +29,7 @@ CREATE TABLE etl.done_range (
     first_key bigint NOT NULL,
     last_key bigint NOT NULL,
     keys bigint NOT NULL,
+    cycle_id bigint NOT NULL,
     done_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (round_id, kind, first_key),
     CHECK (last_key >= first_key)

@@ -119,15 +119,11 @@ class Squares:
 
     def add(self, keys: Sequence[int]) -> None:
         """Add numbers."""
-        self.connection.execute(
-            "INSERT INTO number (id) SELECT unnest($1::bigint[])", [list(keys)]
-        )
+        self.connection.execute("INSERT INTO number (id) SELECT unnest($1::bigint[])", [list(keys)])
 
     def spoil(self, *keys: int) -> None:
         """Let these fail; none: all are right."""
-        self.connection.execute(
-            "UPDATE number SET is_bad = id = ANY($1::bigint[])", [list(keys)]
-        )
+        self.connection.execute("UPDATE number SET is_bad = id = ANY($1::bigint[])", [list(keys)])
 
     def run(self, *arguments: str, **more: str) -> Ran:
         """Run a cycle."""
@@ -259,9 +255,13 @@ def test_a_killed_cycle_is_resumed_exactly_where_it_was(
 ) -> None:
     squares.add(keys)
     wait = "PERFORM pg_advisory_xact_lock_shared(77);"
-    squares.connection.execute(FUNCTION.replace("CREATE", "CREATE OR REPLACE").replace(
-        "    IF EXISTS", f"    IF first_key > {keys[500]} THEN {wait} END IF;\n    IF EXISTS"
-    ).encode())
+    squares.connection.execute(
+        FUNCTION.replace("CREATE", "CREATE OR REPLACE")
+        .replace(
+            "    IF EXISTS", f"    IF first_key > {keys[500]} THEN {wait} END IF;\n    IF EXISTS"
+        )
+        .encode()
+    )
     squares.connection.execute("SELECT pg_advisory_lock(77)")
     cycle = subprocess.Popen(
         [sys.executable, "-m", "etl", "squares", "--workers=2"],
