@@ -225,8 +225,7 @@ class Cycle:
         self._emit(BacklogCounted(self.record, queued, is_catch_up, self._is_cut_by_time))
 
     def _parameters(self) -> dict[str, str | int | None]:
-        now = {"as_of": self.record.as_of.isoformat(), "cycle_id": self.record.cycle_id}
-        return {**self._job.values, **now}
+        return self._job.parameters(self.record.as_of, self.record.cycle_id)
 
     def _is_over(self) -> bool:
         return self._deadline is not None and time.monotonic() >= self._deadline
