@@ -12,7 +12,8 @@ from etl.worker.batches import BatchPace
 
 _QUICK_MS = 10.0
 _AHEAD_MS = 1.0
-_MOST_IN_HAND = 16
+MOST_IN_HAND = 16
+"""No worker has more items in hand, however quick they are."""
 _RECENT = 3  # one slow item among quick ones, or a moment's wait for a processor, means nothing
 
 
@@ -45,7 +46,7 @@ class Pace:
         quickest_ms = min(self._recent_ms, default=_QUICK_MS)
         if quickest_ms >= _QUICK_MS:
             return 1
-        return min(_MOST_IN_HAND, 2 + int(_AHEAD_MS / max(quickest_ms, 0.01)))
+        return min(MOST_IN_HAND, 2 + int(_AHEAD_MS / max(quickest_ms, 0.01)))
 
 
 def pace_of(job: Job) -> Pace | BatchPace:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from etl.worker.pace import MOST_IN_HAND
 from tests.chaos.cycle import ChaosCycle
 from tests.chaos.faults import Faults
 from tests.chaos.invariants import Reckoning, broken_promises, reckon
@@ -98,8 +99,8 @@ class Chaos:
             self._cycle(plan)
         self._drain_undisturbed()
         report.broken += broken_promises(warehouse, self._etl, self._state)
-        # A worker has two items in hand where they are quick.
-        allowed = 2 * self._workers * sum(n for kind, n in report.hit.items() if kind not in LOADER)
+        faults = sum(hit for kind, hit in report.hit.items() if kind not in LOADER)
+        allowed = MOST_IN_HAND * self._workers * faults
         with warehouse.connect() as connection:
             report.reckoning = reckon(
                 connection, self._faults.crashes, self._faults.losses, allowed
