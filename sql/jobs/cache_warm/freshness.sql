@@ -20,11 +20,12 @@ SELECT
     min(d.dirty_since) AS oldest_dirty_at,
     percentile_disc(0.05) WITHIN GROUP (ORDER BY d.dirty_since) AS p95_dirty_at,
     percentile_disc(0.5) WITHIN GROUP (ORDER BY d.dirty_since) AS p50_dirty_at
-FROM cache.dirty_items(
-    CAST(:'as_of' AS date), CAST(:'now' AS timestamptz),
-    CAST(:'dashboards_only' AS boolean), CAST(:'topic' AS text),
-    CAST(:'refresh' AS boolean), CAST(:'clear' AS boolean), CAST(:'stale_only' AS boolean)
-) AS d
+FROM
+    cache.dirty_items(
+        CAST(:'as_of' AS date), CAST(:'now' AS timestamptz),
+        CAST(:'dashboards_only' AS boolean), CAST(:'topic' AS text),
+        CAST(:'refresh' AS boolean), CAST(:'clear' AS boolean), CAST(:'stale_only' AS boolean)
+    ) AS d
 WHERE
     NOT EXISTS (
         SELECT FROM etl.held_item AS h

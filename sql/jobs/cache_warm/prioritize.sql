@@ -32,11 +32,12 @@ WITH placed AS (
                 d.dirty_since, d.level, d.hits DESC, d.expires_at NULLS FIRST, d.key,
                 d.dashboard
         ) AS oldest_place
-    FROM cache.dirty_items(
-        CAST(:'as_of' AS date), CAST(:'now' AS timestamptz),
-        CAST(:'dashboards_only' AS boolean), CAST(:'topic' AS text),
-        CAST(:'refresh' AS boolean), CAST(:'clear' AS boolean), CAST(:'stale_only' AS boolean)
-    ) AS d
+    FROM
+        cache.dirty_items(
+            CAST(:'as_of' AS date), CAST(:'now' AS timestamptz),
+            CAST(:'dashboards_only' AS boolean), CAST(:'topic' AS text),
+            CAST(:'refresh' AS boolean), CAST(:'clear' AS boolean), CAST(:'stale_only' AS boolean)
+        ) AS d
     WHERE NOT EXISTS (
         SELECT FROM etl.held_item AS h
         WHERE

@@ -9,7 +9,7 @@
 -- Writes:     cache.topics, cache.tags, cache.entries, cache.entry_tags; through their
 --             triggers cache.mark
 -- Locks:      none that anybody waits for
--- Cost:       about 25 us an entry; run it in one transaction
+-- Cost:       about 50 us an entry; run it in one transaction
 --
 -- Ids of entries are negative and names begin with Sample, so that real ones never meet them.
 INSERT INTO cache.topics (name)

@@ -84,6 +84,9 @@ LANGUAGE sql STABLE AS $$
         UNION ALL
         SELECT w.item_key, 'asked', dirty_items.now
         FROM cache.warmed AS w WHERE dirty_items.refresh OR dirty_items.clear
+        UNION ALL
+        -- No row, ever: so that wrong options are an error also where nothing is dirty.
+        SELECT NULL, NULL, NULL FROM asked AS a WHERE a.topic_id < 0
     ),
 
     item AS (

@@ -26,6 +26,12 @@ CREATE TABLE cache.warmed (
     entries bigint NOT NULL,
     newest_at timestamptz,
     CHECK ((kind = 'topic') = (dashboard IS NOT NULL))
+) WITH (
+    -- Payloads beside the table, also short ones: lists then read few pages, and warming what has
+    -- only expired does not write them again.
+    toast_tuple_target = 256,
+    autovacuum_vacuum_scale_factor = 0.05,
+    toast.autovacuum_vacuum_scale_factor = 0.05
 );
 
 COMMENT ON TABLE cache.warmed IS
