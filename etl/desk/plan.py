@@ -10,8 +10,7 @@ from etl.backlog import Backlog
 from etl.cost import Budget
 from etl.freshness import LevelAge
 from etl.job import Job
-from etl.model import CycleRecord, LevelCount, Prediction
-from etl.queue import WEIGHT
+from etl.model import WEIGHT, CycleRecord, LevelCount, Prediction
 from etl.settings import ItemLimit
 from etl.sqlfile import shipped
 
