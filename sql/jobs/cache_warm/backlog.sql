@@ -4,7 +4,8 @@
 --        -v refresh=false -v clear=false -v stale_only=false -f backlog.sql
 --
 -- Parameters: :'as_of'    the day that counts as today, UTC
---             :'now'      the moment of asking; items held beyond it are left out
+--             :'now'      the moment of asking; items held beyond it are left out, unless
+--                         they are to be removed
 --             :'dashboards_only', :'topic', :'refresh', :'clear', :'stale_only'
 --                         the options of the command: see procedures/dirty_items.sql
 -- Returns:    level, items, oldest_dirty_at; levels as in prioritize.sql
@@ -22,7 +23,8 @@ FROM
         CAST(:'refresh' AS boolean), CAST(:'clear' AS boolean), CAST(:'stale_only' AS boolean)
     ) AS d
 WHERE
-    NOT EXISTS (
+    CAST(:'clear' AS boolean)
+    OR NOT EXISTS (
         SELECT FROM etl.held_item AS h
         WHERE
             h.job = 'cache_warm'

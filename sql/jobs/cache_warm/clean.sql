@@ -6,7 +6,8 @@
 --             :'sample'    how many; NULL: all of them
 --             :'seed'      another number, another lot; the same number, the same one
 --             :'item_key'  only this item; empty: any
--- Returns:    item_key; population, how many clean items there are: the same in each row
+-- Returns:    item_key; population, how many clean items there are: the same in each row;
+--             clear, for process.sql
 -- Reads:      cache.warmed, cache.mark
 -- Locks:      none
 -- Cost:       in proportion to the items: each draws a number
@@ -14,7 +15,8 @@
 -- One that has expired on the same day is looked at too: time alone changes no payload.
 SELECT
     w.item_key,
-    count(*) OVER () AS population
+    count(*) OVER () AS population,
+    FALSE AS clear
 FROM cache.warmed AS w
 WHERE
     w.as_of = CAST(:'as_of' AS date)

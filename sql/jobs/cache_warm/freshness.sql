@@ -4,7 +4,8 @@
 --        -v topic= -v refresh=false -v clear=false -v stale_only=false -f freshness.sql
 --
 -- Parameters: :'as_of'    the day that counts as today, UTC
---             :'now'      the moment of asking; items held beyond it are left out
+--             :'now'      the moment of asking; items held beyond it are left out, unless
+--                         they are to be removed
 --             :'without'  keys to leave out, an array: those that a cycle would take
 --             :'dashboards_only', :'topic', :'refresh', :'clear', :'stale_only'
 --                         the options of the command: see procedures/dirty_items.sql
@@ -27,12 +28,15 @@ FROM
         CAST(:'refresh' AS boolean), CAST(:'clear' AS boolean), CAST(:'stale_only' AS boolean)
     ) AS d
 WHERE
-    NOT EXISTS (
-        SELECT FROM etl.held_item AS h
-        WHERE
-            h.job = 'cache_warm'
-            AND h.item_key = d.item_key
-            AND (h.quarantined_at IS NOT NULL OR h.held_until > CAST(:'now' AS timestamptz))
+    (
+        CAST(:'clear' AS boolean)
+        OR NOT EXISTS (
+            SELECT FROM etl.held_item AS h
+            WHERE
+                h.job = 'cache_warm'
+                AND h.item_key = d.item_key
+                AND (h.quarantined_at IS NOT NULL OR h.held_until > CAST(:'now' AS timestamptz))
+        )
     )
     AND d.item_key <> all(CAST(:'without' AS text[]))
 GROUP BY d.level

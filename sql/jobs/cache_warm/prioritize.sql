@@ -5,16 +5,18 @@
 --        -v stale_only=false -f prioritize.sql
 --
 -- Parameters: :'as_of'    the day that counts as today, UTC
---             :'now'      the moment the cycle began; items held beyond it are left out
+--             :'now'      the moment the cycle began; items held beyond it are left out, unless
+--                         they are to be removed: that does not fail as computing did
 --             :max_items  how many to list; NULL lists them all
 --             :reserved_percent  share of the list for those that have been dirty longest,
 --                         0 to 99; 0 leaves the order to levels and reads alone
 --             :'dashboards_only', :'topic', :'refresh', :'clear', :'stale_only'
 --                         the options of the command: see procedures/dirty_items.sql
--- Returns:    item_key  'topic:1/digital' or 'tag:5'; with 'clear:' before it: to be removed
+-- Returns:    item_key  'topic:1/digital' or 'tag:5'
 --             level     1 dashboards, 2 tags
 --             weight    from how many entries it was computed last: how long it takes goes
 --                       with them; null where it is missing
+--             clear     the option, for process.sql
 -- Reads:      see procedures/dirty_items.sql; etl.held_item
 -- Locks:      none
 -- Cost:       in proportion to what is dirty; next to nothing where nothing is
@@ -38,16 +40,18 @@ WITH placed AS (
             CAST(:'dashboards_only' AS boolean), CAST(:'topic' AS text),
             CAST(:'refresh' AS boolean), CAST(:'clear' AS boolean), CAST(:'stale_only' AS boolean)
         ) AS d
-    WHERE NOT EXISTS (
-        SELECT FROM etl.held_item AS h
-        WHERE
-            h.job = 'cache_warm'
-            AND h.item_key = d.item_key
-            AND (h.quarantined_at IS NOT NULL OR h.held_until > CAST(:'now' AS timestamptz))
-    )
+    WHERE
+        CAST(:'clear' AS boolean)
+        OR NOT EXISTS (
+            SELECT FROM etl.held_item AS h
+            WHERE
+                h.job = 'cache_warm'
+                AND h.item_key = d.item_key
+                AND (h.quarantined_at IS NOT NULL OR h.held_until > CAST(:'now' AS timestamptz))
+        )
 )
 
-SELECT p.item_key, p.level, p.entries AS weight
+SELECT p.item_key, p.level, p.entries AS weight, CAST(:'clear' AS boolean) AS clear
 FROM placed AS p
 -- Each has a place in both orders and gets the better one: at 10 percent every tenth place
 -- belongs to the longest dirty, so that however much is read, nothing is starved.

@@ -5,8 +5,8 @@
 -- Parameters: :cycle_id  etl.cycle.cycle_id
 -- Returns:    what, value, in this order: topics ok (all of its dashboards that were tried),
 --             topics failed (any of them), dashboards warmed, tags ok, tags failed; removed
---             and busy where there are any; items cached, in all, now; then for each topic or
---             tag that failed its name and the reason
+--             (done, and no longer there) and busy where there are any; items cached, in all,
+--             now; then for each topic or tag that failed its name and the reason
 -- Reads:      etl.attempt of the cycle; cache.warmed, cache.topics, cache.tags
 -- Locks:      none
 -- Cost:       in proportion to the attempts of the cycle and to the items
@@ -20,12 +20,13 @@ WITH latest AS (
 item AS (
     SELECT
         l.outcome, l.sqlstate, l.message,
-        l.item_key LIKE 'clear:%' AS is_removal,
+        w.item_key IS NULL AS is_removed,
         p.parts[1] AS kind,
         p.parts[2] AS key,
         p.parts[3] AS dashboard
     FROM latest AS l
-    CROSS JOIN LATERAL regexp_match(l.item_key, '(topic|tag):([0-9]+)(?:/([a-z]+))?$') AS p (parts)
+    CROSS JOIN LATERAL regexp_match(l.item_key, '^(topic|tag):([0-9]+)(?:/([a-z]+))?$') AS p (parts)
+    LEFT JOIN cache.warmed AS w ON l.item_key = w.item_key
 ),
 
 -- A topic is all its dashboards together, a tag stands alone.
@@ -49,7 +50,7 @@ told AS (
     UNION ALL
     SELECT
         3, 'dashboards',
-        CAST(count(*) FILTER (WHERE i.kind = 'topic' AND i.outcome = 'done' AND NOT i.is_removal) AS text)
+        CAST(count(*) FILTER (WHERE i.kind = 'topic' AND i.outcome = 'done' AND NOT i.is_removed) AS text)
     FROM item AS i
     UNION ALL
     SELECT 4, 'tags ok', CAST(count(*) FILTER (WHERE w.kind = 'tag' AND w.is_ok) AS text)
@@ -60,7 +61,7 @@ told AS (
     UNION ALL
     SELECT 6, 'removed', CAST(count(*) AS text)
     FROM item AS i
-    WHERE i.is_removal AND i.outcome = 'done'
+    WHERE i.is_removed AND i.outcome = 'done'
     HAVING count(*) > 0
     UNION ALL
     SELECT 7, 'busy', CAST(count(*) AS text)

@@ -9,7 +9,7 @@
 --             dashboards_only  no tags
 --             topic    only the dashboards of the topic with this id; empty: of all, and tags
 --             refresh  everything, stale or not
---             clear    what is there, to be removed; the keys begin with 'clear:'
+--             clear    what is there, to be removed
 --             stale_only  only what readers get stale now: changed or expired
 -- Returns:    item_key; level: 1 dashboards, 2 tags; kind, key, dashboard as in cache.warmed;
 --             reason: changed, expired, expiring (in the next 10 minutes, before the next run),
@@ -100,7 +100,7 @@ LANGUAGE sql STABLE AS $$
     )
 
     SELECT
-        CASE WHEN dirty_items.clear THEN 'clear:' ELSE '' END || i.item_key,
+        i.item_key,
         CASE p.kind WHEN 'topic' THEN 1 ELSE 2 END,
         p.kind,
         p.key,

@@ -1,7 +1,10 @@
--- cache.warm(item_key, as_of): computes one payload, or removes it, in the caller's transaction.
+-- cache.warm(item_key, as_of, clear): computes one payload, or removes it, in the caller's
+-- transaction.
 --
--- Parameters: item_key  'topic:1/digital' or 'tag:5'; 'clear:…' of either removes it
+-- Parameters: item_key  'topic:1/digital' or 'tag:5'
 --             as_of     the day that counts as today, UTC
+--             clear     whether it is removed; so it is where its topic is not active, or it or
+--                       its tag is gone
 -- Returns:    nothing. Errors: P0002 no such topic or tag; 22023 no key at all; 55P03 another
 --             session warms the item; any other is the payload's, with the topic's name
 -- Reads:      see payloads.sql
@@ -20,19 +23,19 @@
 -- either. What turns out the same is not written again: only the times are, the payload beside
 -- the table stays where it is.
 CREATE OR REPLACE PROCEDURE cache.warm(
-    item_key text, as_of date DEFAULT (now() AT TIME ZONE 'UTC')::date
+    item_key text, as_of date DEFAULT (now() AT TIME ZONE 'UTC')::date, clear boolean DEFAULT FALSE
 )
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
     parts constant text[] := regexp_match(
         item_key,
-        '^(clear:)?((?:(topic):([1-9][0-9]{0,8})/(digital|facebook|twitter|general))|(?:(tag):([1-9][0-9]{0,8})))$'
+        '^(?:(topic):([1-9][0-9]{0,8})/(digital|facebook|twitter|general)|(tag):([1-9][0-9]{0,8}))$'
     );
-    item constant text := parts[2];
-    item_kind constant text := coalesce(parts[3], parts[6]);
-    item_id constant integer := coalesce(parts[4], parts[7]);
-    item_dashboard constant text := parts[5];
+    item constant text := item_key;
+    item_kind constant text := coalesce(parts[1], parts[4]);
+    item_id constant integer := coalesce(parts[2], parts[5]);
+    item_dashboard constant text := parts[3];
     label text;
     is_wanted boolean;
     was_there boolean;
@@ -61,9 +64,9 @@ BEGIN
         SELECT t.name, TRUE INTO label, is_wanted FROM cache.tags AS t WHERE t.tag_id = item_id;
     END IF;
 
-    IF parts[1] IS NOT NULL OR is_wanted IS NOT TRUE THEN
+    IF clear OR is_wanted IS NOT TRUE THEN
         DELETE FROM cache.warmed AS w WHERE w.item_key = item RETURNING w.hits INTO was_read;
-        IF NOT FOUND AND NOT was_there AND parts[1] IS NULL THEN
+        IF NOT FOUND AND NOT was_there AND NOT clear THEN
             RAISE no_data_found USING MESSAGE = CASE
                 WHEN label IS NULL THEN format('no %s has the id %s', item_kind, item_id)
                 ELSE format('topic %s (%s) is not active', item_id, label)
