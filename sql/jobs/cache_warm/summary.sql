@@ -23,10 +23,13 @@ item AS (
         w.item_key IS NULL AS is_removed,
         p.parts[1] AS kind,
         p.parts[2] AS key,
-        p.parts[3] AS dashboard
+        p.parts[3] AS dashboard,
+        coalesce(t.name, g.name, 'gone') AS name
     FROM latest AS l
     CROSS JOIN LATERAL regexp_match(l.item_key, '^(topic|tag):([0-9]+)(?:/([a-z]+))?$') AS p (parts)
     LEFT JOIN cache.warmed AS w ON l.item_key = w.item_key
+    LEFT JOIN cache.topics AS t ON p.parts[1] = 'topic' AND CAST(p.parts[2] AS bigint) = t.topic_id
+    LEFT JOIN cache.tags AS g ON p.parts[1] = 'tag' AND CAST(p.parts[2] AS bigint) = g.tag_id
 ),
 
 -- A topic is all its dashboards together, a tag stands alone.
@@ -74,17 +77,17 @@ told AS (
     UNION ALL
     SELECT
         9,
-        format('%s %s (%s) failed', i.kind, i.key, coalesce(t.name, g.name)),
+        format('%s %s (%s)', i.kind, i.key, i.name),
         format(
-            '%s%s%s',
-            i.message, ' [' || i.sqlstate || ']',
-            ': ' || string_agg(i.dashboard, ', ' ORDER BY i.dashboard)
+            'failed: %s%s%s',
+            -- The message begins with the name as well, unless the worker died.
+            replace(coalesce(i.message, ''), format('%s %s (%s): ', i.kind, i.key, i.name), ''),
+            ' [' || i.sqlstate || ']',
+            ' (' || string_agg(i.dashboard, ', ' ORDER BY i.dashboard) || ')'
         )
     FROM item AS i
-    LEFT JOIN cache.topics AS t ON i.kind = 'topic' AND CAST(i.key AS bigint) = t.topic_id
-    LEFT JOIN cache.tags AS g ON i.kind = 'tag' AND CAST(i.key AS bigint) = g.tag_id
     WHERE i.outcome IN ('failed', 'orphaned')
-    GROUP BY i.kind, i.key, t.name, g.name, i.sqlstate, i.message
+    GROUP BY i.kind, i.key, i.name, i.sqlstate, i.message
 )
 
 SELECT t.what, t.value

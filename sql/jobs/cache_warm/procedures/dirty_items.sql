@@ -84,9 +84,6 @@ LANGUAGE sql STABLE AS $$
         UNION ALL
         SELECT w.item_key, 'asked', dirty_items.now
         FROM cache.warmed AS w WHERE dirty_items.refresh OR dirty_items.clear
-        UNION ALL
-        -- No row, ever: so that wrong options are an error also where nothing is dirty.
-        SELECT NULL, NULL, NULL FROM asked AS a WHERE a.topic_id < 0
     ),
 
     item AS (
@@ -125,4 +122,8 @@ LANGUAGE sql STABLE AS $$
         AND (p.kind = 'topic' OR NOT dirty_items.dashboards_only)
         AND (w.item_key IS NOT NULL OR NOT (dirty_items.clear OR dirty_items.stale_only))
         AND (i.is_stale OR NOT dirty_items.stale_only)
+    UNION ALL
+    -- No row, ever: so that wrong options are an error also where nothing is dirty.
+    SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+    FROM asked AS a WHERE a.topic_id < 0
 $$;
