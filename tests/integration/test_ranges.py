@@ -4,16 +4,14 @@ import json
 import os
 import random
 import signal
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import psutil
 import pytest
 
 from etl.db import Connection
 from tests.conftest import Etl, Ran
+from tests.faults.conftest import Run
 
 JOB = """
 title = "Squares"
@@ -147,7 +145,7 @@ def squares(tmp_path: Path, etl: Etl, connection: Connection) -> Squares:
 @pytest.fixture
 def keys() -> list[int]:
     """Keys with gaps, large and small, on both sides of nought."""
-    lot = random.Random(6)
+    lot = random.Random(6)  # noqa: S311
     return sorted({lot.randrange(-(10**6), 10**6) for _ in range(900)} | {0, 1, 2**31})
 
 
@@ -263,19 +261,14 @@ def test_a_killed_cycle_is_resumed_exactly_where_it_was(
         .encode()
     )
     squares.connection.execute("SELECT pg_advisory_lock(77)")
-    cycle = subprocess.Popen(
-        [sys.executable, "-m", "etl", "squares", "--workers=2"],
-        env={**environment, "ETL_DSN": dsn, "ETL_JOBS_DIR": str(squares.folder.parent)},
-        stderr=subprocess.PIPE,
-        process_group=0,
-    )
+    folder = str(squares.folder.parent)
+    cycle = Run({**environment, "ETL_DSN": dsn, "ETL_JOBS_DIR": folder}, "squares", "--workers=2")
     waiting = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = 77 AND NOT granted"
     while squares.connection.execute(waiting).rowcount < 2:
-        assert cycle.poll() is None
-    workers = [child.pid for child in psutil.Process(cycle.pid).children()]
-    for process in (cycle.pid, *workers):
+        assert cycle.process.poll() is None, cycle.end()
+    for process in (*cycle.workers(), cycle.process.pid):
         os.kill(process, signal.SIGKILL)
-    cycle.communicate()
+    cycle.end()
     done = set(keys) - set(squares.left())
     assert 0 < len(done) < len(keys)
     squares.connection.execute("SELECT pg_advisory_unlock(77)")

@@ -11,6 +11,7 @@ from etl.job import Job
 from etl.sqlfile import statements
 
 TOPICS, TAGS, ENTRIES = 73, 50, 1_000
+DIGITAL, GENERAL = "topic:1/digital", "topic:1/general"
 DASHBOARDS = ("digital", "facebook", "general", "twitter")
 OPTIONS: dict[str, object] = {
     "dashboards_only": "false",
@@ -45,7 +46,7 @@ def load_caches(**address: Any) -> None:
 def today(connection: Connection) -> date:
     """The day that counts as today on the server, UTC."""
     ((day,),) = connection.execute("SELECT (now() AT TIME ZONE 'UTC')::date").fetchall()
-    return day
+    return date.fromisoformat(str(day))
 
 
 def values(connection: Connection, **given: object) -> dict[str, object]:
@@ -88,3 +89,14 @@ def entries_today(connection: Connection, key: str) -> int:
         "SELECT payload #> '{windows,today,entries}' FROM cache.warmed WHERE item_key = $1", [key]
     ).fetchall()
     return int(row[0])
+
+
+def one(connection: Connection, query: str) -> Any:
+    """The one value that a query returns."""
+    ((value,),) = connection.execute(query.encode()).fetchall()
+    return value
+
+
+def wrong(connection: Connection) -> list[tuple[str, str]]:
+    """What verify.sql finds."""
+    return list(db.run(connection, cache_job().verify, as_of=today(connection)).fetchall())
