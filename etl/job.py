@@ -6,13 +6,14 @@ it is found when the job is used, so that the other jobs still run.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 
 from etl import jobfile
 from etl.errors import FileError, UsageError
 from etl.jobshape import Batches, HealthLimits, JobOption, Scope
-from etl.settings import sql_folder
+from etl.settings import milliseconds, sql_folder
 from etl.sqlfile import Statement, shipped, single
 from etl.trust import first_open_to_all
 
@@ -89,6 +90,24 @@ class Job:
             return own
         keys = {"from_key": self.scope.from_key, "to_key": self.scope.to_key}
         return {**own, **keys, "round": self.scope.round_id, "most": self.batches.most}
+
+    def parameters(self, as_of: date, cycle_id: int | None = None) -> dict[str, str | int | None]:
+        """What process.sql gets beside the columns of its item, the same for all of a cycle."""
+        return {**self.values, "as_of": as_of.isoformat(), "cycle_id": cycle_id}
+
+    def session_settings(self, statement_timeout_s: float | None = None) -> dict[str, str]:
+        """The variables of engine/set_worker_session, for a session that runs process.sql.
+
+        Args:
+            statement_timeout_s: Else that of the job, seconds.
+        """
+        timeout_s = self.statement_timeout_s if statement_timeout_s is None else statement_timeout_s
+        return {
+            "statement_timeout": milliseconds(timeout_s),
+            "lock_timeout": milliseconds(self.lock_timeout_s),
+            # Of a batch it is a small part, and a crash then undoes none that was told as done.
+            "synchronous_commit": "off" if self.batches is None else "on",
+        }
 
     def sized(self, batch_size: int | None) -> "Job":
         """The same with batches of that many keys; None: as it is."""

@@ -20,6 +20,7 @@ from etl.errors import EtlError, FileError
 from etl.executor import Executor
 from etl.job import Job
 from etl.model import Claim, Orders
+from etl.settings import milliseconds
 from etl.sqlfile import Statement, shipped
 
 _SERVER_CRASHED = "57P02"
@@ -64,10 +65,7 @@ class Session:
             started_at, whole_since, flushed_within_s, *_ = db.one(
                 self._connection,
                 shipped("engine/set_worker_session"),
-                statement_timeout=_milliseconds(job.statement_timeout_s),
-                lock_timeout=_milliseconds(job.lock_timeout_s),
-                # Of a batch it is a small part, and its acknowledgement is then not to be undone.
-                synchronous_commit="off" if job.batches is None else "on",
+                **job.session_settings(),
             )
         self._server_started_at: datetime = started_at
         self._server_whole_since: datetime = whole_since
@@ -99,7 +97,7 @@ class Session:
         if timeout_s != self.timeout_s:
             statement = shipped("engine/set_statement_timeout")
             with db.answered_within(self._connection, _ANSWER_S):
-                db.run(self._connection, statement, statement_timeout=_milliseconds(timeout_s))
+                db.run(self._connection, statement, statement_timeout=milliseconds(timeout_s))
             self.timeout_s = timeout_s
 
     def ask(self, statement: Statement, values: Mapping[str, object]) -> db.Row:
@@ -154,7 +152,3 @@ class Session:
     def cut(self) -> None:
         """End a connection on which nobody answers; whoever waits for it sees it lost."""
         db.cut(self._connection)
-
-
-def _milliseconds(seconds: float) -> str:
-    return f"{max(1, round(seconds * 1000))}ms"
