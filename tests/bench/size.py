@@ -43,8 +43,8 @@ class Size:
     many_items: int = 1_000_000
     nights: int = 365
     night_users: int = 5_000
-    cache_entries: int = 200_000
-    cache_wait_s: float = 0.05
+    cache_entries: int = 1_000_000
+    cache_wait_s: float = 0.1
     cache_reads: int = 50_000
 
 

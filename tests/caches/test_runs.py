@@ -41,6 +41,28 @@ def test_a_run_warms_everything_and_the_next_one_nothing(etl: Etl, connection: C
     assert json.loads(etl("cache-warm", "--json").out)["found"] == 0
 
 
+def test_the_options_say_what_a_run_is_about(etl: Etl, connection: Connection) -> None:
+    warm(connection, *listed(connection))
+    add_entry(connection, 9)
+    runs: list[tuple[list[str], int, int, int]] = [  # arguments, found, left, cached afterwards
+        (["--clear", "--topic", "5"], 4, 0, 338),
+        (["--item", "tag:7", "--clear"], 1, 0, 337),
+        (["--stale-only"], 2, 0, 337),
+        (["--topic", "5", "--max-items", "3"], 4, 1, 340),
+        (["--refresh", "--dashboards-only"], 292, 0, 341),
+        (["--clear"], 341, 0, 0),
+    ]
+    for arguments, found, left, cached in runs:
+        ran = etl("cache-warm", "--json", *arguments)
+        record = json.loads(ran.out)
+        assert (ran.status, record["found"]) == (0, found), (arguments, ran.err)
+        assert sum(level.get("left") or 0 for level in record["levels"]) == left, arguments
+        assert one(connection, "SELECT count(*) FROM cache.warmed") == cached, arguments
+    ran = etl("cache-warm", "--topic", "99")
+    assert (ran.status, "no topic has the id '99'" in ran.err) == (2, True), ran.err
+    assert "Traceback" not in ran.err
+
+
 def test_a_failing_topic_is_named_and_the_others_go_on(etl: Etl, connection: Connection) -> None:
     connection.execute("UPDATE cache.topics SET name = 'Water' WHERE topic_id = 7")
     add_entry(connection, 7, "twitter", LARGEST)

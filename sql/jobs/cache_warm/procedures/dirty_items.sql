@@ -8,7 +8,7 @@
 --             now      the moment of asking
 --             dashboards_only  no tags
 --             topic    only the dashboards of the topic with this id; empty: of all, and tags
---             refresh  everything, stale or not
+--             refresh  everything, stale or not, that the running cycle has not computed
 --             clear    what is there, to be removed
 --             stale_only  only what readers get stale now: changed or expired
 -- Returns:    item_key; level: 1 dashboards, 2 tags; kind, key, dashboard as in cache.warmed;
@@ -18,7 +18,8 @@
 --             the row, null where it is missing; dirty_since.
 --             Errors: 22023 options that contradict each other, P0002 no such topic
 -- Reads:      cache.mark; cache.warmed, by expires_at, as_of and key; cache.topics and
---             cache.tags; cache.hit of what is dirty. Never cache.entries
+--             cache.tags; cache.hit of what is dirty; for refresh the cycle that is open in
+--             etl.cycle. Never cache.entries
 -- Locks:      none
 -- Cost:       in proportion to the marks, to what is dirty, and, a look by key for each, to the
 --             dashboards and tags that there should be
@@ -82,8 +83,17 @@ LANGUAGE sql STABLE AS $$
         WHERE NOT dirty_items.clear AND NOT dirty_items.stale_only
             AND NOT EXISTS (SELECT FROM cache.warmed AS w WHERE w.item_key = s.item_key)
         UNION ALL
+        -- While a cycle refreshes everything: what it has not come to yet.
         SELECT w.item_key, 'asked', dirty_items.now
-        FROM cache.warmed AS w WHERE dirty_items.refresh OR dirty_items.clear
+        FROM cache.warmed AS w
+        WHERE dirty_items.clear
+            OR dirty_items.refresh AND w.computed_at < coalesce(
+                (
+                    SELECT max(c.started_at) FROM etl.cycle AS c
+                    WHERE c.job = 'cache_warm' AND c.finished_at IS NULL
+                ),
+                dirty_items.now
+            )
     ),
 
     item AS (
