@@ -8,7 +8,7 @@
 --             those of another day, missing ones
 -- Reads:      the entries of 30 days, their tags; cache.warmed, cache.mark
 -- Locks:      none
--- Cost:       some 10 us an entry of these 30 days and each item that shows it
+-- Cost:       about 5 us for each entry of these 30 days and each item that shows it
 WITH clean AS MATERIALIZED (
     SELECT w.item_key, w.kind, w.key, w.dashboard, w.payload, w.entries, w.newest_at
     FROM cache.warmed AS w
