@@ -16,6 +16,7 @@ import psycopg
 
 from etl.errors import EtlError
 from tests.bench import (
+    caches,
     drain,
     floor,
     load,
@@ -46,6 +47,9 @@ BARS: dict[int, Callable[[Bench], Iterator[Measurement]]] = {
     11: load.measure,
     12: floor.verify,
     13: nights.measure,
+    16: caches.speed_up,
+    17: caches.nothing_changed,
+    18: caches.reading,
 }
 
 
