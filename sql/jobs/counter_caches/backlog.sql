@@ -14,10 +14,11 @@ SELECT
     count(*) AS items,
     CAST(NULL AS timestamptz) AS oldest_dirty_at
 FROM (VALUES (1, 'followers'), (2, 'following'), (3, 'posts')) AS c (level, kind)
-CROSS JOIN LATERAL etl.keys_left(
-    'counter_caches', CAST(:round AS integer), c.kind,
-    CAST(:'from_key' AS bigint), CAST(:'to_key' AS bigint), CAST(:'now' AS timestamptz)
-) AS s
+CROSS JOIN
+    LATERAL etl.keys_left(
+        'counter_caches', CAST(:round AS integer), c.kind,
+        CAST(:'from_key' AS bigint), CAST(:'to_key' AS bigint), CAST(:'now' AS timestamptz)
+    ) AS s
 INNER JOIN social.users AS u ON u.user_id BETWEEN s.first_key AND s.last_key
 WHERE CAST(:'counter' AS text) IN ('', c.kind)
 GROUP BY c.level

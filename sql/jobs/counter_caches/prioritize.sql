@@ -21,10 +21,11 @@
 WITH RECURSIVE stretch AS (
     SELECT c.level, c.kind, s.first_key, s.last_key
     FROM (VALUES (1, 'followers'), (2, 'following'), (3, 'posts')) AS c (level, kind)
-    CROSS JOIN LATERAL etl.keys_left(
-        'counter_caches', CAST(:round AS integer), c.kind,
-        CAST(:'from_key' AS bigint), CAST(:'to_key' AS bigint), CAST(:'now' AS timestamptz)
-    ) AS s
+    CROSS JOIN
+        LATERAL etl.keys_left(
+            'counter_caches', CAST(:round AS integer), c.kind,
+            CAST(:'from_key' AS bigint), CAST(:'to_key' AS bigint), CAST(:'now' AS timestamptz)
+        ) AS s
     WHERE CAST(:'counter' AS text) IN ('', c.kind)
 ),
 
@@ -41,16 +42,17 @@ range AS (
         r.level, r.kind, r.stretch_end, r.next_key, b.last_key, b.weight,
         (SELECT min(u.user_id) FROM social.users AS u WHERE u.user_id > b.last_key AND u.user_id <= r.stretch_end)
     FROM range AS r
-    CROSS JOIN LATERAL (
-        SELECT max(k.user_id) AS last_key, count(*) AS weight
-        FROM (
-            SELECT u.user_id
-            FROM social.users AS u
-            WHERE u.user_id BETWEEN r.next_key AND r.stretch_end
-            ORDER BY u.user_id
-            LIMIT CAST(:most AS bigint)
-        ) AS k
-    ) AS b
+    CROSS JOIN
+        LATERAL (
+            SELECT max(k.user_id) AS last_key, count(*) AS weight
+            FROM (
+                SELECT u.user_id
+                FROM social.users AS u
+                WHERE u.user_id BETWEEN r.next_key AND r.stretch_end
+                ORDER BY u.user_id
+                LIMIT CAST(:most AS bigint)
+            ) AS k
+        ) AS b
     WHERE r.next_key IS NOT NULL
 ),
 

@@ -1,6 +1,6 @@
 -- Triggers that keep the counters of social.users while an application follows and posts.
 --
--- Parameters: 1 or -1: what a row of the transition table adds to a counter
+-- Parameters: '1' or '-1': what a row of the transition table adds to a counter
 -- Returns:    nothing
 -- Writes:     social.users, the counters of the users concerned
 -- Locks:      the rows of the users concerned, in the order of their keys, so that two writers
@@ -77,47 +77,47 @@ CREATE OR REPLACE TRIGGER count_inserted
 AFTER INSERT ON social.follows
 REFERENCING NEW TABLE AS changed
 FOR EACH STATEMENT WHEN (current_setting('social.counting', TRUE) IS DISTINCT FROM 'off')
-EXECUTE FUNCTION social.count_follows(1);
+EXECUTE FUNCTION social.count_follows('1');
 
 CREATE OR REPLACE TRIGGER count_deleted
 AFTER DELETE ON social.follows
 REFERENCING OLD TABLE AS changed
 FOR EACH STATEMENT WHEN (current_setting('social.counting', TRUE) IS DISTINCT FROM 'off')
-EXECUTE FUNCTION social.count_follows(-1);
+EXECUTE FUNCTION social.count_follows('-1');
 
 -- An UPDATE takes away what was and adds what is.
 CREATE OR REPLACE TRIGGER count_before_update
 AFTER UPDATE ON social.follows
 REFERENCING OLD TABLE AS changed
 FOR EACH STATEMENT WHEN (current_setting('social.counting', TRUE) IS DISTINCT FROM 'off')
-EXECUTE FUNCTION social.count_follows(-1);
+EXECUTE FUNCTION social.count_follows('-1');
 
 CREATE OR REPLACE TRIGGER count_after_update
 AFTER UPDATE ON social.follows
 REFERENCING NEW TABLE AS changed
 FOR EACH STATEMENT WHEN (current_setting('social.counting', TRUE) IS DISTINCT FROM 'off')
-EXECUTE FUNCTION social.count_follows(1);
+EXECUTE FUNCTION social.count_follows('1');
 
 CREATE OR REPLACE TRIGGER count_inserted
 AFTER INSERT ON social.posts
 REFERENCING NEW TABLE AS changed
 FOR EACH STATEMENT WHEN (current_setting('social.counting', TRUE) IS DISTINCT FROM 'off')
-EXECUTE FUNCTION social.count_posts(1);
+EXECUTE FUNCTION social.count_posts('1');
 
 CREATE OR REPLACE TRIGGER count_deleted
 AFTER DELETE ON social.posts
 REFERENCING OLD TABLE AS changed
 FOR EACH STATEMENT WHEN (current_setting('social.counting', TRUE) IS DISTINCT FROM 'off')
-EXECUTE FUNCTION social.count_posts(-1);
+EXECUTE FUNCTION social.count_posts('-1');
 
 CREATE OR REPLACE TRIGGER count_before_update
 AFTER UPDATE ON social.posts
 REFERENCING OLD TABLE AS changed
 FOR EACH STATEMENT WHEN (current_setting('social.counting', TRUE) IS DISTINCT FROM 'off')
-EXECUTE FUNCTION social.count_posts(-1);
+EXECUTE FUNCTION social.count_posts('-1');
 
 CREATE OR REPLACE TRIGGER count_after_update
 AFTER UPDATE ON social.posts
 REFERENCING NEW TABLE AS changed
 FOR EACH STATEMENT WHEN (current_setting('social.counting', TRUE) IS DISTINCT FROM 'off')
-EXECUTE FUNCTION social.count_posts(1);
+EXECUTE FUNCTION social.count_posts('1');
