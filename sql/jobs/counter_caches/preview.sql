@@ -8,22 +8,26 @@
 -- Locks:      none
 -- Cost:       as verify.sql
 SELECT
-    s.kind || ' counters' AS what,
+    c.kind || ' counters' AS what,
     count(*) AS records,
     (
         array_agg(
-            format('user %s: %s_count %s -> %s', s.user_id, s.kind, s.number, coalesce(t.number, 0))
-            ORDER BY s.user_id
+            format('user %s: %s_count %s -> %s', u.user_id, c.kind, c.number, coalesce(t.number, 0))
+            ORDER BY u.user_id
         )
     )[1] AS sample
-FROM social.stored_count AS s
+FROM social.users AS u
+CROSS JOIN
+    LATERAL (
+        VALUES ('followers', u.followers_count), ('following', u.following_count), ('posts', u.posts_count)
+    ) AS c (kind, number)
 LEFT JOIN social.true_count AS t
     ON
-        s.kind = t.kind AND s.user_id = t.user_id
+        c.kind = t.kind AND u.user_id = t.user_id
         AND t.user_id BETWEEN CAST(:'from_key' AS bigint) AND CAST(:'to_key' AS bigint)
 WHERE
-    CAST(:'counter' AS text) IN ('', s.kind)
-    AND s.user_id BETWEEN CAST(:'from_key' AS bigint) AND CAST(:'to_key' AS bigint)
-    AND s.number <> coalesce(t.number, 0)
-GROUP BY s.kind
-ORDER BY s.kind;
+    CAST(:'counter' AS text) IN ('', c.kind)
+    AND u.user_id BETWEEN CAST(:'from_key' AS bigint) AND CAST(:'to_key' AS bigint)
+    AND c.number <> coalesce(t.number, 0)
+GROUP BY c.kind
+ORDER BY c.kind;

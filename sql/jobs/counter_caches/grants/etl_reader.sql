@@ -8,5 +8,5 @@
 GRANT USAGE ON SCHEMA social TO etl_reader;
 
 GRANT SELECT ON
-social.users, social.follows, social.posts, social.stored_count, social.true_count
+social.users, social.follows, social.posts, social.true_count
 TO etl_reader;

@@ -11,7 +11,7 @@
 GRANT USAGE ON SCHEMA social TO etl_runner;
 
 GRANT SELECT ON
-social.users, social.follows, social.posts, social.stored_count, social.true_count
+social.users, social.follows, social.posts, social.true_count
 TO etl_runner;
 
 GRANT UPDATE (followers_count, following_count, posts_count) ON social.users TO etl_runner;
