@@ -2,11 +2,11 @@
 
 import re
 import tomllib
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from etl.errors import FileError, UsageError
+from etl.jobshape import Batches, HealthLimits, JobOption
 from etl.settings import LARGEST, LONGEST_S, duration_s
 from etl.trust import read_file
 
@@ -15,7 +15,8 @@ NAME = re.compile(r"[a-z][a-z0-9_]{0,49}\Z")
 """What a job and its unit can be called."""
 
 _LEVEL = re.compile(r"[1-9][0-9]{0,8}\Z")
-_ACKNOWLEDGE = ("statement",)
+_ACKNOWLEDGE = ("statement", "ledger")
+_PROGRESS = ("cycle", "levels")
 _TOP: dict[str, type] = {
     "title": str,
     "summary": str,
@@ -25,6 +26,9 @@ _TOP: dict[str, type] = {
     "levels": dict,
     "freshness": dict,
     "health": dict,
+    "progress": str,
+    "batches": dict,
+    "options": dict,
 }
 _DEFAULTS: dict[str, Any] = {
     "max_items": 1000,
@@ -43,32 +47,56 @@ _HEALTH: dict[str, Any] = {
     "wal_mb_per_s": 0.0,
     "load_per_processor": 0.0,
 }
+_BATCHES: dict[str, Any] = {"start": 1000, "most": 50_000, "target": "500ms", "growth": 2.0}
+_OPTION: dict[str, type] = {"help": str, "choices": list}
+# What every job's command has already, and the variables that the engine binds.
+_TAKEN = frozenset(
+    [
+        "as_of",
+        "now",
+        "max_items",
+        "reserved_percent",
+        "workers",
+        "time_limit",
+        "dry_run",
+        "log_format",
+        "json",
+        "dsn",
+        "help",
+        "round",
+        "from_key",
+        "to_key",
+        "most",
+        "from",
+        "to",
+        "only",
+        "again",
+        "batch_size",
+        "verify",
+        "wait",
+        "detach",
+        "item_key",
+        "level",
+        "weight",
+        "kind",
+        "first_key",
+        "last_key",
+        "size",
+        "sample",
+        "seed",
+        "without",
+        "cycle_id",
+        "jobs_dir",
+    ]
+)
 _KINDS: dict[type, str] = {
     str: "a text",
     int: "a whole number",
     float: "a number",
     bool: "true or false",
     dict: "a table",
+    list: "a list",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class HealthLimits:
-    """From when on a job's cycles claim nothing; 0: this signal does not matter.
-
-    Attributes:
-        replication_lag_s: A replica is behind by more, seconds.
-        waiting_sessions: So many sessions have waited for locks for some seconds.
-        wraparound_vacuum: Whether a vacuum that prevents wraparound goes before.
-        wal_mb_per_s: More WAL is written, megabytes a second.
-        load_per_processor: The load average of this host is higher, for each processor.
-    """
-
-    replication_lag_s: float = 60.0
-    waiting_sessions: int = 20
-    wraparound_vacuum: bool = True
-    wal_mb_per_s: float = 0.0
-    load_per_processor: float = 0.0
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -101,6 +129,9 @@ class _JobFile:
             "level_names": levels,
             "freshness_goals": self._goals(table.get("freshness", {}), levels),
             "health_limits": self._health(),
+            "batches": self._batches(),
+            "options": self._options(),
+            "shows_levels": table.get("progress", "cycle") == "levels",
             **{
                 key: defaults[key]
                 for key in ("max_items", "reserved_percent", "max_attempts", "keep_attempts_days")
@@ -138,8 +169,13 @@ class _JobFile:
                 raise self._wrong(key, "must be one line without control characters")
         if not NAME.match(table["unit"]):
             raise self._wrong("unit", "must be one word in small letters")
-        if table.get("acknowledge", "statement") not in _ACKNOWLEDGE:
-            raise self._wrong("acknowledge", f"must be one of: {', '.join(_ACKNOWLEDGE)}")
+        for key, known in (("acknowledge", _ACKNOWLEDGE), ("progress", _PROGRESS)):
+            if table.get(key, known[0]) not in known:
+                raise self._wrong(key, f"must be one of: {', '.join(known)}")
+        # What has no mark of its own is acknowledged as a range of keys.
+        if (table.get("acknowledge") == "ledger") != ("batches" in table):
+            hint = 'acknowledge = "ledger" and [batches] belong together.'
+            raise FileError(self._path, 1, "one of the two is missing", hint)
 
     def _check_limits(self, defaults: dict[str, Any]) -> None:
         for key in ("max_items", "max_attempts", "keep_attempts_days"):
@@ -160,6 +196,43 @@ class _JobFile:
             self._duration("replication_lag", limits["replication_lag"], "health", may_be_0=True),
             *(limits[key] for key in list(_HEALTH)[1:]),
         )
+
+    def _batches(self) -> Batches | None:
+        if "batches" not in self._table:
+            return None
+        given = self._section("batches", _BATCHES)
+        for key in ("start", "most"):
+            if not 1 <= given[key] <= LARGEST:
+                raise self._wrong(key, f"must be at least 1 and at most {LARGEST}", "batches")
+        if not 1 <= given["growth"] <= 100:
+            raise self._wrong("growth", "must be a number from 1 to 100", "batches")
+        target_s = self._duration("target", given["target"], "batches")
+        start = min(given["start"], given["most"])
+        return Batches(start, given["most"], target_s, float(given["growth"]))
+
+    def _options(self) -> tuple[JobOption, ...]:
+        return tuple(
+            self._option(name, told) for name, told in self._table.get("options", {}).items()
+        )
+
+    def _option(self, name: str, told: object) -> JobOption:
+        if not NAME.match(name) or name in _TAKEN or name in (self._table["unit"],):
+            raise self._wrong(name, "cannot be the name of an option", f"options.{name}")
+        if not isinstance(told, dict):
+            raise self._wrong(name, "must be a table", "options")
+        table = cast(dict[str, Any], told)
+        section = f"options.{name}"
+        default = table.get("default", "")
+        self._check_keys({k: v for k, v in table.items() if k != "default"}, _OPTION, section)
+        choices = table.get("choices", [])
+        is_flag = default is False
+        if not is_flag and not isinstance(default, str):
+            raise self._wrong("default", "must be a text, or false for a flag", section)
+        if not _is_line(table.get("help", "")):
+            raise self._wrong("help", "must say in one line what it is", section)
+        if any(not isinstance(choice, str) for choice in choices) or (choices and is_flag):
+            raise self._wrong("choices", "must be texts, and none for a flag", section)
+        return JobOption(name, table["help"], tuple(choices), default)
 
     def _duration(
         self, key: str, value: str, section: str = "defaults", *, may_be_0: bool = False

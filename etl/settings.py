@@ -77,6 +77,11 @@ def duration_s(name: str, text: str, longest_s: float = _WEEK_S) -> float:
     return seconds
 
 
+def milliseconds(seconds: float) -> str:
+    """A time as PostgreSQL's settings have it; never nought, which would be no limit."""
+    return f"{max(1, round(seconds * 1000))}ms"
+
+
 def _from_environment(environ: Mapping[str, str], name: str) -> int | None:
     text = environ.get(name, "")
     return positive(name, text) if text else None

@@ -5,7 +5,7 @@ from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from etl import control, cost, db, deploy, ledger
+from etl import control, cost, db, deploy, ledger, rounds
 from etl.backlog import Backlog
 from etl.cost import Budget
 from etl.cycle.leftovers import queues_folder, recover
@@ -67,6 +67,7 @@ class Cycle:
             as_of=options.as_of,
             max_items=options.limit.max_items,
             time_limit_s=limit,
+            counts_keys=job.batches is not None,
         )
         self._steering = Steering(job, self.record, emit, may_wait=options.only_key is None)
 
@@ -94,6 +95,8 @@ class Cycle:
     def _look(self, connection: db.Connection) -> None:
         self.record.stop_reason = "dry run"
         self.record.is_dry_run = True
+        if not self._options.begins_again:
+            self._job = rounds.expected(connection, self._job)
         backlog = Backlog(connection, self._job, self.record, self._parameters())
         with backlog.snapshot():
             is_catch_up = backlog.count(self._options.limit)
@@ -108,6 +111,9 @@ class Cycle:
             self._end_sessions(link, None)
             recover(link.connection, folder, record, job, self._emit)
             cycle_id = ledger.open_cycle(link.connection, record)
+            if self._options.begins_again:
+                rounds.again(link.connection, job, record.started_at)
+            self._job = rounds.begin(link.connection, job, record.started_at)
             wishes = control.wishes(link.connection, job.name, cycle_id)
             self._paused_by = "; ".join(paused_by(wishes)) or None
             # Up to here a signal ends the process: there is nothing to finish yet.
@@ -138,7 +144,9 @@ class Cycle:
         def look(connection: db.Connection) -> None:
             if self._options.only_key is None:
                 backlog = Backlog(connection, self._job, self.record, self._parameters())
-                backlog.count_left(datetime.now(UTC))
+                now = datetime.now(UTC)
+                backlog.count_left(now)
+                rounds.end(connection, self._job, self.record, now)
 
         try:
             link.insist(
@@ -216,8 +224,8 @@ class Cycle:
         self.record.workers = min(self._options.workers, queued)
         self._emit(BacklogCounted(self.record, queued, is_catch_up, self._is_cut_by_time))
 
-    def _parameters(self) -> dict[str, str]:
-        return {"as_of": self.record.as_of.isoformat()}
+    def _parameters(self) -> dict[str, str | int | None]:
+        return self._job.parameters(self.record.as_of, self.record.cycle_id)
 
     def _is_over(self) -> bool:
         return self._deadline is not None and time.monotonic() >= self._deadline
@@ -254,6 +262,7 @@ class Cycle:
             queue_folder=str(queue.path.parent),
             parameters=self._parameters(),
             deadline=self._deadline,
+            batch_size=self._options.batch_size,
         )
 
     def _heed(self, event: Event) -> None:

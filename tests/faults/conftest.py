@@ -46,13 +46,14 @@ def gate(connection: Connection, connect_again: Connect) -> Connection:
     return keeper
 
 
-def _heed_interrupts() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+def _heed_signals() -> None:
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def under_nohup() -> None:
     """Start a process as nohup does."""
-    _heed_interrupts()
+    _heed_signals()
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
@@ -64,7 +65,7 @@ class Run:
         environment: dict[str, str],
         job: str,
         *arguments: str,
-        prepare: Callable[[], None] = _heed_interrupts,
+        prepare: Callable[[], None] = _heed_signals,
     ) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "etl", job, AS_OF, "--json", *arguments],
@@ -73,7 +74,7 @@ class Run:
             stderr=subprocess.PIPE,
             text=True,
             process_group=0,
-            # Whoever runs the tests in the background has SIGINT ignored, and so its children.
+            # Whoever runs the tests in the background, or under nohup, has them ignored.
             preexec_fn=prepare,
         )
 
@@ -109,7 +110,7 @@ def start(environment: dict[str, str], dsn: str) -> Generator[Start]:
     def begin(
         *arguments: str,
         job: str = "datamart-users",
-        prepare: Callable[[], None] = _heed_interrupts,
+        prepare: Callable[[], None] = _heed_signals,
         **more: str,
     ) -> Run:
         settings = {**environment, "ETL_DSN": dsn, **more}

@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ LEVEL = """
     END
 """
 
-NEXT_TRANSACTION = "SELECT pg_snapshot_xmax(pg_current_snapshot())"
+READ_ONLY = "-c default_transaction_read_only=on"
 
 
 @pytest.fixture
@@ -134,9 +135,8 @@ def test_plan_tells_what_the_next_cycle_does(warehouse: Connection, etl: Etl) ->
     for _ in range(2):
         assert etl("datamart-users", AS_OF).status == 0
         age_all(warehouse)
-    before = one(warehouse, NEXT_TRANSACTION)
-    plan = told(etl, "plan", "plan", "datamart-users", AS_OF, "--max-items=12", "--workers=3")
-    assert one(warehouse, NEXT_TRANSACTION) == before  # no write
+    reading = partial(etl, PGOPTIONS=READ_ONLY)  # no write
+    plan = told(reading, "plan", "plan", "datamart-users", AS_OF, "--max-items=12", "--workers=3")
     assert (plan["found"], plan["queued"], plan["reserved"], plan["learned_from"]) == (30, 12, 2, 2)
     assert (plan["workers"], plan["connections"]["needed"]) == (3, 4)
     assert plan["connections"]["most"] == int(one(warehouse, "SHOW max_connections"))

@@ -27,6 +27,10 @@ def examine(connection: Connection, tmp_path: Path) -> Examine:
     return lambda: findings.examine(connection, tmp_path)
 
 
+OF_SERVER = ("server", "monitor", "checkpoints")
+"""Checks whose findings depend on what other tests have done to the server."""
+
+
 def told(etl: Etl, *arguments: str, **more: str) -> tuple[int, Any]:
     ran = etl("doctor", *arguments, "--json", **more)
     assert "Traceback" not in ran.err
@@ -53,7 +57,7 @@ def test_every_check_is_listed_where_that_is_asked_for(dsn: str, etl: Etl) -> No
 
 def test_an_empty_database_is_one_error(bare_dsn: str, etl: Etl) -> None:
     status, report = told(etl, ETL_DSN=bare_dsn)
-    findings = [f for f in report["findings"] if f["check"] not in ("server", "monitor")]
+    findings = [f for f in report["findings"] if f["check"] not in OF_SERVER]
     assert [(f["check"], f["command"]) for f in findings] == [("schema", "etl init")]
     assert status == 1
     unchecked = {c["check"] for c in report["checks"] if not c["is_checked"]}
@@ -177,7 +181,7 @@ def test_nothing_is_written_and_no_lock_waited_for(
     looking = connect_again()
     told = findings.examine(looking, tmp_path)
     connection.execute("ROLLBACK")
-    assert "lock timeout" in found(told, "not checked").what
+    assert any("not checked" in what and "lock timeout" in what for what in told)
     with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
         looking.execute("DELETE FROM etl.held_item")
 

@@ -7,7 +7,7 @@ import pytest
 
 from etl.errors import FileError, UsageError
 from etl.job import Job, command_name, job_paths, load
-from etl.jobfile import HealthLimits
+from etl.jobshape import HealthLimits
 from etl.settings import sql_folder
 
 SHIPPED = sql_folder() / "jobs" / "datamart_users"

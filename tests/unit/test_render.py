@@ -108,7 +108,7 @@ def test_the_numbers_add_up_at_any_time(
         tried = sum(1 for tried, _ in attempts if tried == level)
         told.levels[level] = LevelCount(level, f"level {level}", found=tried + more)
     for number, (level, outcome) in enumerate(attempts, start=1):
-        told.count(level, outcome)
+        told.count(Claim(1, "1", level, {}), outcome)
         numbers = as_json(told)
         assert numbers["found"] == sum(numbers[name] for name in COUNTS)
         assert numbers["claimed"] == number
