@@ -20,7 +20,7 @@ FROM social.users AS u, LATERAL (VALUES
         (SELECT count(*) FROM social.follows AS f WHERE f.follower_id = u.user_id)),
     (3, 'posts', u.posts_count, (SELECT count(*) FROM social.posts AS p WHERE p.user_id = u.user_id))
 ) AS x (level, kind, stored, really)
-WHERE x.stored <> x.really
+WHERE x.stored <> x.really AND u.user_id BETWEEN $1 AND $2
 ORDER BY x.level, u.user_id
 """
 _USERS = """
@@ -68,6 +68,9 @@ def load(connection: Connection, follows: int, posts: int) -> None:
     connection.execute("RESET social.counting")
 
 
-def wrong(connection: Connection) -> list[tuple[str, int, int]]:
+def wrong(
+    connection: Connection, first: int = FIRST, last: int = LAST
+) -> list[tuple[str, int, int]]:
     """Which counters are wrong: item_key, what is stored, what should be."""
-    return [(str(k), int(s), int(r)) for k, s, r in connection.execute(_WRONG.encode())]
+    rows = connection.execute(_WRONG.encode(), [first, last])
+    return [(str(k), int(s), int(r)) for k, s, r in rows]
