@@ -18,7 +18,8 @@ FROM social.users AS u, LATERAL (VALUES
         (SELECT count(*) FROM social.follows AS f WHERE f.followed_id = u.user_id)),
     (2, 'following', u.following_count,
         (SELECT count(*) FROM social.follows AS f WHERE f.follower_id = u.user_id)),
-    (3, 'posts', u.posts_count, (SELECT count(*) FROM social.posts AS p WHERE p.user_id = u.user_id))
+    (3, 'posts', u.posts_count,
+        (SELECT count(*) FROM social.posts AS p WHERE p.user_id = u.user_id))
 ) AS x (level, kind, stored, really)
 WHERE x.stored <> x.really AND u.user_id BETWEEN $1 AND $2
 ORDER BY x.level, u.user_id

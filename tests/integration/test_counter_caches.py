@@ -1,5 +1,6 @@
 """counter_caches: every counter ends up right, in ranges made of the users that exist."""
 
+import itertools
 import random
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ from tests.conftest import READER, Etl
 from tests.network import FIRST, KINDS, LAST, wrong
 
 Connect = Callable[[], Connection]
-USERS = sorted(random.Random(7).sample(range(-(10**9), 10**9), 300)) + [2**40]  # noqa: S311
+USERS = [*sorted(random.Random(7).sample(range(-(10**9), 10**9), 300)), 2**40]  # noqa: S311
 
 
 @pytest.fixture
@@ -81,11 +82,11 @@ def test_ranges_have_the_users_that_exist_each_once_in_order(social: Connection,
     rows = listed(social, most)
     assert [row[1] for row in rows] == sorted(row[1] for row in rows)
     for level, kind in enumerate(KINDS, 1):
-        ranges = [(first, last, weight) for _, at, weight, of, first, last in rows if of == kind]
+        ranges = [(first, last, weight) for *_, weight, of, first, last in rows if of == kind]
         assert len(ranges) == -(-len(USERS) // most)
-        assert all(at == level for _, at, _, of, *_ in rows if of == kind)
+        assert {row[1] for row in rows if row[3] == kind} == {level}
         taken = [[user for user in USERS if first <= user <= last] for first, last, _ in ranges]
-        assert sum(taken, []) == USERS
+        assert list(itertools.chain.from_iterable(taken)) == USERS
         assert [len(part) for part in taken] == [weight for *_, weight in ranges]
         assert ranges[-1][1] == LAST
     assert rows[0][0] == f"followers:{rows[0][4]}..{rows[0][5]}" or most == 1
@@ -145,17 +146,21 @@ def test_triggers_keep_right_counters_right(social: Connection) -> None:
         process(social, row)
     a, b, c = USERS[:3]
     for change in (
-        "DELETE FROM social.follows WHERE followed_id < 0 OR follower_id = %d" % c,
-        "INSERT INTO social.follows SELECT %d, user_id FROM social.users WHERE user_id > 0"
-        " ON CONFLICT DO NOTHING" % a,
-        "UPDATE social.follows SET follower_id = %d WHERE follower_id = %d" % (c, a),
-        "INSERT INTO social.posts (user_id) VALUES (%d), (%d), (%d)" % (a, a, b),
-        "UPDATE social.posts SET user_id = %d WHERE user_id = %d" % (c, a),
-        "UPDATE social.posts SET body = 'changed'",
-        "DELETE FROM social.posts WHERE user_id = %d" % b,
+        f"DELETE FROM social.follows WHERE followed_id < 0 OR follower_id = {c}",
+        f"INSERT INTO social.follows SELECT {a}, user_id FROM social.users WHERE user_id > 0"
+        " ON CONFLICT DO NOTHING",
+        f"UPDATE social.follows SET follower_id = {c} WHERE follower_id = {a}",
+        f"INSERT INTO social.posts (user_id) VALUES ({a}), ({a}), ({b})",
+        f"UPDATE social.posts SET user_id = {c} WHERE user_id = {a}",
+        f"DELETE FROM social.posts WHERE user_id = {b}",
+        "DELETE FROM social.posts WHERE FALSE",
     ):
         social.execute(change.encode())
         assert wrong(social) == [], change
+    versions = "SELECT user_id, xmin::text FROM social.users"
+    before = social.execute(versions.encode()).fetchall()
+    social.execute("UPDATE social.posts SET body = 'changed'")
+    assert social.execute(versions.encode()).fetchall() == before
     social.execute("SET social.counting = off")
     social.execute("DELETE FROM social.posts WHERE user_id = $1", [c])
     assert [key for key, *_ in wrong(social)] == [f"posts:{c}"]
@@ -185,10 +190,10 @@ def test_sample_data_are_skewed_and_their_counters_stale(connection: Connection)
         " FROM social.users"
     ).fetchone()
     assert found == (2000, 1, 2020, 0)
-    most = dict(connection.execute("SELECT kind, max(number) FROM social.true_count GROUP BY kind"))
-    total = dict(
-        connection.execute("SELECT kind, sum(number) FROM social.true_count GROUP BY kind")
-    )
+    counts = connection.execute(
+        "SELECT kind, max(number), sum(number)::integer FROM social.true_count GROUP BY kind"
+    ).fetchall()
+    most, total = ({row[0]: int(row[at]) for row in counts} for at in (1, 2))
     assert total["posts"] == 9200
     assert 8 * 2000 < total["followers"] == total["following"]
     assert all(most[kind] > 20 * total[kind] / 2000 for kind in KINDS)

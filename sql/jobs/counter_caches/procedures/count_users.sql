@@ -83,6 +83,7 @@ BEGIN
         RETURN;
     END IF;
 
+    -- PostgreSQL has locked them already, when it found the new version; but that is nowhere promised.
     PERFORM FROM social.users AS u
     WHERE u.user_id = ANY (changed)
     ORDER BY u.user_id
