@@ -16,6 +16,7 @@ import psycopg
 
 from etl.errors import EtlError
 from tests.bench import (
+    counters,
     drain,
     floor,
     load,
@@ -46,6 +47,7 @@ BARS: dict[int, Callable[[Bench], Iterator[Measurement]]] = {
     11: load.measure,
     12: floor.verify,
     13: nights.measure,
+    14: counters.measure,
 }
 
 

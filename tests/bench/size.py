@@ -40,6 +40,7 @@ class Size:
     many_items: int = 1_000_000
     nights: int = 365
     night_users: int = 5_000
+    counter_users: int = 1_091_000
 
 
 SMOKE = Size(
@@ -58,5 +59,6 @@ SMOKE = Size(
     many_items=300,
     nights=3,
     night_users=100,
+    counter_users=3_000,
 )
 """So small that all bars together take about a minute; the figures mean nothing."""
