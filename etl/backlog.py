@@ -40,6 +40,9 @@ class Backlog:
         job: The job.
         record: The cycle's record; as_of and started_at are the time that counts as now.
         parameters: Values that process.sql gets beside the columns of prioritize.sql.
+
+    Attributes:
+        frozen: How much of each level is in the queue.
     """
 
     def __init__(
@@ -49,7 +52,7 @@ class Backlog:
         self._job = job
         self._record = record
         self._parameters = tuple(parameters)
-        self._frozen = 0
+        self.frozen: Counter[int] = Counter()
 
     @contextmanager
     def snapshot(self) -> Generator[None]:
@@ -112,6 +115,7 @@ class Backlog:
         """Put one item into the queue, dirty or not. Returns 1."""
         self._record.levels = {0: LevelCount(0, self._job.level_name(0), found=1)}
         self._record.max_items = 1
+        self.frozen[0] = 1
         return queue.build(_COLUMNS, [(item_key, 0)])
 
     def freeze(self, queue: Buildable, reserved_percent: int, budget: Budget) -> int:
@@ -154,7 +158,7 @@ class Backlog:
             self._job.process.bind(dict.fromkeys([*columns, *self._parameters]))
             every = itertools.chain(first, rows)
             queue.build(columns, self._counted(columns, every, budget))
-            return self._frozen
+            return self.frozen.total()
 
     def _counted(
         self, columns: list[str], rows: Iterable[db.Row], budget: Budget
@@ -167,11 +171,12 @@ class Backlog:
         key, level = (columns.index(name) for name in _COLUMNS)
         weight = columns.index(WEIGHT) if WEIGHT in columns else None
         record = self._record
-        frozen: Counter[str | None] = Counter()
+        known: Counter[str | None] = Counter()
+        listed = 0
         before: str | None = None
         for row in rows:
             text = row[key]
-            if row[level] not in frozen or text is None or len(text) > _SURELY_SHORT:
+            if row[level] not in known or text is None or len(text) > _SURELY_SHORT:
                 self._check(text, row[level])
             if text is not None and text == before:
                 raise self._wrong(
@@ -188,15 +193,16 @@ class Backlog:
                     "It is a number from 0 on: how much work the item is.",
                 ) from None
             size = record.size(row[weight]) if weight is not None else 1
-            frozen[row[level]] += size
-            self._frozen += size
+            known[row[level]] += size
+            listed += size
             yield row
             # A list of items ends by itself, one of ranges where they hold enough keys.
-            if record.counts_keys and self._frozen >= record.max_items:
+            if record.counts_keys and listed >= record.max_items:
                 break
-        for number, items in frozen.items():
+        for number, items in known.items():
             counts = self._level(int(number or 0))
             counts.found = max(counts.found, items)
+            self.frozen[counts.level] = items
 
     def _check(self, key: str | None, level: str | None) -> None:
         is_key = key is not None and len(key.encode()) <= _LONGEST_KEY

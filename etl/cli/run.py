@@ -34,7 +34,7 @@ def run_cycle(
     narrator = Narrator(job.unit)
     display: Display | LogLines
     if is_on_terminal() and log_format is None:
-        display = Display(narrator)
+        display = Display(narrator, shows_levels=job.shows_levels)
     else:
         display = LogLines(job, narrator, is_json=log_format == "json")
     state = settings.state_path(os.environ)

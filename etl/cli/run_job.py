@@ -3,12 +3,13 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from etl import job as jobs
 from etl import settings
+from etl.cli.job_options import add_options, batch_size, in_scope
 from etl.cli.options import AsOf, Dsn, Json, check_key, day
 from etl.cli.output import printable
 from etl.errors import FileError
@@ -59,7 +60,9 @@ def _command(job: Job) -> Callable[..., None]:
         ] = None,
         only: Annotated[
             str | None,
-            typer.Option(f"--{unit}", metavar="KEY", help=f"Just this {unit}, dirty or not."),
+            typer.Option(
+                f"--{unit}", "--only", metavar="KEY", help=f"Just this {unit}, dirty or not."
+            ),
         ] = None,
         workers: Annotated[
             str | None,
@@ -98,6 +101,7 @@ def _command(job: Job) -> Callable[..., None]:
         ] = None,
         json_output: Json = False,
         dsn: Dsn = None,
+        **own: Any,
     ) -> None:
         from etl.cli.run import exit_status, run_cycle
         from etl.cycle import CycleOptions
@@ -114,10 +118,14 @@ def _command(job: Job) -> Callable[..., None]:
                 reserved_percent, os.environ, job.reserved_percent
             ),
             time_limit_s=settings.time_limit_s(time_limit, os.environ, job.time_limit_s),
-            only_key=only,
+            only_key=only if job.batches is None else None,
             is_dry_run=dry_run,
+            begins_again=own.get("again", False),
+            batch_size=batch_size(own),
         )
-        record = run_cycle(job, dsn, options, log_format, json_output)
+        wanted = in_scope(job, only, own)
+        record = run_cycle(wanted, dsn, options, log_format, json_output)
         raise typer.Exit(exit_status(record))
 
+    add_options(command, job)
     return command

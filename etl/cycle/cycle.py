@@ -1,6 +1,7 @@
 """A cycle: take the lock, count the backlog, freeze it into a queue, drain it, close the record."""
 
 import time
+from collections.abc import Mapping
 from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -203,7 +204,7 @@ class Cycle:
             if not signals.received and not self._is_over():
                 raise
             return 0
-        self._tell_backlog(queued, is_catch_up)
+        self._tell_backlog(queued, is_catch_up, backlog.frozen)
         return queued
 
     def _tell_pause(self, reason: str) -> int:
@@ -220,9 +221,12 @@ class Cycle:
         self._is_cut_by_time = budget.is_exceeded
         return queued
 
-    def _tell_backlog(self, queued: int, is_catch_up: bool) -> None:
+    def _tell_backlog(
+        self, queued: int, is_catch_up: bool, levels: Mapping[int, int] | None = None
+    ) -> None:
         self.record.workers = min(self._options.workers, queued)
-        self._emit(BacklogCounted(self.record, queued, is_catch_up, self._is_cut_by_time))
+        is_cut = self._is_cut_by_time
+        self._emit(BacklogCounted(self.record, queued, is_catch_up, is_cut, dict(levels or {})))
 
     def _parameters(self) -> dict[str, str | int | None]:
         return self._job.parameters(self.record.as_of, self.record.cycle_id)

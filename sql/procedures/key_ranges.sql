@@ -55,6 +55,7 @@ LANGUAGE sql STABLE AS $$
                 WHERE
                     h.job = keys_left.job AND etl.range_of(h.item_key, keys_left.kind) IS NOT NULL
                     AND (h.quarantined_at IS NOT NULL OR h.held_until > keys_left.now)
+                    AND from_key < to_key -- somebody asked for one by name: held or not
             ),
             '{}'
         )
