@@ -13,7 +13,7 @@ from etl.db import Connection, Row
 from etl.errors import FileError
 from etl.sqlfile import Statement, statements
 from tests import network
-from tests.conftest import READER, Etl
+from tests.conftest import READER
 from tests.network import FIRST, KINDS, LAST, wrong
 
 Connect = Callable[[], Connection]
@@ -199,14 +199,3 @@ def test_sample_data_are_skewed_and_their_counters_stale(connection: Connection)
     assert all(most[kind] > 20 * total[kind] / 2000 for kind in KINDS)
     assert len(wrong(connection)) > 4000
     connection.execute("INSERT INTO social.users (username) VALUES ('the next one')")
-
-
-def test_a_cycle_counts_everybody_and_the_next_one_begins_again(
-    social: Connection, etl: Etl
-) -> None:
-    for _ in range(2):
-        ran = etl("counter-caches", "--json")
-        assert ran.status == 0, ran.err
-        assert f'"found": {3 * len(USERS)}, ' in ran.out
-        assert f'"done": {3 * len(USERS)}, ' in ran.out
-        assert wrong(social) == []
