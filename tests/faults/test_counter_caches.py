@@ -155,3 +155,19 @@ def test_follows_and_posts_while_a_cycle_waits_are_counted(
     status, _, err = run.end()
     assert status == 0, err
     assert wrong(social) == []
+
+
+def test_only_the_user_whom_somebody_holds_is_left_for_the_next_cycle(
+    social: Connection, connect_again: Connect, etl: Etl
+) -> None:
+    asked = ("counter-caches", "--json", "--counter=followers", "--batch-size=10")
+    social.execute("UPDATE social.users SET followers_count = -1")
+    holder = connect_again()
+    with holder.transaction():
+        holder.execute("UPDATE social.users SET posts_count = posts_count WHERE user_id = 150")
+        record = json.loads(etl(*asked).out)
+        assert (record["done"], record["busy"], record["failed"]) == (99, 1, 0)
+        assert [key for key, *_ in wrong(social) if "followers" in key] == ["followers:150"]
+    record = json.loads(etl(*asked).out)
+    assert (record["found"], record["done"]) == (1, 1)
+    assert [key for key, *_ in wrong(social) if "followers" in key] == []
