@@ -114,6 +114,20 @@ class Wait:
     seconds: float = 0.0
 
 
+class Remark(NamedTuple):
+    """What a job's own query tells of a cycle.
+
+    Attributes:
+        what: Of what.
+        value: How much, or what became of it.
+        sample: One that a cycle would change, and how; None: the query tells of a finished one.
+    """
+
+    what: str
+    value: str
+    sample: str | None = None
+
+
 @dataclass(slots=True)
 class LevelCount:
     """What a cycle found and did in one priority level.
@@ -158,6 +172,7 @@ class CycleRecord:
         waits: Each time that nothing was claimed, the present one too.
         counts_keys: Whether its counts are of keys, the weights of the items, because those are
             ranges of keys.
+        remarks: What the job's own query has to tell of it.
     """
 
     job: str
@@ -178,6 +193,7 @@ class CycleRecord:
     waits_for: str | None = None
     waits: list[Wait] = field(default_factory=list[Wait])
     counts_keys: bool = False
+    remarks: list[Remark] = field(default_factory=list[Remark])
 
     @property
     def waited_s(self) -> float:

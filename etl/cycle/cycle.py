@@ -9,6 +9,8 @@ from pathlib import Path
 from etl import control, cost, db, deploy, ledger, rounds
 from etl.backlog import Backlog
 from etl.cost import Budget
+from etl.cycle import remarks
+from etl.cycle.dry_run import look
 from etl.cycle.leftovers import queues_folder, recover
 from etl.cycle.options import CycleOptions
 from etl.cycle.steering import Steering, paused_by
@@ -85,24 +87,13 @@ class Cycle:
         with closing(Link(self._target, self._job.command, self._emit)) as link:
             deploy.require_current(link.connection, self._job)
             if self._options.is_dry_run:
-                self._look(link.connection)
+                look(link.connection, self._job, self.record, self._options, self._emit)
             else:
                 self._run(link)
         self._emit(CycleFinished(self.record))
         if self._missing is not None:
             raise UsageError(self._missing, f"Check the key of the {self._job.unit}.")
         return self.record
-
-    def _look(self, connection: db.Connection) -> None:
-        self.record.stop_reason = "dry run"
-        self.record.is_dry_run = True
-        if not self._options.begins_again:
-            self._job = rounds.expected(connection, self._job)
-        backlog = Backlog(connection, self._job, self.record, self._parameters())
-        with backlog.snapshot():
-            is_catch_up = backlog.count(self._options.limit)
-            ledger.count_held(connection, self.record, self.record.started_at)
-        self._tell_backlog(min(self.record.found, self.record.max_items), is_catch_up)
 
     def _run(self, link: Link) -> None:
         job, record = self._job, self.record
@@ -134,10 +125,12 @@ class Cycle:
                     raise
                 self._close(link, queue, signals)
                 heard = len(signals.received)
-                link.attempt(
-                    lambda to: ledger.forget_attempts(to, self.record, job),
-                    is_enough=lambda: len(signals.received) > heard,
-                )
+
+                def tidy_up(connection: db.Connection) -> None:
+                    remarks.summary(connection, self._job, self.record)
+                    ledger.forget_attempts(connection, self.record, job)
+
+                link.attempt(tidy_up, is_enough=lambda: len(signals.received) > heard)
             link.unlock()
 
     def _close(self, link: Link, queue: FileQueue, signals: StopSignals) -> None:
@@ -204,7 +197,7 @@ class Cycle:
             if not signals.received and not self._is_over():
                 raise
             return 0
-        self._tell_backlog(queued, is_catch_up, backlog.frozen)
+        self._tell_backlog(is_catch_up, backlog.frozen)
         return queued
 
     def _tell_pause(self, reason: str) -> int:
@@ -221,12 +214,10 @@ class Cycle:
         self._is_cut_by_time = budget.is_exceeded
         return queued
 
-    def _tell_backlog(
-        self, queued: int, is_catch_up: bool, levels: Mapping[int, int] | None = None
-    ) -> None:
+    def _tell_backlog(self, is_catch_up: bool, levels: Mapping[int, int]) -> None:
+        queued, is_cut = sum(levels.values()), self._is_cut_by_time
         self.record.workers = min(self._options.workers, queued)
-        is_cut = self._is_cut_by_time
-        self._emit(BacklogCounted(self.record, queued, is_catch_up, is_cut, dict(levels or {})))
+        self._emit(BacklogCounted(self.record, queued, is_catch_up, is_cut, dict(levels)))
 
     def _parameters(self) -> dict[str, str | int | None]:
         return self._job.parameters(self.record.as_of, self.record.cycle_id)

@@ -102,12 +102,13 @@ def test_status_tells_backlog_and_ages_by_level(warehouse: Connection, etl: Etl)
 
 
 def test_status_tells_when_the_backlog_will_be_gone(warehouse: Connection, etl: Etl) -> None:
+    tonight = one(warehouse, "SELECT now()::text")
     for night in range(3):
         assert etl("datamart-users", AS_OF, "--max-users=5").status == 0
         warehouse.execute(
-            "UPDATE etl.cycle SET started_at = date_trunc('day', now()) - $1 * interval '1 day'"
+            "UPDATE etl.cycle SET started_at = $2::timestamptz - $1 * interval '1 day'"
             " WHERE cycle_id = (SELECT max(cycle_id) FROM etl.cycle)",
-            [2 - night],
+            [2 - night, tonight],
         )
     (status,) = told(etl, "status", "status", "datamart-users", AS_OF)["jobs"]
     flow = status["flow"]

@@ -36,7 +36,7 @@ JOB = load(sql_folder() / "jobs" / "datamart_users")
 KEYS = [
     *("job", "cycle_id", "found", "claimed", "done", "failed", "busy", "orphaned", "remaining"),
     *("held", "quarantined", "workers", "duration_s", "items_per_s", "stop_reason"),
-    *("time_limit_s", "waited_s", "predicted_s", "predicted_p95_s", "levels"),
+    *("time_limit_s", "waited_s", "predicted_s", "predicted_p95_s", "levels", "remarks"),
 ]
 COUNTS = ("done", "failed", "busy", "orphaned", "remaining")
 
