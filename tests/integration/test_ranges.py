@@ -311,7 +311,9 @@ def test_the_size_of_batches_can_be_said(squares: Squares, keys: list[int]) -> N
     squares.add(keys)
     squares.run("--batch-size=50", "--workers=1")
     sizes = squares.connection.execute("SELECT keys FROM etl.done_range ORDER BY done_at")
-    assert {keys for (keys,) in sizes} - {50} <= {len([k for k in keys if k % 2 == n]) % 50 for n in (0, 1)}
+    assert {keys for (keys,) in sizes} - {50} <= {
+        len([k for k in keys if k % 2 == n]) % 50 for n in (0, 1)
+    }
     squares.run("--again", "--workers=1", BATCH_SIZE="7")
     ((most,),) = squares.connection.execute("SELECT max(keys) FROM etl.done_range").fetchall()
     assert most == 7

@@ -8,7 +8,7 @@
 --             wrong; levels as in prioritize.sql
 -- Reads:      what prioritize.sql reads
 -- Locks:      none
--- Cost:       0.1 us a user and counter
+-- Cost:       0.4 s for 1,091,000 users, all three counters
 SELECT
     c.level,
     count(*) AS items,

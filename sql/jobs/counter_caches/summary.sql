@@ -10,7 +10,7 @@
 SELECT
     split_part(a.item_key, ':', 1) AS what,
     format(
-        '%s users counted in %s batches, the longest %s ms',
+        'users counted: %s, batches: %s, longest batch: %s ms',
         to_char(sum(a.weight), 'FM999,999,999,999'), to_char(count(*), 'FM999,999,999'),
         to_char(max(a.duration_ms), 'FM999,999,990')
     ) AS value
