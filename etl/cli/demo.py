@@ -31,7 +31,7 @@ def demo(
 ) -> None:
     """Make schema and sample data, refresh the most urgent users, say what happened."""
     from etl import db, deploy, grants
-    from etl.cli.run import exit_status, run_cycle
+    from etl.cli.run import Manner, run_cycle
     from etl.cycle import CycleOptions
 
     database = target(dsn)
@@ -63,9 +63,10 @@ def demo(
         reserved_percent=job.reserved_percent,
     )
     tell(f"Now: etl {_JOB} --max-users {max_users}\n")
-    record = run_cycle(job, database.dsn, options, None, is_json=False)
+    manner = Manner(log_format=None, is_json=False, waits=False, verifies=False)
+    status = run_cycle(job, database.dsn, options, manner)
     program = "etl" if shutil.which("etl") else os.path.relpath(sys.argv[0])
     tell("\nWhat to type next:")
     for command, meaning in _NEXT:
         tell(f"  {f'{program} {command}':<48} {meaning}")
-    raise typer.Exit(exit_status(record))
+    raise typer.Exit(status)

@@ -24,6 +24,9 @@ _TO = typer.Option("--to", metavar="KEY", help="Up to this key.")
 _AGAIN = typer.Option(
     "--again", help="Begin with all keys, whatever the last cycle has left of its round."
 )
+_VERIFY = typer.Option(
+    "--verify", help="Look for wrong results afterwards; exit 1 if there are any. Else VERIFY."
+)
 _OF_RANGES: tuple[tuple[str, Any, Any], ...] = (
     ("batch_size", Annotated[int | None, _BATCH_SIZE], None),
     ("from_key", Annotated[int | None, _FROM], None),
@@ -36,6 +39,8 @@ def add_options(command: Callable[..., None], job: Job) -> None:
     """Give a command the options of its job, which it takes as ``**own``."""
     known = list(inspect.signature(command).parameters.values())[:-1]
     more = [(option.name, *_of(option)) for option in job.options]
+    if job.has_verify:
+        more.append(("verify", Annotated[bool, _VERIFY], False))
     if job.batches is not None:
         more += _OF_RANGES
     added = [

@@ -9,6 +9,7 @@ import typer
 
 from etl import job as jobs
 from etl import settings
+from etl.cli.detach import detach
 from etl.cli.job_options import add_options, batch_size, in_scope
 from etl.cli.options import AsOf, Dsn, Json, check_key, day
 from etl.cli.output import printable
@@ -99,11 +100,19 @@ def _command(job: Job) -> Callable[..., None]:
             LogFormat | None,
             typer.Option("--log-format", help="Log lines on standard error, also on a terminal."),
         ] = None,
+        wait: Annotated[
+            bool | None,
+            typer.Option(
+                "--wait/--detach",
+                help="Where a cycle of this job runs, begin after it; or go on in the background. "
+                "Else WAIT (true, false), else neither.",
+            ),
+        ] = None,
         json_output: Json = False,
         dsn: Dsn = None,
         **own: Any,
     ) -> None:
-        from etl.cli.run import exit_status, run_cycle
+        from etl.cli.run import Manner, run_cycle
         from etl.cycle import CycleOptions
 
         if only is not None:
@@ -124,8 +133,13 @@ def _command(job: Job) -> Callable[..., None]:
             batch_size=batch_size(own),
         )
         wanted = in_scope(job, only, own)
-        record = run_cycle(wanted, dsn, options, log_format, json_output)
-        raise typer.Exit(exit_status(record))
+        stays = settings.yes_or_no("WAIT", os.environ) if wait is None else wait
+        if stays is False and not dry_run:
+            detach(job)
+            return
+        verifies = own.get("verify") or settings.yes_or_no("VERIFY", os.environ) or False
+        manner = Manner(log_format, json_output, stays or False, verifies and job.has_verify)
+        raise typer.Exit(run_cycle(wanted, dsn, options, manner))
 
     add_options(command, job)
     return command

@@ -122,6 +122,29 @@ def test_verify_lists_the_wrong_counters(social: Connection, etl: Etl) -> None:
     assert etl("verify", "counter-caches").status == 0
 
 
+@pytest.mark.parametrize("asked", [{"VERIFY": "true"}, {}])
+def test_a_cycle_that_verifies_finds_what_went_wrong_behind_it(
+    social: Connection, etl: Etl, asked: dict[str, str]
+) -> None:
+    # As if the batch had not written it.
+    social.execute(
+        "CREATE FUNCTION forget() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN NEW.posts_count := -1; RETURN NEW; END $$"
+    )
+    social.execute(
+        "CREATE TRIGGER forget BEFORE UPDATE ON social.users FOR EACH ROW"
+        " WHEN (NEW.user_id = 20) EXECUTE FUNCTION forget()"
+    )
+    social.execute("UPDATE social.users SET posts_count = -1 WHERE user_id = 20")
+    ran = etl("counter-caches", *([] if asked else ["--verify"]), **asked)
+    assert ran.status == 1
+    ((key, stored, really),) = wrong(social)
+    assert f"{key} has {stored}, should have {really}" in ran.out
+    social.execute("DROP TRIGGER forget ON social.users")
+    ran = etl("counter-caches", *([] if asked else ["--verify"]), **asked)
+    assert (ran.status, wrong(social)) == (0, []), ran.err
+
+
 def test_after_a_kill_the_next_cycle_does_just_the_rest(
     social: Connection, closed_gate: Connection, start: Start, etl: Etl
 ) -> None:
