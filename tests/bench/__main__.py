@@ -17,6 +17,7 @@ import psycopg
 from etl.errors import EtlError
 from tests.bench import (
     caches,
+    counters,
     drain,
     floor,
     load,
@@ -47,6 +48,7 @@ BARS: dict[int, Callable[[Bench], Iterator[Measurement]]] = {
     11: load.measure,
     12: floor.verify,
     13: nights.measure,
+    14: counters.measure,
     16: caches.speed_up,
     17: caches.nothing_changed,
     18: caches.reading,

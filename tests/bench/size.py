@@ -46,6 +46,7 @@ class Size:
     cache_entries: int = 1_000_000
     cache_wait_s: float = 0.1
     cache_reads: int = 50_000
+    counter_users: int = 1_091_000
 
 
 SMOKE = Size(
@@ -67,5 +68,6 @@ SMOKE = Size(
     cache_entries=1_000,
     cache_wait_s=0.001,
     cache_reads=500,
+    counter_users=3_000,
 )
 """So small that all bars together take about a minute; the figures mean nothing."""
