@@ -190,6 +190,7 @@ def recover(connection: db.Connection, queue: Queue, cycle_id: int, job: Job) ->
     record = CycleRecord(
         job=name, started_at=started_at, as_of=as_of, max_items=max_items,
         cycle_id=cycle_id, workers=workers, stop_reason="crashed",
+        counts_keys=job.batches is not None,
     )  # fmt: skip
     for level in levels:
         fresh = LevelCount(level["level"], level["name"], level["found"])

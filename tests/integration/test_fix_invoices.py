@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from etl import db, deploy, grants, job, roles
+from etl import db
 from etl.db import Connection, Row
 from etl.settings import sql_folder
 from etl.sqlfile import Statement, statements
@@ -42,12 +42,8 @@ def file(name: str) -> Statement:
 
 @pytest.fixture
 def billing(connection: Connection) -> Connection:
-    """A superuser's connection to a database with the job, and no invoice."""
-    shipped = job.load(sql_folder() / "jobs" / "fix_invoices")
-    roles.create(connection)
-    for one in deploy.pending(connection, [shipped]):
-        deploy.apply(connection, one)
-    grants.grant(connection, [shipped])
+    """A superuser's connection to a database without an invoice."""
+    connection.execute("TRUNCATE billing.invoices")
     return connection
 
 
