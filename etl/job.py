@@ -172,6 +172,11 @@ class Job:
         return self._voluntary("preview.sql", {"as_of", "now"})
 
     @cached_property
+    def demo(self) -> Statement | None:
+        """Tells what there is of its sample data, and of others; None where it has no demo."""
+        return self._voluntary("demo.sql", set())
+
+    @cached_property
     def summary_of_cycle(self) -> Statement | None:
         """Tells what people want to know of a finished cycle; None where the job does not."""
         return self._voluntary("summary.sql", {"cycle_id"})

@@ -29,8 +29,8 @@ SELECT count(*) FROM billing.invoices WHERE rate IS NOT NULL AND NOT CASE
     ELSE tax_cents = round(rate * base_cents) AND total_cents = base_cents + tax_cents END
 """
 _SOME = """
-INSERT INTO billing.invoices (invoice_id, is_service_fee, issued_on, base_cents, rate)
-SELECT k, k % 3 = 0, '2026-01-01', 100, 0.19 FROM unnest($1::bigint[]) AS k
+INSERT INTO billing.invoices (invoice_id, customer, is_service_fee, issued_on, base_cents, rate)
+SELECT k, 'c', k % 3 = 0, '2026-01-01', 100, 0.19 FROM unnest($1::bigint[]) AS k
 """
 
 

@@ -12,7 +12,7 @@
 -- The keys are skewed, and nine of ten are missing: the first tenth stand close together, then there
 -- is about one in eleven, and the last hundredth come after a gap of a million million.
 INSERT INTO billing.invoices (
-    invoice_id, is_service_fee, issued_on, base_cents, rate, fee_cents, tax_cents, total_cents
+    invoice_id, customer, is_service_fee, issued_on, base_cents, rate, fee_cents, tax_cents, total_cents
 )
 SELECT
     CASE
@@ -23,6 +23,7 @@ SELECT
             - n.lot % 10
             + CASE WHEN n.i > n.scale * 99 / 100 THEN 1e12 ELSE 0 END
     END,
+    'sample',
     n.is_service_fee,
     CAST('2020-01-01' AS date) + CAST(n.i * 2000 / n.scale AS integer),
     n.base_cents,

@@ -11,6 +11,7 @@ CREATE SCHEMA billing;
 -- no index entry, and fillfactor leaves room for some.
 CREATE TABLE billing.invoices (
     invoice_id bigint PRIMARY KEY,
+    customer text NOT NULL,
     is_service_fee boolean NOT NULL DEFAULT FALSE,
     issued_on date NOT NULL,
     base_cents bigint NOT NULL,
