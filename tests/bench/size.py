@@ -26,6 +26,9 @@ class Size:
         cache_entries: Entries that dashboards are computed from.
         cache_wait_s: What a dashboard takes that waits, seconds.
         cache_reads: Payloads that a reader fetches in a round.
+        counter_users: Of the social network whose counters are stale.
+        few_invoices: Of the repair with which memory use is compared.
+        many_invoices: Of the one that is measured.
     """
 
     users: int = 63_887
@@ -47,6 +50,8 @@ class Size:
     cache_wait_s: float = 0.1
     cache_reads: int = 50_000
     counter_users: int = 1_091_000
+    few_invoices: int = 100_000
+    many_invoices: int = 10_000_000
 
 
 SMOKE = Size(
@@ -69,5 +74,7 @@ SMOKE = Size(
     cache_wait_s=0.001,
     cache_reads=500,
     counter_users=3_000,
+    few_invoices=300,
+    many_invoices=3_000,
 )
 """So small that all bars together take about a minute; the figures mean nothing."""
