@@ -107,7 +107,18 @@ def test_every_table_and_view_can_be_read(dsn: str, login: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("login", "expected"), [(RUNNER, {("etl.held_item", "DELETE")}), (READER, set[object]())]
+    ("login", "expected"),
+    [
+        (
+            RUNNER,
+            {
+                (table, "DELETE")
+                for table in ("etl.held_item", "etl.done_range")
+                + ("cache.warmed", "cache.mark", "cache.hit")
+            },
+        ),
+        (READER, set[object]()),
+    ],
 )
 def test_what_destroys_is_granted_nowhere_else(
     connection: Connection, login: str, expected: set[object]
