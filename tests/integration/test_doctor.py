@@ -40,8 +40,10 @@ def told(etl: Etl, *arguments: str, **more: str) -> tuple[int, Any]:
 def test_a_sound_database_has_no_finding(dsn: str, etl: Etl) -> None:
     status, report = told(etl)
     serious = [f for f in report["findings"] if f["severity"] != "note"]
-    # The test server lives dangerously, for speed; that is found, and nothing else.
-    assert {f["what"] for f in serious} <= {"fsync is off", "full_page_writes is off"}
+    # The test server lives dangerously, for speed; that is found, and nothing else. Its checkpoints
+    # are asked for by each database that a test makes.
+    here = {f["what"] for f in serious if f["check"] != "checkpoints"}
+    assert here <= {"fsync is off", "full_page_writes is off"}
     assert (status, report["is_reached"], report["problem"]) == (1 if serious else 0, True, None)
     checks = report["checks"]
     assert [c["check"] for c in checks] == ["jobs", "state", *CHECKS]
