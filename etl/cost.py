@@ -18,6 +18,7 @@ from etl.sqlfile import shipped
 NO_WEIGHT = -1
 """The octave of an item whose job says no weight."""
 
+_LAST_OCTAVE = 62  # all heavier items, here and in cost_by_weight.sql
 _ONE_IN_TWENTY = 1.645  # standard deviations of a normal distribution
 _LEAST_SPREAD = 0.03
 _UNTRIED_SPREAD = 0.25  # of one or two cycles nobody knows how much they differ
@@ -169,7 +170,7 @@ def _number(weight: str | None) -> float | None:
 
 def octave(weight: float | None) -> int:
     """The power of two in which a weight lies, as cost_by_weight.sql counts."""
-    return NO_WEIGHT if weight is None else int(math.log2(weight + 1))
+    return NO_WEIGHT if weight is None else min(_LAST_OCTAVE, int(math.log2(weight + 1)))
 
 
 def learn(connection: db.Connection, job: str) -> CostModel | None:
@@ -195,8 +196,10 @@ def fit(octaves: dict[int, Octave], cycles: Sequence[CycleCost]) -> CostModel:
 
     Args:
         octaves: What items take.
-        cycles: At least one.
+        cycles: None where no record says what a whole cycle takes; then its items are all.
     """
+    if not cycles:
+        return CostModel(octaves)
     shares = [cycle.expected_s / cycle.workers for cycle in cycles]
     fixed, stretch = _line(shares, [cycle.wall_s for cycle in cycles])
     ratios = [

@@ -66,7 +66,9 @@ class Worker:
     def watch(self) -> None:
         """Cut the connection where an answer is overdue: the server would have timed out.
 
-        The kernel notices a network that is gone; this, a server that has stopped working.
+        The kernel notices a network that is gone; this, a server that has stopped working. What
+        was to be cancelled is cancelled again: a server that was between two statements then
+        has forgotten it, and is in the next one of those in hand.
         """
         session, now = self._session, time.monotonic()
         begun_at = session.executor.begun_at if session is not None else None
@@ -75,6 +77,8 @@ class Worker:
         is_cancel_overdue = self._cancelled_at is not None and now - self._cancelled_at > CANCEL_S
         if is_cancel_overdue or now - begun_at > self._answer_due_s:
             session.cut()
+        elif self._cancelled_at is not None:
+            session.cancel()
 
     def run(self) -> None:
         """Work until the queue is empty, the time is over, or a drain is asked for.

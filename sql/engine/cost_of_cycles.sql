@@ -1,6 +1,9 @@
 -- What whole cycles took beside what their items take on the average: so a prediction can say
 -- how far off such predictions have been.
 --
+-- Not of those that crashed: their records are closed by the next cycle, a night later perhaps,
+-- and only that moment is known.
+--
 -- Parameters: :'cycle_ids'  of which cycles
 --             :'octaves', :'means_ms'  arrays of the same length, from cost_by_weight.sql
 -- Returns:    one row a cycle: workers, wall_s (without the time that it waited), expected_s,
@@ -41,5 +44,5 @@ CROSS JOIN
         SELECT coalesce(sum((t.wait ->> 'seconds')::double precision), 0) AS waited_s
         FROM jsonb_array_elements(c.waits) AS t (wait)
     ) AS w
-WHERE c.workers > 0
+WHERE c.workers > 0 AND c.stop_reason IS DISTINCT FROM 'crashed'
 ORDER BY c.started_at;

@@ -82,7 +82,7 @@ def test_a_paused_cycle_claims_nothing_until_it_is_resumed(
 
 @pytest.mark.parametrize("how", ["signal", "cancel"])
 def test_a_paused_cycle_can_be_ended(start: Start, gate: Connection, etl: Etl, how: str) -> None:
-    run = start("--workers=2")
+    run = start("--workers=1")
     wait_until_at_gate(gate)
     etl("pause", JOB)
     run.wait_for("claiming nothing for now: paused")

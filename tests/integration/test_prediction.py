@@ -124,3 +124,36 @@ def test_a_cycle_tells_what_it_found_and_left_by_level(warehouse: Connection, et
         **dict.fromkeys(("oldest_dirty_at", "oldest_left_at")),
         **{"level": 2, "name": "high"},
     }  # fmt: skip
+
+
+def test_a_cycle_that_crashed_says_what_items_take_and_not_what_a_cycle_takes(
+    warehouse: Connection, etl: Etl
+) -> None:
+    for _ in range(4):
+        assert etl("datamart-users", AS_OF).status == 0
+        mark_all(warehouse)
+    slow_down(warehouse, 10.0)
+    before = cost.learn(warehouse, "datamart_users")
+    assert before is not None
+    # It ran for a moment, and the next night's cycle closed its record.
+    warehouse.execute(
+        "UPDATE etl.cycle SET stop_reason = 'crashed', finished_at = started_at + interval '1 day'"
+        " WHERE cycle_id = (SELECT max(cycle_id) FROM etl.cycle)"
+    )
+    model = cost.learn(warehouse, "datamart_users")
+    assert model is not None
+    assert (model.cycles, model.spread) == (3, before.spread)
+    assert sum(seen.items for seen in model.octaves.values()) == 4 * USERS
+    ran = etl("datamart-users", AS_OF, "--workers=1", "--time-limit=1m", "--json")
+    assert json.loads(ran.out)["done"] == USERS
+
+
+def test_a_history_of_crashes_alone_lets_the_next_cycle_begin(
+    warehouse: Connection, etl: Etl
+) -> None:
+    assert etl("datamart-users", AS_OF).status == 0
+    warehouse.execute("UPDATE etl.cycle SET stop_reason = 'crashed', workers = 0")
+    mark_all(warehouse)
+    ran = etl("datamart-users", AS_OF, "--time-limit=1m", "--json")
+    assert ran.status == 0, ran.err
+    assert json.loads(ran.out)["done"] == USERS

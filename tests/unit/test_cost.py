@@ -89,3 +89,19 @@ def test_without_history_or_limit_all_are_admitted() -> None:
 def test_a_weight_is_a_number_from_0_on(weight: str) -> None:
     with pytest.raises(ValueError, match=weight or "float"):
         Budget(None, 1, None).admits(weight)
+
+
+def test_where_no_record_tells_what_a_cycle_took_it_takes_what_its_items_take() -> None:
+    model = fit(TEN_MS, [])
+    assert (model.fixed_s, model.stretch, model.cycles) == (0.0, 1.0, 0)
+    assert model.spread == 0.25
+
+
+@pytest.mark.parametrize("weight", ["1e18", "1e300", "1.7e308"])
+def test_of_a_weight_beyond_all_others_a_prediction_is_a_number(weight: str) -> None:
+    budget = Budget(CostModel({0: Octave(9, 10.0, 4.0)}), workers=2, limit_s=60.0)
+    assert budget.admits(weight)
+    predicted = budget.prediction()
+    assert predicted is not None
+    assert math.isfinite(predicted.p95_s)
+    assert octave(float(weight)) <= 62
