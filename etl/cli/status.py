@@ -132,7 +132,8 @@ def flow_line(flow: "Flow", unit: str) -> str:
     if flow.gone_in_cycles == 0:
         return f"empty; {pace}"
     s = "" if flow.gone_in_cycles == 1 else "s"
-    return f"gone in {flow.gone_in_cycles:,} cycle{s}, about {moment(flow.gone_at)}: {pace}"
+    when = f"about {moment(flow.gone_at)}" if flow.gone_at else "after the year 9999"
+    return f"gone in {flow.gone_in_cycles:,} cycle{s}, {when}: {pace}"
 
 
 def _running(running: "Running", unit: str) -> list[str]:

@@ -66,18 +66,15 @@ class Worker:
     def watch(self) -> None:
         """Cut the connection where an answer is overdue: the server would have timed out.
 
-        The kernel notices a network that is gone; this, a server that has stopped working. What
-        was to be cancelled is cancelled again: a server that was between two statements then
-        has forgotten it, and is in the next one of those in hand.
+        The kernel notices a network that is gone; this, a server that has stopped working. It
+        cancels again, too: a server that was between two statements then has forgotten it.
         """
-        session, now = self._session, time.monotonic()
-        begun_at = session.executor.begun_at if session is not None else None
-        if session is None or begun_at is None:
+        session, now, since = self._session, time.monotonic(), self._cancelled_at
+        if session is None or (begun_at := session.executor.begun_at) is None:
             return
-        is_cancel_overdue = self._cancelled_at is not None and now - self._cancelled_at > CANCEL_S
-        if is_cancel_overdue or now - begun_at > self._answer_due_s:
+        if now - begun_at > self._answer_due_s or (since is not None and now - since > CANCEL_S):
             session.cut()
-        elif self._cancelled_at is not None:
+        elif since is not None:
             session.cancel()
 
     def run(self) -> None:

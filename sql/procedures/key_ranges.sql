@@ -30,6 +30,7 @@ LANGUAGE sql IMMUTABLE AS $$
         CASE WHEN starts_with(item_key, kind || ':') THEN substr(item_key, length(kind) + 2) END,
         '^(-?\d{1,19})(?:\.\.(-?\d{1,19}))?$'
     ) AS m (found)
+    WHERE m.found IS NOT NULL -- int8range of nulls is a range: of all keys
 $$;
 
 CREATE OR REPLACE FUNCTION etl.keys_left(

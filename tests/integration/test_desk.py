@@ -120,7 +120,34 @@ def test_status_tells_when_the_backlog_will_be_gone(warehouse: Connection, etl: 
     add_users(warehouse, *(f"late{number}" for number in range(20)))
     (status,) = told(etl, "status", "status", "datamart-users", AS_OF)["jobs"]
     assert status["flow"]["is_never"] is True
-    assert "never gone at these settings: 10 users come in" in etl("status", "datamart-users", AS_OF).out
+    assert (
+        "never gone at these settings: 10 users come in"
+        in etl("status", "datamart-users", AS_OF).out
+    )
+
+
+def test_a_cycle_that_ended_before_it_had_counted_says_nothing_of_the_backlog(
+    warehouse: Connection, etl: Etl
+) -> None:
+    for nights_ago in (2, 1):
+        assert etl("datamart-users", AS_OF, "--max-users=5").status == 0
+        warehouse.execute(
+            "UPDATE etl.cycle SET started_at = now() - $1 * interval '1 day'"
+            " WHERE cycle_id = (SELECT max(cycle_id) FROM etl.cycle)",
+            [nights_ago],
+        )
+    (status,) = told(etl, "status", "status", "datamart-users", AS_OF)["jobs"]
+    for nights_ago in (3, 0):  # their supervisors died at once, and the next cycle closed them
+        warehouse.execute(
+            "INSERT INTO etl.cycle (job, started_at, finished_at, host, pid, etl_version, as_of,"
+            " max_items, workers, stop_reason) SELECT 'datamart_users', t.at, t.at, 'gone', 1, '0',"
+            " t.at, 0, 0, 'crashed' FROM (SELECT now() - $1 * interval '1 day' AS at) AS t",
+            [nights_ago],
+        )
+    (again,) = told(etl, "status", "status", "datamart-users", AS_OF)["jobs"]
+    assert (again["flow"]["gone_in_cycles"], again["flow"]["is_never"]) == (4, False)
+    for name in ("cycles", "arrivals_per_cycle", "capacity_per_cycle", "gone_in_cycles"):
+        assert again["flow"][name] == pytest.approx(status["flow"][name])
 
 
 def test_status_tells_of_a_cycle_that_was_cut_off(warehouse: Connection, etl: Etl) -> None:
@@ -186,7 +213,9 @@ def test_history_has_the_numbers_of_the_ledger(warehouse: Connection, etl: Etl) 
         " GROUP BY c.finished_at",
     )
     assert newest["oldest_left_s"] == pytest.approx(left_s, abs=0.01)
-    assert told(etl, "history", "history", "datamart-users", "--cycles=1")["jobs"][0]["cycles"] == [newest]
+    assert told(etl, "history", "history", "datamart-users", "--cycles=1")["jobs"][0]["cycles"] == [
+        newest
+    ]
 
 
 def test_history_of_one_cycle_has_its_failures_and_slowest_items(

@@ -15,7 +15,7 @@ from etl.db import Connection, Row
 from etl.settings import sql_folder
 from etl.sqlfile import Statement, statements
 from tests.conftest import Etl
-from tests.faults.conftest import Connect, Run
+from tests.faults.conftest import Connect, Run, wait_until_disconnected
 
 SCALE = 3000
 WHOLE = (1 - 2**63, 2**63 - 2)
@@ -31,6 +31,11 @@ SELECT count(*) FROM billing.invoices WHERE rate IS NOT NULL AND NOT CASE
 _SOME = """
 INSERT INTO billing.invoices (invoice_id, customer, is_service_fee, issued_on, base_cents, rate)
 SELECT k, 'c', k % 3 = 0, '2026-01-01', 100, 0.19 FROM unnest($1::bigint[]) AS k
+"""
+_HELD = """
+INSERT INTO etl.held_item (job, item_key, attempts, held_until, last_cycle_id, last_outcome)
+SELECT 'fix_invoices', CASE WHEN k % 3 = 0 THEN 'fee:' ELSE 'regular:' END || k, 1, 'infinity', 1,
+    'failed' FROM unnest($1::bigint[]) AS k
 """
 
 
@@ -80,6 +85,7 @@ STRETCHES = st.lists(st.tuples(st.integers(-35, 35), st.integers(0, 9)), max_siz
     most=st.integers(1, 9),
     window=st.just(WHOLE) | st.tuples(st.integers(-40, 0), st.integers(0, 40)),
     done=STRETCHES,
+    held=st.sets(st.integers(-30, 30), max_size=3),
 )
 @settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -90,9 +96,11 @@ def test_ranges_cover_what_is_left_and_nothing_twice(
     most: int,
     window: tuple[int, int],
     done: list[tuple[int, int]],
+    held: set[int],
 ) -> None:
-    billing.execute("TRUNCATE billing.invoices, etl.done_range")
+    billing.execute("TRUNCATE billing.invoices, etl.done_range, etl.held_item")
     billing.execute(_SOME, [chosen])
+    billing.execute(_HELD, [list(held)])
     for first, length in done:
         billing.execute(
             "INSERT INTO etl.done_range (round_id, kind, first_key, last_key, keys, cycle_id)"
@@ -108,6 +116,7 @@ def test_ranges_cover_what_is_left_and_nothing_twice(
             if (key % 3 == 0) is is_fee
             and window[0] <= key <= window[1]
             and not (is_fee and any(first <= key <= last for first, last in covered))
+            and (key not in held or window[0] == window[1])  # asked for by name
         ]
         ranges = [row for row in rows if row[3] == kind]
         found = [[key for key in left if first <= key <= last] for *_, first, last in ranges]
@@ -117,7 +126,10 @@ def test_ranges_cover_what_is_left_and_nothing_twice(
         assert {row[1] for row in ranges} <= {level}
     bounds = [bound for row in rows if row[3] == "regular" for bound in row[4:6]]
     assert bounds == sorted(bounds)
-    assert bounds == [] or bounds[-1] == window[1]  # who comes later is in it
+    if bounds:  # who comes later is in the last one, up to the next that is held
+        ends = [key - 1 for key in held if key % 3 and key > bounds[-2]]
+        asked_for = window[0] == window[1]
+        assert bounds[-1] == min([window[1], *([] if asked_for else ends)])
     assert [row[1] for row in rows] == sorted(row[1] for row in rows)
 
 
@@ -131,13 +143,16 @@ def test_a_cycle_repairs_all_but_those_that_nobody_can(invoices: Connection, etl
     assert (told["found"], told["done"], told["failed"]) == (SCALE, SCALE - 3, 3)
     assert wrong(invoices) == 0
     assert {int(item["item_key"].partition(":")[2]) for item in told["wrong_items"]} == bad
-    held = invoices.execute("SELECT item_key, last_sqlstate FROM etl.held_item").fetchall()
-    assert {(int(key.partition(":")[2]), state) for key, state in held} == {
-        (key, "23502") for key in bad
+    reason = "SELECT item_key, last_sqlstate, last_message FROM etl.held_item"
+    held = invoices.execute(reason).fetchall()
+    assert {(int(key.partition(":")[2]), *why) for key, *why in held} == {
+        (key, "23502", "the invoice has no rate") for key in bad
     }
     repaired = "SELECT count(repaired_at) FROM billing.invoices"
     assert invoices.execute(repaired).fetchall() == [(before,)]
-    assert [remark["what"] for remark in told["remarks"]] == ["service fees", "other invoices"]
+    passes = {remark["what"]: remark["value"] for remark in told["remarks"]}
+    assert list(passes) == ["service fees", "other invoices", "the invoice has no rate"]
+    assert passes["the invoice has no rate"].startswith("3, such as ")
     invoices.execute("UPDATE billing.invoices SET rate = 0.5 WHERE rate IS NULL")
     assert etl("held", "release", "fix-invoices", "--all").status == 0
     assert json.loads(etl("fix-invoices", "--json").out)["done"] == 3
@@ -146,6 +161,22 @@ def test_a_cycle_repairs_all_but_those_that_nobody_can(invoices: Connection, etl
     assert json.loads(etl("fix-invoices", "--json").out)["done"] == SCALE  # another round
     again = invoices.execute("SELECT invoice_id, xmin::text FROM billing.invoices").fetchall()
     assert sorted(versions) == sorted(again)  # what is right is not written
+
+
+def test_an_amount_that_does_not_fit_costs_its_own_invoice_only(
+    billing: Connection, etl: Etl
+) -> None:
+    billing.execute(_SOME, [[1, 2, 3, 70, 80, 90]])
+    billing.execute("UPDATE billing.invoices SET base_cents = 9e18, rate = 99 WHERE invoice_id = 3")
+    told = json.loads(etl("fix-invoices", "--json").out)
+    assert (told["found"], told["done"], told["failed"]) == (6, 5, 1)
+    held = billing.execute("SELECT item_key, last_sqlstate FROM etl.held_item").fetchall()
+    assert held == [("fee:3", "22003")]
+    ((right,),) = billing.execute(
+        "SELECT array_agg(invoice_id ORDER BY invoice_id) FROM billing.invoices"
+        " WHERE total_cents = CASE WHEN is_service_fee THEN 19 ELSE 119 END"
+    ).fetchall()
+    assert right == [1, 2, 70, 80, 90]
 
 
 def test_some_invoices_alone(invoices: Connection, etl: Etl) -> None:
@@ -209,7 +240,8 @@ def test_after_a_kill_just_the_rest_is_done(
     )
     invoices.execute(
         "CREATE TRIGGER wait BEFORE UPDATE ON billing.invoices FOR EACH ROW"
-        f" WHEN (NEW.invoice_id > {stop}) EXECUTE FUNCTION wait()".encode()
+        f" WHEN (NEW.invoice_id > {stop} AND NOT NEW.is_service_fee)"
+        " EXECUTE FUNCTION wait()".encode()
     )
     keeper = connect_again()
     keeper.execute("SELECT pg_advisory_lock(42)")
@@ -222,6 +254,7 @@ def test_after_a_kill_just_the_rest_is_done(
         os.kill(process, signal.SIGKILL)
     cycle.end()
     keeper.execute("SELECT pg_advisory_unlock(42)")
+    wait_until_disconnected(invoices)  # the server finishes the batch that it has
     ((done,),) = invoices.execute("SELECT sum(keys)::bigint FROM etl.done_range").fetchall()
     assert 0 < done < SCALE
     invoices.execute("DROP TRIGGER wait ON billing.invoices")

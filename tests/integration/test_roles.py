@@ -97,6 +97,9 @@ def test_a_reader_may_not(reader_dsn: str, statement: str) -> None:
         connection.execute(statement.encode())
 
 
+DELETED_FROM = ("etl.held_item", "etl.done_range", "cache.warmed", "cache.mark", "cache.hit")
+
+
 @pytest.mark.parametrize("login", [RUNNER, READER])
 def test_every_table_and_view_can_be_read(dsn: str, login: str) -> None:
     with connect(Target.parse(f"{dsn} user={login}"), "tests") as connection:
@@ -111,11 +114,7 @@ def test_every_table_and_view_can_be_read(dsn: str, login: str) -> None:
     [
         (
             RUNNER,
-            {
-                (table, "DELETE")
-                for table in ("etl.held_item", "etl.done_range")
-                + ("cache.warmed", "cache.mark", "cache.hit")
-            },
+            {(table, "DELETE") for table in DELETED_FROM},
         ),
         (READER, set[object]()),
     ],

@@ -19,7 +19,7 @@ BEGIN
     IF kind = 'fee' THEN
         UPDATE billing.invoices AS i
         SET
-            fee_cents = round(i.base_cents * i.rate),
+            fee_cents = coalesce(round(i.base_cents * i.rate), billing.without_rate(i.invoice_id)),
             total_cents = round(i.base_cents * i.rate),
             repaired_at = clock_timestamp()
         WHERE
@@ -31,7 +31,7 @@ BEGIN
     ELSE
         UPDATE billing.invoices AS i
         SET
-            tax_cents = round(i.base_cents * i.rate),
+            tax_cents = coalesce(round(i.base_cents * i.rate), billing.without_rate(i.invoice_id)),
             total_cents = i.base_cents + round(i.base_cents * i.rate),
             repaired_at = clock_timestamp()
         WHERE
