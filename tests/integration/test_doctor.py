@@ -118,13 +118,14 @@ def test_tables_that_autovacuum_has_not_seen_are_found(
     told = examine()
     never = found(told, "fresh was never analyzed")
     mend(connection, never)
-    mend(connection, found(told, "autovacuum leaves public.fresh out"))
     connection.execute("UPDATE public.fresh SET n = n + 1")
     connection.execute("SELECT pg_stat_force_next_flush()")
     told = examine()
-    assert not [what for what in told if "never analyzed" in what or "leaves" in what]
+    assert not [what for what in told if "never analyzed" in what]
     mend(connection, found(told, "fresh have changed since it was analyzed"))
     mend(connection, found(told, "fresh has about 100 dead rows"))
+    # Last: from then on autovacuum may come at any moment.
+    mend(connection, found(examine(), "autovacuum leaves public.fresh out"))
     assert not [what for what in examine() if "fresh" in what]
 
 
