@@ -22,7 +22,7 @@ demo: $(VENV)/.installed ## JOB=cache-warm: run a job on sample data, on a serve
 	@$(BIN)/etl demo $(JOB)
 
 test: $(VENV)/.installed ## Run all tests, on real servers of their own
-	@$(BIN)/pytest -q --numprocesses=4 --dist=loadfile
+	@$(BIN)/pytest -q --numprocesses=5 --dist=loadfile
 
 check: $(VENV)/.checkers ## Lint, types, import layers, SQL, shell scripts
 	$(BIN)/ruff check etl tests

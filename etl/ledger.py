@@ -131,8 +131,8 @@ def close_cycle(
         values = {"cycle_id": record.cycle_id, "job": record.job, "now": finished_at}
         db.run(connection, shipped("engine/release_done_items"), **values)
         if job.batches is not None:
-            done = {"round": job.scope.round_id, "cycle_id": record.cycle_id}
-            db.run(connection, shipped("engine/release_done_ranges"), job=record.job, **done)
+            done = shipped("engine/release_done_ranges")
+            db.run(connection, done, job=record.job, round=job.scope.round_id)
         db.run(
             connection,
             shipped("engine/hold_items"),

@@ -11,6 +11,7 @@ import typer
 from etl.cli.options import AnyJob, AsOf, Dsn, Json, connected, day, deployed_jobs
 from etl.cli.output import columns, printable, tell, to_json
 from etl.cli.words import age, moment, seconds
+from etl.settings import LARGEST
 
 if TYPE_CHECKING:
     from etl.db import Connection
@@ -123,9 +124,11 @@ def flow_line(flow: "Flow", unit: str) -> str:
         if flow.gone_in_cycles == 0:
             return "empty"
         return "when it will be gone can be told after two cycles"
+    capacity = flow.capacity_per_cycle or 0
+    most = "takes all" if capacity >= LARGEST else f"does up to {capacity:,.0f}"
     pace = (
         f"{flow.arrivals_per_cycle:,.0f} {unit} come in from one cycle to the next (every "
-        f"{age(flow.every_s)}), a cycle does up to {flow.capacity_per_cycle or 0:,.0f}"
+        f"{age(flow.every_s)}), a cycle {most}"
     )
     if flow.is_never:
         return f"never gone at these settings: {pace}; {flow.enough_items:,} a cycle would do"

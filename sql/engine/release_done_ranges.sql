@@ -1,7 +1,8 @@
--- Forgets the failures of the ranges of which a cycle has done a part. What of them failed again,
--- or was cut off, is held by its own bounds.
+-- Forgets the failures of the ranges of which a part was done in this round, in the cycle that they
+-- failed in or later: the server may have finished a batch of a worker that was killed. What of
+-- them failed again, or was cut off, is held by its own bounds.
 --
--- Parameters: :'job', :round, :cycle_id
+-- Parameters: :'job', :round
 -- Returns:    nothing
 -- Writes:     etl.held_item
 -- Locks:      the rows deleted
@@ -10,5 +11,5 @@ DELETE FROM etl.held_item AS h
 USING etl.done_range AS d
 WHERE
     h.job = :'job' AND d.round_id = CAST(:round AS integer)
-    AND d.cycle_id = CAST(:cycle_id AS bigint)
+    AND d.cycle_id >= h.last_cycle_id
     AND etl.range_of(h.item_key, d.kind) && etl.key_range(d.first_key, d.last_key);

@@ -16,7 +16,7 @@ from etl import db, job, settings
 from etl.db import Connection
 from etl.sqlfile import statements
 from tests.conftest import Etl, shipped_jobs
-from tests.faults.conftest import Connect, Run, Start, wait_until_disconnected
+from tests.faults.conftest import Connect, Run, Start, kill_whole_cycle, wait_until_disconnected
 from tests.faults.sums import wrong_sums
 from tests.support import DAY
 
@@ -145,7 +145,7 @@ def test_all_killed_at_once_leave_nothing_to_clean_up(
 ) -> None:
     run = start("--workers=2", job=case.command)
     wait_at_gate(case, run)
-    kill([run.process.pid, *run.workers()])
+    kill_whole_cycle(run)
     run.end()
     keeper.execute("SELECT pg_advisory_unlock($1)", [GATE])
     wait_until_disconnected(case.connection)

@@ -267,7 +267,7 @@ def test_what_cannot_be_told_is_one_clear_error(
 def test_a_cycle_s_json_has_its_documented_shape(warehouse: Connection, etl: Etl) -> None:
     told(etl, "cycle", "datamart-users", AS_OF, "--dry-run")
     told(etl, "cycle", "datamart-users", AS_OF)
-    told(etl, "cycle", "datamart-users", AS_OF)
+    told(etl, "cycle", "datamart-users", AS_OF, "--verify")
 
 
 def test_watching_tells_it_again_and_again_until_it_is_interrupted(

@@ -1,8 +1,6 @@
 """fix_invoices: ranges made of the keys that exist, every invoice right, the bad ones alone."""
 
 import json
-import os
-import signal
 import threading
 from datetime import UTC, datetime
 
@@ -15,7 +13,7 @@ from etl.db import Connection, Row
 from etl.settings import sql_folder
 from etl.sqlfile import Statement, statements
 from tests.conftest import Etl
-from tests.faults.conftest import Connect, Run, wait_until_disconnected
+from tests.faults.conftest import Connect, Run, kill_whole_cycle, wait_until_disconnected
 
 SCALE = 3000
 WHOLE = (1 - 2**63, 2**63 - 2)
@@ -250,8 +248,7 @@ def test_after_a_kill_just_the_rest_is_done(
         "SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = 42 AND NOT granted"
     ).rowcount:
         assert cycle.process.poll() is None, cycle.end()
-    for process in (*cycle.workers(), cycle.process.pid):
-        os.kill(process, signal.SIGKILL)
+    kill_whole_cycle(cycle)
     cycle.end()
     keeper.execute("SELECT pg_advisory_unlock(42)")
     wait_until_disconnected(invoices)  # the server finishes the batch that it has

@@ -1,12 +1,10 @@
 """A job whose items are ranges of keys: batches, rounds, and bad keys that are found alone."""
 
 import json
-import os
-import signal
 
 import pytest
 
-from tests.faults.conftest import Run
+from tests.faults.conftest import Run, kill_whole_cycle, wait_until_disconnected
 from tests.integration.squares import FUNCTION, JOB, Squares, counts
 
 
@@ -100,8 +98,9 @@ def test_a_batch_that_takes_too_long_is_halved_until_it_does_not(
     assert squares.times() == dict.fromkeys(keys, 1)
 
 
+@pytest.mark.parametrize("finishes", [False, True], ids=["ended", "finished by the server"])
 def test_a_killed_cycle_is_resumed_exactly_where_it_was(
-    squares: Squares, keys: list[int], environment: dict[str, str], dsn: str
+    squares: Squares, keys: list[int], environment: dict[str, str], dsn: str, finishes: bool
 ) -> None:
     squares.add(keys)
     wait = "PERFORM pg_advisory_xact_lock_shared(77);"
@@ -118,12 +117,18 @@ def test_a_killed_cycle_is_resumed_exactly_where_it_was(
     waiting = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = 77 AND NOT granted"
     while squares.connection.execute(waiting).rowcount < 2:
         assert cycle.process.poll() is None, cycle.end()
-    for process in (*cycle.workers(), cycle.process.pid):
-        os.kill(process, signal.SIGKILL)
+    kill_whole_cycle(cycle)
     cycle.end()
+    if not finishes:
+        squares.connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE application_name LIKE 'etl:%'"
+        )
+        wait_until_disconnected(squares.connection)
     done = set(keys) - set(squares.left())
     assert 0 < len(done) < len(keys)
     squares.connection.execute("SELECT pg_advisory_unlock(77)")
+    wait_until_disconnected(squares.connection)
     resumed = squares.run()
     assert "was cut off" in resumed.err
     squares.connection.execute("UPDATE etl.held_item SET held_until = now()")

@@ -7,6 +7,7 @@ import pytest
 
 from etl.cli.status import flow_line
 from etl.desk.flow import Seen, judge
+from etl.settings import LARGEST
 
 FIRST = datetime(2026, 1, 1, 2, 30, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -65,3 +66,8 @@ def test_what_shrinks_by_next_to_nothing_is_gone_when_no_calendar_tells() -> Non
     assert (flow.is_never, flow.gone_at) == (False, None)
     assert flow.gone_in_cycles == pytest.approx(10**10, rel=0.01)
     assert "cycles, after the year 9999: 500 users come in" in flow_line(flow, "users")
+
+
+def test_a_cycle_without_a_limit_takes_all() -> None:
+    flow = judge(replace(SEEN, last_max_items=LARGEST), LEFT, NOW)
+    assert flow_line(flow, "users").endswith("(every 24 h), a cycle takes all")
