@@ -15,11 +15,11 @@ from etl.errors import DatabaseUnreachableError, EnvironmentFaultError, EtlError
 from etl.executor import DoubtfulItem, InterruptedItem, SlowItem, UnsettledItem
 from etl.job import load as load_job
 from etl.model import Claim, Orders, Outcome, Result
-from etl.queue import FileQueue, Queue
 from etl.session import Session
 from etl.unflushed import Unflushed
 from etl.worker.gate import Gate
 from etl.worker.pace import pace_of
+from etl.worker.queues import queue_of
 
 _ADMIN_SHUTDOWN = "57P01"
 _RECONNECT_S = 60.0
@@ -38,7 +38,7 @@ class Worker:
     def __init__(self, orders: Orders) -> None:
         self._orders = orders
         self._job = load_job(Path(orders.job_folder)).sized(orders.batch_size)
-        self._queue: Queue = FileQueue(Path(orders.queue_folder))
+        self._queue = queue_of(orders)
         self._gate = Gate(orders.deadline)
         self._session: Session | None = None
         self._answer_due_s = 0.0
