@@ -7,6 +7,7 @@ PYTHON ?= python3
 KILLS ?= 25
 SEED ?= random
 BARS ?=
+JOB ?=
 VENV := .venv
 BIN := $(VENV)/bin
 LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
@@ -17,11 +18,11 @@ LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --genera
 help: ## Explain the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
 
-demo: $(VENV)/.installed ## Run the main job on sample data, on a server of its own
-	@$(BIN)/etl demo
+demo: $(VENV)/.installed ## JOB=cache-warm: run a job on sample data, on a server of its own
+	@$(BIN)/etl demo $(JOB)
 
 test: $(VENV)/.installed ## Run all tests, on real servers of their own
-	@$(BIN)/pytest -q --numprocesses=4 --dist=loadfile
+	@$(BIN)/pytest -q --numprocesses=5 --dist=loadfile
 
 check: $(VENV)/.checkers ## Lint, types, import layers, SQL, shell scripts
 	$(BIN)/ruff check etl tests

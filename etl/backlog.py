@@ -15,13 +15,15 @@ from etl import db
 from etl.cost import Budget
 from etl.errors import FileError
 from etl.job import Job
-from etl.model import CycleRecord, LevelCount
-from etl.queue import WEIGHT, Buildable
+from etl.keyrange import FIRST_KEY, KIND, LAST_KEY
+from etl.model import WEIGHT, CycleRecord, LevelCount
+from etl.queue import Buildable
 from etl.settings import ItemLimit
 from etl.sqlfile import shipped
 
 _STREAM_ROWS = 1000
 _COLUMNS = ("item_key", "level")
+_RANGE_COLUMNS = (WEIGHT, KIND, FIRST_KEY, LAST_KEY)
 _BACKLOG_COLUMNS = ("level", "items")
 _LEVEL = re.compile(r"[1-9]\d{0,8}\Z")
 # The index of etl.held_item takes 2,704 bytes with the name of the job. An item that failed and
@@ -38,6 +40,9 @@ class Backlog:
         job: The job.
         record: The cycle's record; as_of and started_at are the time that counts as now.
         parameters: Values that process.sql gets beside the columns of prioritize.sql.
+
+    Attributes:
+        frozen: How much of each level is in the queue.
     """
 
     def __init__(
@@ -47,6 +52,7 @@ class Backlog:
         self._job = job
         self._record = record
         self._parameters = tuple(parameters)
+        self.frozen: Counter[int] = Counter()
 
     @contextmanager
     def snapshot(self) -> Generator[None]:
@@ -86,7 +92,8 @@ class Backlog:
     def _rows(self, now: datetime) -> Iterator[tuple[int, int, datetime | None]]:
         """Level, items and the oldest date of each level."""
         statement = self._job.backlog
-        rows = db.run(self._connection, statement, as_of=self._record.as_of, now=now)
+        given = {**self._job.values, "as_of": self._record.as_of, "now": now}
+        rows = db.run(self._connection, statement, **given)
         columns = [column.name for column in rows.description or ()]
         if columns[:2] != list(_BACKLOG_COLUMNS):
             raise FileError(
@@ -98,14 +105,21 @@ class Backlog:
         for row in rows:
             yield row[0], row[1], row[2] if len(row) > 2 else None
 
+    def _values(self) -> dict[str, str | int]:
+        values = self._job.values
+        if "most" not in values:
+            return values
+        return {**values, "most": min(int(values["most"]), self._record.max_items)}
+
     def freeze_one(self, queue: Buildable, item_key: str) -> int:
         """Put one item into the queue, dirty or not. Returns 1."""
         self._record.levels = {0: LevelCount(0, self._job.level_name(0), found=1)}
         self._record.max_items = 1
+        self.frozen[0] = 1
         return queue.build(_COLUMNS, [(item_key, 0)])
 
     def freeze(self, queue: Buildable, reserved_percent: int, budget: Budget) -> int:
-        """Stream the prioritized items into the queue. Returns how many there are.
+        """Stream the prioritized items into the queue. Returns how many the cycle counts.
 
         Args:
             queue: The queue.
@@ -115,6 +129,7 @@ class Backlog:
         statement = self._job.prioritize
         values = statement.bind(
             {
+                **self._values(),
                 "as_of": self._record.as_of,
                 "now": self._record.started_at,
                 "max_items": self._record.max_items,
@@ -136,13 +151,14 @@ class Backlog:
             if not first:  # then psycopg does not tell the columns either
                 return queue.build(_COLUMNS, [])
             columns = [column.name for column in cursor.description or ()]
-            if not set(_COLUMNS) <= set(columns):
-                raise FileError(
-                    statement.path, None, "must return item_key and level", f"It has {columns}."
-                )
+            needed = (*_COLUMNS, *(_RANGE_COLUMNS if self._job.batches else ()))
+            if not set(needed) <= set(columns):
+                problem = f"must return {', '.join(needed[:-1])} and {needed[-1]}"
+                raise FileError(statement.path, None, problem, f"It has {columns}.")
             self._job.process.bind(dict.fromkeys([*columns, *self._parameters]))
             every = itertools.chain(first, rows)
-            return queue.build(columns, self._counted(columns, every, budget))
+            queue.build(columns, self._counted(columns, every, budget))
+            return self.frozen.total()
 
     def _counted(
         self, columns: list[str], rows: Iterable[db.Row], budget: Budget
@@ -154,11 +170,13 @@ class Backlog:
         """
         key, level = (columns.index(name) for name in _COLUMNS)
         weight = columns.index(WEIGHT) if WEIGHT in columns else None
-        frozen: Counter[str | None] = Counter()
+        record = self._record
+        known: Counter[str | None] = Counter()
+        listed = 0
         before: str | None = None
         for row in rows:
             text = row[key]
-            if row[level] not in frozen or text is None or len(text) > _SURELY_SHORT:
+            if row[level] not in known or text is None or len(text) > _SURELY_SHORT:
                 self._check(text, row[level])
             if text is not None and text == before:
                 raise self._wrong(
@@ -174,11 +192,17 @@ class Backlog:
                     f"returned the weight {row[weight or 0][:60]!r}",
                     "It is a number from 0 on: how much work the item is.",
                 ) from None
-            frozen[row[level]] += 1
+            size = record.size(row[weight]) if weight is not None else 1
+            known[row[level]] += size
+            listed += size
             yield row
-        for number, items in frozen.items():
+            # A list of items ends by itself, one of ranges where they hold enough keys.
+            if record.counts_keys and listed >= record.max_items:
+                break
+        for number, items in known.items():
             counts = self._level(int(number or 0))
             counts.found = max(counts.found, items)
+            self.frozen[counts.level] = items
 
     def _check(self, key: str | None, level: str | None) -> None:
         is_key = key is not None and len(key.encode()) <= _LONGEST_KEY

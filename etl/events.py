@@ -1,7 +1,7 @@
 """What happens in a cycle, for whoever tells it: log lines, a display, later a report."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from etl.model import Claim, CycleRecord, Result
 
@@ -15,12 +15,14 @@ class BacklogCounted:
         queued: How many items the queue holds.
         is_catch_up: Whether the limit is that for catching up.
         is_cut_by_time: Whether the queue ends where the time limit is expected to end it.
+        levels: How many of them each level has; of a dry run nothing.
     """
 
     record: CycleRecord
     queued: int
     is_catch_up: bool = False
     is_cut_by_time: bool = False
+    levels: dict[int, int] = field(default_factory=dict[int, int])
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ How long a failed item is then held is decided in SQL, by sql/engine/hold_items.
 import select
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -54,7 +54,6 @@ _NO_COPY = (
     "Read and write tables, or files of the server.",
 )
 _MESSAGE_LENGTH = 500
-_NAME = b"item"
 
 
 class InterruptedItem(Exception):
@@ -98,7 +97,7 @@ class LostItem(UnsettledItem):
 
 @dataclass(slots=True)
 class _Sent:
-    values: list[bytes | None]
+    values: list[list[bytes | None]]
     begun: float = 0.0
     retries_left: int = _IMMEDIATE_RETRIES
 
@@ -108,7 +107,8 @@ class Executor:
 
     Args:
         connection: In autocommit; used by nobody else while an item is in hand.
-        statement: The job's process.sql.
+        statements: The job's process.sql; behind it, where the job's data have no dirty mark,
+            the engine's statement that acknowledges the item. They are one transaction.
         parameters: Values that are the same for every item, such as as_of.
 
     Attributes:
@@ -119,12 +119,15 @@ class Executor:
     """
 
     def __init__(
-        self, connection: db.Connection, statement: Statement, parameters: Mapping[str, object]
+        self,
+        connection: db.Connection,
+        statements: Sequence[Statement],
+        parameters: Mapping[str, object],
     ) -> None:
         self._server = connection.pgconn
         self._socket = select.poll()
         self._socket.register(self._server.socket, select.POLLIN)
-        self._statement = statement
+        self._statements = [(b"item%d" % n, one) for n, one in enumerate(statements)]
         self._parameters = dict(parameters)
         self.is_prepared = False
         self._sent: deque[_Sent] = deque()
@@ -142,9 +145,8 @@ class Executor:
 
         A second one may be sent when ``is_prepared``.
         """
-        values = self._statement.bind({**claim.values, **self._parameters})
-        sent = _Sent([None if value is None else str(value).encode() for value in values])
-        self._send(claim, sent)
+        given = {**claim.values, **self._parameters}
+        self._send(claim, _Sent([_encoded(one.bind(given)) for _, one in self._statements]))
 
     def _send(self, claim: Claim, sent: _Sent) -> None:
         if not self.in_hand:
@@ -156,8 +158,11 @@ class Executor:
             if len(self.in_hand) == 1:
                 server.enter_pipeline_mode()
             if not self.is_prepared:
-                server.send_prepare(_NAME, self._statement.text)
-            server.send_query_prepared(_NAME, sent.values)
+                for name, statement in self._statements:
+                    server.send_prepare(name, statement.text)
+            # Up to the Sync they are one transaction; after a failure the others are passed over.
+            for (name, _), values in zip(self._statements, sent.values, strict=True):
+                server.send_query_prepared(name, values)
             server.pipeline_sync()
             while server.flush():
                 # The server may be waiting in its turn, for somebody to read what it answers.
@@ -225,7 +230,8 @@ class Executor:
         try:
             while (answer := self._next()) is None or answer.status != ExecStatus.PIPELINE_SYNC:
                 if answer is not None and answer.status in _COPIES:
-                    raise FileError(self._statement.path, self._statement.line, *_NO_COPY)
+                    _, statement = self._statements[0]
+                    raise FileError(statement.path, statement.line, *_NO_COPY)
                 if answer is not None and answer.status == ExecStatus.FATAL_ERROR:
                     error = error or answer
                 elif answer is not None and error is None:
@@ -253,6 +259,10 @@ class Executor:
         if not message:
             message = _line(self._server.error_message)
         return LostItem(self.in_hand[0], Result(Outcome.FAILED, 0.0, state or LOST, message))
+
+
+def _encoded(values: Sequence[object]) -> list[bytes | None]:
+    return [None if value is None else str(value).encode() for value in values]
 
 
 def _told(error: "pq.abc.PGresult") -> tuple[str, str]:

@@ -49,7 +49,8 @@ def ages(
         without: Keys to leave out; only for a job with a freshness.sql.
     """
     statement = job.freshness or job.backlog
-    rows = db.run(connection, statement, as_of=as_of, now=now, without=list(without))
+    given = {**job.values, "as_of": as_of, "now": now, "without": list(without)}
+    rows = db.run(connection, statement, **given)
     found = {row[0]: (row[1], *row[2:5], None, None, None) for row in rows}
 
     def age(level: int) -> LevelAge:

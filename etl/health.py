@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 
 from etl import db
-from etl.jobfile import HealthLimits
+from etl.jobshape import HealthLimits
 from etl.settings import processors
 from etl.sqlfile import shipped
 

@@ -5,15 +5,16 @@ it is found when the job is used, so that the other jobs still run.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 
 from etl import jobfile
 from etl.errors import FileError, UsageError
-from etl.jobfile import HealthLimits
-from etl.settings import sql_folder
-from etl.sqlfile import Statement, single
+from etl.jobshape import Batches, HealthLimits, JobOption, Scope
+from etl.settings import milliseconds, sql_folder
+from etl.sqlfile import Statement, shipped, single
 from etl.trust import first_open_to_all
 
 
@@ -38,6 +39,10 @@ class Job:
         level_names: Name of each priority level.
         freshness_goals: How long an item of a level may be dirty, seconds; of those with a goal.
         health_limits: From when on nothing is claimed, for the server's sake.
+        batches: How its key ranges are processed; None: its items are none.
+        options: Options of its command, which are variables of its queries.
+        shows_levels: Whether progress is shown level by level.
+        scope: What of it this is about.
     """
 
     folder: Path
@@ -55,6 +60,10 @@ class Job:
     level_names: dict[int, str]
     freshness_goals: dict[int, float]
     health_limits: HealthLimits
+    batches: Batches | None = None
+    options: tuple[JobOption, ...] = ()
+    shows_levels: bool = False
+    scope: Scope = field(default_factory=Scope)
 
     @property
     def name(self) -> str:
@@ -71,6 +80,52 @@ class Job:
         return "requested" if level == 0 else self.level_names.get(level, f"level {level}")
 
     @cached_property
+    def values(self) -> dict[str, str | int]:
+        """What its queries, and its statement, get beside what they are about: its scope."""
+        given = self.scope.options
+        own: dict[str, str | int] = {
+            option.name: given.get(option.name, option.text) for option in self.options
+        }
+        if self.batches is None:
+            return own
+        keys = {"from_key": self.scope.from_key, "to_key": self.scope.to_key}
+        return {**own, **keys, "round": self.scope.round_id, "most": self.batches.most}
+
+    def parameters(self, as_of: date, cycle_id: int | None = None) -> dict[str, str | int | None]:
+        """What process.sql gets beside the columns of its item, the same for all of a cycle."""
+        return {**self.values, "as_of": as_of.isoformat(), "cycle_id": cycle_id}
+
+    def session_settings(self, statement_timeout_s: float | None = None) -> dict[str, str]:
+        """The variables of engine/set_worker_session, for a session that runs process.sql.
+
+        Args:
+            statement_timeout_s: Else that of the job, seconds.
+        """
+        timeout_s = self.statement_timeout_s if statement_timeout_s is None else statement_timeout_s
+        return {
+            "statement_timeout": milliseconds(timeout_s),
+            "lock_timeout": milliseconds(self.lock_timeout_s),
+            # Of a batch it is a small part, and a crash then undoes none that was told as done.
+            "synchronous_commit": "off" if self.batches is None else "on",
+        }
+
+    def sized(self, batch_size: int | None) -> "Job":
+        """The same with batches of that many keys; None: as it is."""
+        if self.batches is None or batch_size is None:
+            return self
+        return replace(self, batches=replace(self.batches, start=batch_size, most=batch_size))
+
+    @property
+    def acknowledgement(self) -> list[Statement]:
+        """What the engine sends behind process.sql, in its transaction: one statement, or none."""
+        return [] if self.batches is None else [shipped("engine/acknowledge_range")]
+
+    @cached_property
+    def cut(self) -> Statement:
+        """Tells where a batch of so many keys ends."""
+        return self._statement("cut.sql", {"kind", "first_key", "last_key", "size"})
+
+    @cached_property
     def prioritize(self) -> Statement:
         """Lists the dirty items in order."""
         variables = {"as_of", "now", "max_items", "reserved_percent"}
@@ -84,9 +139,7 @@ class Job:
     @cached_property
     def freshness(self) -> Statement | None:
         """Tells how long the dirty items have been so, by level; None where the job does not."""
-        path = self.folder / "freshness.sql"
-        names = {"as_of", "now", "without"}
-        return self._statement("freshness.sql", names) if path.exists() else None
+        return self._voluntary("freshness.sql", {"as_of", "now", "without"})
 
     @cached_property
     def process(self) -> Statement:
@@ -113,6 +166,21 @@ class Job:
         """Marks one item dirty."""
         return self._optional("mark.sql", {"item_key"})
 
+    @cached_property
+    def preview(self) -> Statement | None:
+        """Tells what a cycle would change; None where the job does not."""
+        return self._voluntary("preview.sql", {"as_of", "now"})
+
+    @cached_property
+    def demo(self) -> Statement | None:
+        """Tells what there is of its sample data, and of others; None where it has no demo."""
+        return self._voluntary("demo.sql", set())
+
+    @cached_property
+    def summary_of_cycle(self) -> Statement | None:
+        """Tells what people want to know of a finished cycle; None where the job does not."""
+        return self._voluntary("summary.sql", {"cycle_id"})
+
     @property
     def has_verify(self) -> bool:
         """Whether it has a query that finds wrong items by other means."""
@@ -125,6 +193,7 @@ class Job:
             FileError: One is missing or broken.
         """
         _ = (self.prioritize, self.backlog, self.process)
+        _ = (self.preview, self.summary_of_cycle, self.cut if self.batches else None)
 
     def _optional(self, name: str, variables: set[str]) -> Statement:
         path = self.folder / name
@@ -135,9 +204,12 @@ class Job:
             )
         return self._statement(name, variables)
 
+    def _voluntary(self, name: str, variables: set[str]) -> Statement | None:
+        return self._statement(name, variables) if (self.folder / name).exists() else None
+
     def _statement(self, name: str, variables: set[str]) -> Statement:
         statement = single(self.folder / name)
-        statement.bind(dict.fromkeys(variables))
+        statement.bind(dict.fromkeys({*variables, *self.values}))
         return statement
 
 

@@ -22,8 +22,8 @@ from psycopg.errors import LockNotAvailable, QueryCanceled
 from etl import __version__, db
 from etl.errors import FileError
 from etl.job import Job
-from etl.model import CycleRecord, LevelCount, Outcome, Result
-from etl.queue import WEIGHT, Entry, OpenClaims, Queue, Settled, escape
+from etl.model import WEIGHT, CycleRecord, LevelCount, Outcome, Result
+from etl.queue import Entry, OpenClaims, Queue, Settled, escape
 from etl.sqlfile import shipped
 
 _COPIED_TOGETHER = 1000
@@ -122,7 +122,7 @@ def close_cycle(
         with connection.cursor().copy(shipped("engine/copy_attempts").text) as copy:
             for entry, result in finished(queue, claims.taken_back, left):
                 if look is None:
-                    record.count(entry.claim.level, result.outcome)
+                    record.count(entry.claim, result.outcome)
                 lines.append(_line(record.cycle_id, entry, result))
                 if len(lines) == _COPIED_TOGETHER:
                     copy.write("".join(lines))
@@ -130,6 +130,9 @@ def close_cycle(
             copy.write("".join(lines))
         values = {"cycle_id": record.cycle_id, "job": record.job, "now": finished_at}
         db.run(connection, shipped("engine/release_done_items"), **values)
+        if job.batches is not None:
+            done = shipped("engine/release_done_ranges")
+            db.run(connection, done, job=record.job, round=job.scope.round_id)
         db.run(
             connection,
             shipped("engine/hold_items"),
@@ -187,6 +190,7 @@ def recover(connection: db.Connection, queue: Queue, cycle_id: int, job: Job) ->
     record = CycleRecord(
         job=name, started_at=started_at, as_of=as_of, max_items=max_items,
         cycle_id=cycle_id, workers=workers, stop_reason="crashed",
+        counts_keys=job.batches is not None,
     )  # fmt: skip
     for level in levels:
         fresh = LevelCount(level["level"], level["name"], level["found"])

@@ -6,6 +6,9 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, Literal, NamedTuple
 
+WEIGHT = "weight"
+"""The column of a prioritization that says how much work an item is, if it has one."""
+
 
 class Outcome(StrEnum):
     """What an attempt at an item came to."""
@@ -26,6 +29,7 @@ class Claim(NamedTuple):
         level: Its priority level, 1 first; 0 where it was asked for by name.
         values: All columns of the item's row of the prioritization query, as text.
         is_slow: It ran into the statement timeout in this cycle; now it may take longer.
+        rest: What remains of the item, where this is only a part of it: see keyrange.py.
     """
 
     position: int
@@ -33,6 +37,7 @@ class Claim(NamedTuple):
     level: int
     values: dict[str, str | None]
     is_slow: bool = False
+    rest: "Claim | None" = None
 
 
 class Result(NamedTuple):
@@ -64,6 +69,7 @@ class Orders:
         parameters: Values of the process statement that are the same for every item.
         deadline: Claim nothing from then on; of ``time.monotonic()``, which all processes
             of a machine share. None: no limit.
+        batch_size: Keys of every batch; None: as the job says.
     """
 
     number: int
@@ -73,6 +79,7 @@ class Orders:
     queue_folder: str
     parameters: dict[str, Any]
     deadline: float | None = None
+    batch_size: int | None = None
 
     def to_json(self) -> str:
         """As the one line that a worker reads."""
@@ -105,6 +112,20 @@ class Wait:
     reason: str
     since: datetime
     seconds: float = 0.0
+
+
+class Remark(NamedTuple):
+    """What a job's own query tells of a cycle.
+
+    Attributes:
+        what: Of what.
+        value: How much, or what became of it.
+        sample: One that a cycle would change, and how; None: the query tells of a finished one.
+    """
+
+    what: str
+    value: str
+    sample: str | None = None
 
 
 @dataclass(slots=True)
@@ -149,6 +170,9 @@ class CycleRecord:
         predicted: What it was expected to take when its queue was built; None: nothing known.
         waits_for: Why nothing is claimed just now; None: it goes on.
         waits: Each time that nothing was claimed, the present one too.
+        counts_keys: Whether its counts are of keys, the weights of the items, because those are
+            ranges of keys.
+        remarks: What the job's own query has to tell of it.
     """
 
     job: str
@@ -168,6 +192,8 @@ class CycleRecord:
     predicted: Prediction | None = None
     waits_for: str | None = None
     waits: list[Wait] = field(default_factory=list[Wait])
+    counts_keys: bool = False
+    remarks: list[Remark] = field(default_factory=list[Remark])
 
     @property
     def waited_s(self) -> float:
@@ -217,9 +243,14 @@ class CycleRecord:
         """Done items a second, over the whole cycle."""
         return self.done / self.duration_s if self.duration_s else 0.0
 
-    def count(self, level: int, outcome: Outcome, by: int = 1) -> None:
-        """Count one attempt; by -1: take one back."""
-        counts = self.levels.get(level)
+    def count(self, claim: Claim, outcome: Outcome, *, is_taken_back: bool = False) -> None:
+        """Count an attempt, or take it back."""
+        counts = self.levels.get(claim.level)
         if counts is None:
-            counts = self.levels[level] = LevelCount(level, f"level {level}")
+            counts = self.levels[claim.level] = LevelCount(claim.level, f"level {claim.level}")
+        by = self.size(claim.values.get(WEIGHT)) * (-1 if is_taken_back else 1)
         setattr(counts, outcome.value, getattr(counts, outcome.value) + by)
+
+    def size(self, weight: str | None) -> int:
+        """How much an item of this weight counts: one, or the keys of its range."""
+        return int(float(weight or 0)) if self.counts_keys else 1

@@ -8,6 +8,7 @@ somebody terminated it, and the item may have been the cause.
 """
 
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
 
@@ -19,7 +20,8 @@ from etl.errors import EtlError, FileError
 from etl.executor import Executor
 from etl.job import Job
 from etl.model import Claim, Orders
-from etl.sqlfile import shipped
+from etl.settings import milliseconds
+from etl.sqlfile import Statement, shipped
 
 _SERVER_CRASHED = "57P02"
 _ANSWER_S = 10.0
@@ -63,13 +65,14 @@ class Session:
             started_at, whole_since, flushed_within_s, *_ = db.one(
                 self._connection,
                 shipped("engine/set_worker_session"),
-                statement_timeout=_milliseconds(job.statement_timeout_s),
-                lock_timeout=_milliseconds(job.lock_timeout_s),
+                **job.session_settings(),
             )
         self._server_started_at: datetime = started_at
         self._server_whole_since: datetime = whole_since
         self.flushed_within_s: float = flushed_within_s
-        self.executor = Executor(self._connection, job.process, orders.parameters)
+        self.executor = Executor(
+            self._connection, [job.process, *job.acknowledgement], orders.parameters
+        )
 
     def _hear(self, notice: Diagnostic) -> None:
         self.heard_of_crash |= notice.sqlstate == _SERVER_CRASHED
@@ -94,8 +97,18 @@ class Session:
         if timeout_s != self.timeout_s:
             statement = shipped("engine/set_statement_timeout")
             with db.answered_within(self._connection, _ANSWER_S):
-                db.run(self._connection, statement, statement_timeout=_milliseconds(timeout_s))
+                db.run(self._connection, statement, statement_timeout=milliseconds(timeout_s))
             self.timeout_s = timeout_s
+
+    def ask(self, statement: Statement, values: Mapping[str, object]) -> db.Row:
+        """The one row of a quick query, between two items.
+
+        Raises:
+            DatabaseUnreachableError: The connection is lost.
+            FileError: The server refuses it.
+        """
+        with db.answered_within(self._connection, self.timeout_s + _ANSWER_S):
+            return db.one(self._connection, statement, **values)
 
     def end_predecessors(self) -> None:
         """End what the server still runs for a connection that this worker has lost.
@@ -139,7 +152,3 @@ class Session:
     def cut(self) -> None:
         """End a connection on which nobody answers; whoever waits for it sees it lost."""
         db.cut(self._connection)
-
-
-def _milliseconds(seconds: float) -> str:
-    return f"{max(1, round(seconds * 1000))}ms"

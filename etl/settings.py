@@ -13,6 +13,7 @@ from etl.trust import exchangeable_in, is_open_to_all
 LARGEST = 2**31 - 1
 """The largest number that a limit can be."""
 
+_YES, _NO = ("true", "yes", "1", "on"), ("false", "no", "0", "off")
 _DURATION = re.compile(r"(\d{1,9})(ms|s|m|min|h|d)\Z", re.ASCII)
 _UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _WORKERS_EACH, _MOST_WORKERS = 8, 32  # `--workers auto`: a processor, and in all
@@ -75,6 +76,23 @@ def duration_s(name: str, text: str, longest_s: float = _WEEK_S) -> float:
             "Write a whole number and its unit, a week at most.",
         )
     return seconds
+
+
+def yes_or_no(name: str, environ: Mapping[str, str]) -> bool | None:
+    """A variable that says yes or no; None where it says nothing.
+
+    Raises:
+        UsageError: It is anything else.
+    """
+    text = environ.get(name, "").lower()
+    if text not in ("", *_YES, *_NO):
+        raise UsageError(f"{name} must be true or false, not {text!r}", f"Write {name}=true.")
+    return text in _YES if text else None
+
+
+def milliseconds(seconds: float) -> str:
+    """A time as PostgreSQL's settings have it; never nought, which would be no limit."""
+    return f"{max(1, round(seconds * 1000))}ms"
 
 
 def _from_environment(environ: Mapping[str, str], name: str) -> int | None:

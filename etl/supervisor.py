@@ -258,9 +258,9 @@ class Supervisor:
         elif entry.event == DEFERRED and entry.result is not None:
             self._emit(ItemDeferred(entry.worker, entry.claim, entry.result))
         elif entry.event == TAKEN_BACK:
-            self._record.count(entry.claim.level, Outcome.DONE, by=-1)
+            self._record.count(entry.claim, Outcome.DONE, is_taken_back=True)
         elif entry.is_outcome and entry.result is not None:
-            self._record.count(entry.claim.level, entry.result.outcome)
+            self._record.count(entry.claim, entry.result.outcome)
             self._emit(ItemAttempted(entry.worker, entry.claim, entry.result))
 
     def _heed_signals(self) -> None:

@@ -94,8 +94,7 @@ class Verifier:
         db.run(
             connection,
             shipped("engine/set_worker_session"),
-            statement_timeout=f"{job.slow_statement_timeout_s * 1000:.0f}ms",
-            lock_timeout=f"{job.lock_timeout_s * 1000:.0f}ms",
+            **job.session_settings(job.slow_statement_timeout_s),
         )
 
     def draw(self, sample: int | None, seed: int, item_key: str = "") -> Lot:
@@ -106,7 +105,13 @@ class Verifier:
             seed: Which lot.
             item_key: Only this one; empty: any.
         """
-        values = {"as_of": self._as_of, "sample": sample, "seed": seed, "item_key": item_key}
+        values = {
+            **self._job.values,
+            "as_of": self._as_of,
+            "sample": sample,
+            "seed": seed,
+            "item_key": item_key,
+        }
         cursor = db.run(self._connection, self._job.clean, **values)
         names = [column.name for column in cursor.description or ()]
         if not {"item_key", "population"} <= set(names):
@@ -157,7 +162,7 @@ class Verifier:
     ) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
         """The stored result before and after, of which nothing stays."""
         process = self._job.process
-        values = process.bind({**item, "item_key": key, "as_of": self._as_of})
+        values = process.bind({**item, "item_key": key, **self._job.parameters(self._as_of)})
         with self._connection.transaction(force_rollback=True):
             before = self._stored(key)
             self._connection.execute(process.text, values)

@@ -79,15 +79,20 @@ def shipped_job() -> Job:
     return job.load(settings.sql_folder() / "jobs" / "datamart_users")
 
 
+def shipped_jobs() -> list[Job]:
+    """All that are shipped."""
+    return [job.load(path) for path in job.job_paths([settings.sql_folder() / "jobs"])]
+
+
 def load_schema(**address: Any) -> None:
     """Make a database as `etl init --with-roles` leaves it."""
     names = {"host": "host", "port": "port", "user": "user", "dbname": "dbname"}
     dsn = make_conninfo(**{key: str(address[name]) for key, name in names.items()})
     with connect(Target.parse(dsn), "tests") as connection:
         roles.create(connection)
-        for file in deploy.pending(connection, [shipped_job()]):
+        for file in deploy.pending(connection, shipped_jobs()):
             deploy.apply(connection, file)
-        grants.grant(connection, [shipped_job()])
+        grants.grant(connection, shipped_jobs())
 
 
 bare_server = factories.postgresql_noproc(depends_on="server_address", dbname="bare")

@@ -58,8 +58,7 @@ def settle_session(connection: db.Connection, job: Job, longest_s: float) -> Non
     db.run(
         connection,
         shipped("engine/set_worker_session"),
-        statement_timeout=f"{statement_timeout_s * 1000:.0f}ms",
-        lock_timeout=f"{job.lock_timeout_s * 1000:.0f}ms",
+        **job.session_settings(statement_timeout_s),
     )
 
 
@@ -94,7 +93,7 @@ class RolledBack:
     ) -> None:
         self._connection = connection
         self._job = job
-        self._executor = Executor(connection, job.process, parameters)
+        self._executor = Executor(connection, [job.process, *job.acknowledgement], parameters)
 
     def attempt(self, claim: Claim) -> Attempt:
         """Run the statement for one item, and roll it back.

@@ -1,6 +1,7 @@
 """What it costs to know what is dirty: backlog.sql and prioritize.sql in one snapshot."""
 
 import time
+from collections.abc import Iterable
 from dataclasses import replace
 
 from etl import db, ledger
@@ -22,7 +23,7 @@ def look(
     job: Job,
     record: CycleRecord,
     queue: Buildable,
-    parameters: dict[str, str],
+    parameters: Iterable[str],
     longest_s: float,
 ) -> Listing:
     """List the backlog as a cycle does, and once more with EXPLAIN.
@@ -48,6 +49,7 @@ def look(
         (plans,) = db.one(
             connection,
             replace(job.prioritize, text=_EXPLAIN + job.prioritize.text),
+            **job.values,
             as_of=record.as_of,
             now=record.started_at,
             max_items=record.max_items,

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from etl import db, deploy
+from etl import db, deploy, rounds
 from etl.bench.attempt import RolledBack, session, settle_session
 from etl.bench.crew import Crew
 from etl.bench.listing import look
@@ -70,7 +70,7 @@ class Bench:
         self._options = options
         self._begun = time.monotonic()
         self._deadline = self._begun + options.time_limit_s
-        self._parameters = {"as_of": options.as_of.isoformat()}
+        self._parameters = job.parameters(options.as_of)
         self._report = Report(job.name, options.as_of, options.items)
 
     def run(self) -> Report:
@@ -83,6 +83,7 @@ class Bench:
         name = f"etl:bench {self._job.command}"
         with session(self._target, name) as connection, _scratch(self._state) as folder:
             deploy.require_current(connection, self._job)
+            self._job = rounds.expected(connection, self._job)
             self._report.cycle = _running_cycle(connection, self._job)
             self._report.listing, claims = self._list(connection, folder)
             if claims:
@@ -105,6 +106,7 @@ class Bench:
             started_at=datetime.now(UTC),
             as_of=self._options.as_of,
             max_items=max(self._options.items, self._job.max_items),
+            counts_keys=self._job.batches is not None,
         )
         queue = FileQueue(folder / "listed")
         listing = look(connection, self._job, record, queue, self._parameters, self._left_s())

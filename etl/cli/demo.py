@@ -8,16 +8,17 @@ from typing import Annotated
 import typer
 
 from etl import settings
-from etl.cli.options import Dsn, day, job_named, target, whole_jobs
+from etl.cli.options import Dsn, day, job_named, job_names, target, whole_jobs
 from etl.cli.output import say, tell
 from etl.errors import UsageError
 from etl.sqlfile import shipped, statements
 
 _JOB = "datamart-users"
 _NEXT = (
-    ("datamart-users --max-users 500", "the next 500 users, as cron does it"),
-    ("datamart-users --dry-run", "what the next cycle would do"),
-    ("verify datamart-users", "is every row right?"),
+    ("{job} --dry-run", "what the next cycle would do"),
+    ("{job}", "the next cycle, as cron runs it"),
+    ("verify {job}", "is every result right?"),
+    ("status --watch", "what is dirty, and how far a cycle is"),
     ("load-notes FILE.csv.gz", "load real notes"),
     ("server psql", "look around: SELECT * FROM etl.progress;"),
     ("server stop", "when you are done"),
@@ -25,47 +26,63 @@ _NEXT = (
 
 
 def demo(
-    scale: Annotated[int, typer.Option("--scale", min=10, help="Number of sample users.")] = 20000,
-    max_users: Annotated[int, typer.Option("--max-users", min=1, help="Users to refresh.")] = 1000,
+    job: Annotated[
+        str, typer.Argument(help="The job, such as datamart-users.", autocompletion=job_names)
+    ] = _JOB,
+    scale: Annotated[
+        int, typer.Option("--scale", min=10, help="How much sample data: users, entries, invoices.")
+    ] = 20000,
+    max_items: Annotated[
+        int | None,
+        typer.Option(
+            "--max-items", "--max-users", min=1, help="Items to do; else as the job says."
+        ),
+    ] = None,
     dsn: Dsn = None,
 ) -> None:
-    """Make schema and sample data, refresh the most urgent users, say what happened."""
+    """Make schema and sample data, run a cycle, say what happened."""
     from etl import db, deploy, grants
-    from etl.cli.run import exit_status, run_cycle
+    from etl.cli.run import Manner, run_cycle
     from etl.cycle import CycleOptions
 
+    shown, jobs = job_named(job), whole_jobs()
+    look = shown.demo
+    if look is None:
+        raise UsageError(f"{shown.command} has no demo", f"Write {shown.folder / 'demo.sql'}.")
     database = target(dsn)
-    job, jobs = job_named(_JOB), whole_jobs()
     as_of = day(None)
     with db.reached(), db.connect(database, "etl:demo") as connection:
         for file in deploy.pending(connection, jobs):
             deploy.apply(connection, file)
         grants.grant(connection, jobs)
-        users, samples = db.one(connection, shipped("demo/warehouse_size"))
-        if users and users != samples:
+        samples, others, told = db.one(connection, look)
+        if others:
             raise UsageError(
-                f"this database has {users:,} users that are no sample data",
+                f"this database has data of {shown.command} that are no sample",
                 "It leaves real data alone: set ETL_STATE_DIR to an empty folder, without --dsn.",
             )
-        if not users:
-            say(f"etl: making sample data of {scale:,} users, a few seconds …")
+        if not samples:
+            say(f"etl: making sample data of size {scale:,}, a few seconds …")
             with connection.transaction():
-                for statement in statements(job.folder / "sample.sql"):
+                for statement in statements(shown.folder / "sample.sql"):
                     db.run(connection, statement, scale=scale, as_of=as_of)
             db.run(connection, shipped("demo/analyze"))
-        users, _ = db.one(connection, shipped("demo/warehouse_size"))
-        (facts,) = db.one(connection, shipped("demo/count_facts"))
-    tell(f"The warehouse has {users:,} users and {facts:,} facts.")
+            _, _, told = db.one(connection, look)
+    tell(told)
+    limit = max_items or shown.max_items
     options = CycleOptions(
         as_of=as_of,
-        limit=settings.ItemLimit(max_users),
+        limit=settings.ItemLimit(limit),
         workers=settings.worker_count(os.environ),
-        reserved_percent=job.reserved_percent,
+        reserved_percent=shown.reserved_percent,
     )
-    tell(f"Now: etl {_JOB} --max-users {max_users}\n")
-    record = run_cycle(job, database.dsn, options, None, is_json=False)
+    has_limit = max_items is not None or shown.batches is None
+    tell(f"Now: etl {shown.command}{f' --max-{shown.unit}s {limit}' if has_limit else ''}\n")
+    manner = Manner(log_format=None, is_json=False, waits=False, verifies=False)
+    status = run_cycle(shown, database.dsn, options, manner)
     program = "etl" if shutil.which("etl") else os.path.relpath(sys.argv[0])
     tell("\nWhat to type next:")
     for command, meaning in _NEXT:
-        tell(f"  {f'{program} {command}':<48} {meaning}")
-    raise typer.Exit(exit_status(record))
+        if shown.command == _JOB or not command.startswith("load-notes"):
+            tell(f"  {f'{program} {command.format(job=shown.command)}':<48} {meaning}")
+    raise typer.Exit(status)

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from etl.cli.narrator import Narrator
 from etl.cli.output import printable, say, to_json
 from etl.events import BacklogCounted, Event, ItemAttempted
 from etl.job import Job
+from etl.model import WEIGHT
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -55,9 +57,10 @@ class Display:
 
     Args:
         narrator: Makes the lines.
+        shows_levels: A bar for each level of the cycle instead of one in all.
     """
 
-    def __init__(self, narrator: Narrator) -> None:
+    def __init__(self, narrator: Narrator, *, shows_levels: bool = False) -> None:
         from rich.console import Console  # cron needs none of it
         from rich.progress import (
             BarColumn,
@@ -81,7 +84,9 @@ class Display:
             transient=True,
         )
         self._narrator = narrator
-        self._task: TaskID | None = None
+        self._shows_levels = shows_levels
+        self._bars: dict[int, TaskID] = {}
+        self._size: Callable[[str | None], int] = lambda _: 1
         self._begun = self._drawn = time.monotonic()
 
     def __enter__(self) -> "Display":
@@ -94,19 +99,34 @@ class Display:
     def __call__(self, event: Event) -> None:
         """Draw what an event changes."""
         if isinstance(event, BacklogCounted):
-            name = f"{event.record.workers} worker{'' if event.record.workers == 1 else 's'}"
-            self._task = self._progress.add_task(name, total=event.queued, rate="")
+            self._begin(event)
         for severity, text, _ in self._narrator.lines(event):
             if severity > logging.INFO or isinstance(event, BacklogCounted):
                 style = "red" if severity > logging.WARNING else ""
                 self._progress.console.print(
                     printable(text), style=style, markup=False, highlight=False, soft_wrap=True
                 )
-        if isinstance(event, ItemAttempted) and self._task is not None:
-            self._progress.advance(self._task)
+        if isinstance(event, ItemAttempted) and self._bars:
+            claim = event.claim
+            self._progress.advance(self._bars[claim.level], self._size(claim.values.get(WEIGHT)))
             now = time.monotonic()
             if now - self._drawn > _REFRESH_S:
                 self._drawn = now
-                done = self._progress.tasks[0].completed
-                self._progress.update(self._task, rate=f"{done / (now - self._begun):,.0f}/s")
+                for task in self._progress.tasks:
+                    rate = f"{task.completed / (now - self._begun):,.0f}/s"
+                    self._progress.update(task.id, rate=rate)
                 self._progress.refresh()
+
+    def _begin(self, event: BacklogCounted) -> None:
+        record = event.record
+        self._size = record.size
+        names = {number: record.levels[number].name for number in event.levels}
+        if self._shows_levels and names:
+            self._bars = {
+                number: self._progress.add_task(name, total=event.levels[number], rate="")
+                for number, name in names.items()
+            }
+            return
+        name = f"{record.workers} worker{'' if record.workers == 1 else 's'}"
+        bar = self._progress.add_task(name, total=event.queued, rate="")
+        self._bars = dict.fromkeys(names, bar)

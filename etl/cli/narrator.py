@@ -3,10 +3,11 @@
 import logging
 import signal
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from typing import Any
 
+from etl.cli.progress import Progress
 from etl.cli.render import as_json, outcome_line, prediction_line
 from etl.cli.words import seconds
 from etl.events import (
@@ -26,7 +27,7 @@ from etl.events import (
     WorkerFinished,
     WorkersChosen,
 )
-from etl.model import CycleRecord, Outcome
+from etl.model import WEIGHT, CycleRecord, Outcome
 
 _EVERY = 100
 
@@ -44,6 +45,8 @@ class Narrator:
         self._unit = unit
         self._attempts: Counter[int] = Counter()
         self._done: Counter[int] = Counter()
+        self._size: Callable[[str | None], int] = lambda _: 1
+        self._progress: Progress | None = None
 
     def lines(self, event: Event) -> Iterator[Line]:
         """The lines for an event: severity, text, and the facts of it."""
@@ -114,6 +117,9 @@ class Narrator:
 
     def _backlog(self, event: BacklogCounted) -> Iterator[Line]:
         record, unit = event.record, self._unit
+        self._size = record.size
+        if record.counts_keys:
+            self._progress = Progress(record, event.queued)
         levels = ", ".join(f"{x.found:,} {x.name}" for x in record.levels.values() if x.found)
         facts = {"found": record.found, "queued": event.queued, "workers": record.workers}
         if not record.found:
@@ -139,8 +145,9 @@ class Narrator:
 
     def _attempt(self, event: ItemAttempted) -> Iterator[Line]:
         worker, result = event.worker, event.result
-        self._attempts[worker] += 1
-        self._done[worker] += result.outcome is Outcome.DONE
+        size = self._size(event.claim.values.get(WEIGHT))
+        self._attempts[worker] += size
+        self._done[worker] += size * (result.outcome is Outcome.DONE)
         if result.outcome is not Outcome.DONE:
             key = event.claim.item_key
             code = f" [{result.sqlstate}]" if result.sqlstate else ""
@@ -156,7 +163,9 @@ class Narrator:
                     "duration_ms": round(result.duration_ms, 3),
                 },
             )
-        if self._attempts[worker] % _EVERY == 0:
+        if self._progress is not None:
+            yield from self._progress.lines(self._unit)
+        elif self._attempts[worker] % _EVERY == 0:
             yield (
                 logging.INFO,
                 f"worker {worker}: {self._attempts[worker]:,} {self._unit}s "

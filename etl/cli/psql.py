@@ -89,6 +89,7 @@ def _values(
     names = {name for statement in statements for name in statement.names}
     now = datetime.now(UTC)
     defaults = {
+        **{name: str(value) for name, value in job.values.items()},
         "as_of": f"{now:%F}",
         "now": now.isoformat(),
         "max_items": str(job.max_items),

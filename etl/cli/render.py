@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from etl.cli.output import printable
 from etl.cli.words import seconds
 from etl.model import CycleRecord, LevelCount, Prediction
 
@@ -45,6 +46,7 @@ def as_json(record: CycleRecord) -> dict[str, Any]:
         "predicted_s": record.predicted and round(record.predicted.mean_s, 3),
         "predicted_p95_s": record.predicted and round(record.predicted.p95_s, 3),
         "levels": [level.as_dict() for level in record.levels.values()],
+        "remarks": [remark._asdict() for remark in record.remarks],
     }
 
 
@@ -61,6 +63,9 @@ def summary(record: CycleRecord, title: str, unit: str) -> str:
     rows.append(f"  {'level':<22}{'found':>10}{'done':>10}{'failed':>10}{'busy':>10}{'left':>10}")
     rows += [_level_row(level) for level in record.levels.values()]
     rows += ["", outcome_line(record, unit)]
+    width = max((len(remark.what) for remark in record.remarks), default=0)
+    for what, value, sample in record.remarks:
+        rows.append(printable(f"  {what:<{width}}  {value}" + (f"  ({sample})" if sample else "")))
     if record.predicted is not None:
         rows.append(f"predicted: {prediction_line(record.predicted)}")
     return "\n".join(rows)

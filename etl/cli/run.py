@@ -1,21 +1,27 @@
 """Runs a cycle, tells how it goes, and says how the process ends after it."""
 
 import os
+import time
+from dataclasses import dataclass
 
 import typer
 
 from etl import db, settings
+from etl.cli.detach import tell_begun
 from etl.cli.display import Display, LogLines
 from etl.cli.narrator import Narrator
 from etl.cli.options import target
 from etl.cli.output import is_on_terminal, say, tell, to_json
 from etl.cli.render import as_json, summary
+from etl.cli.verify import by_query, verdict_text
 from etl.cycle import Cycle, CycleOptions
-from etl.errors import DatabaseUnreachableError, EtlError
+from etl.errors import CycleRunningError, DatabaseUnreachableError, EtlError
+from etl.events import BacklogCounted, Emit, Event
 from etl.job import Job
 from etl.model import CycleRecord
 
 _FAILED, _QUARANTINED = 1, 3
+_ASK_AGAIN_S = 1.0
 
 
 def exit_status(record: CycleRecord) -> int:
@@ -27,32 +33,68 @@ def exit_status(record: CycleRecord) -> int:
     return _QUARANTINED if record.quarantined else 0
 
 
-def run_cycle(
-    job: Job, dsn: str | None, options: CycleOptions, log_format: str | None, is_json: bool
-) -> CycleRecord:
-    """Run one cycle and print how it went."""
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a cycle is run, seen from the terminal.
+
+    Attributes:
+        log_format: Log lines also on a terminal: "text" or "json"; None: not on one.
+        is_json: One JSON object in the end.
+        waits: Where another cycle runs, begin after it.
+        verifies: Look for wrong results afterwards.
+    """
+
+    log_format: str | None
+    is_json: bool
+    waits: bool
+    verifies: bool
+
+
+def run_cycle(job: Job, dsn: str | None, options: CycleOptions, manner: Manner) -> int:
+    """Run one cycle and print how it went. Returns how the process should end."""
     narrator = Narrator(job.unit)
     display: Display | LogLines
-    if is_on_terminal() and log_format is None:
-        display = Display(narrator)
+    if is_on_terminal() and manner.log_format is None:
+        display = Display(narrator, shows_levels=job.shows_levels)
     else:
-        display = LogLines(job, narrator, is_json=log_format == "json")
-    state = settings.state_path(os.environ)
+        display = LogLines(job, narrator, is_json=manner.log_format == "json")
     database = target(dsn)
-    cycle = Cycle(job, database, state, options, display)
+
+    def emit(event: Event) -> None:
+        display(event)
+        if isinstance(event, BacklogCounted):
+            tell_begun()
+
     with display, db.reached():
+        record = _record(job, database, options, emit, manner)
+        told, text = as_json(record), summary(record, job.title, job.unit)
+        if manner.verifies and record.stop_signal is None:
+            with db.connect(database, f"etl:verify {job.command}") as connection:
+                verdict = by_query(connection, job, options.as_of)
+            told |= {"wrong": verdict["wrong"], "wrong_items": verdict["items"]}
+            text += "\n\n" + verdict_text(job, {**verdict, "as_of": options.as_of})
+    tell(to_json(told) if manner.is_json else text)
+    return exit_status(record) or (_FAILED if told.get("wrong") else 0)
+
+
+def _record(
+    job: Job, database: db.Target, options: CycleOptions, emit: Emit, manner: Manner
+) -> CycleRecord:
+    """Run a cycle, after the one that runs if that is wanted."""
+    while True:
+        cycle = Cycle(job, database, settings.state_path(os.environ), options, emit)
         try:
-            record = cycle.run()
+            return cycle.run()
+        except CycleRunningError as error:
+            if not manner.waits or cycle.record.cycle_id is not None:
+                raise
+            say(f"etl: waiting: {error.message}")
+            time.sleep(_ASK_AGAIN_S)
         except EtlError as error:
-            if is_json and cycle.record.cycle_id is not None:
+            if manner.is_json and cycle.record.cycle_id is not None:
                 tell(to_json(as_json(cycle.record)))
             stop_signal = cycle.record.stop_signal
             if isinstance(error, DatabaseUnreachableError) and stop_signal is not None:
                 say(f"etl: {error.message}; the next cycle closes the record of this one")
                 raise typer.Exit(128 + stop_signal) from None
             raise
-    if is_json:
-        tell(to_json(as_json(record)))
-    else:
-        tell(summary(record, job.title, job.unit))
-    return record

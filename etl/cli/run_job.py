@@ -3,12 +3,14 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from etl import job as jobs
 from etl import settings
+from etl.cli.detach import detach
+from etl.cli.job_options import add_options, batch_size, in_scope
 from etl.cli.options import AsOf, Dsn, Json, check_key, day
 from etl.cli.output import printable
 from etl.errors import FileError
@@ -59,7 +61,9 @@ def _command(job: Job) -> Callable[..., None]:
         ] = None,
         only: Annotated[
             str | None,
-            typer.Option(f"--{unit}", metavar="KEY", help=f"Just this {unit}, dirty or not."),
+            typer.Option(
+                f"--{unit}", "--only", metavar="KEY", help=f"Just this {unit}, dirty or not."
+            ),
         ] = None,
         workers: Annotated[
             str | None,
@@ -96,10 +100,19 @@ def _command(job: Job) -> Callable[..., None]:
             LogFormat | None,
             typer.Option("--log-format", help="Log lines on standard error, also on a terminal."),
         ] = None,
+        wait: Annotated[
+            bool | None,
+            typer.Option(
+                "--wait/--detach",
+                help="Where a cycle of this job runs, begin after it; or go on in the background. "
+                "Else WAIT (true, false), else neither.",
+            ),
+        ] = None,
         json_output: Json = False,
         dsn: Dsn = None,
+        **own: Any,
     ) -> None:
-        from etl.cli.run import exit_status, run_cycle
+        from etl.cli.run import Manner, run_cycle
         from etl.cycle import CycleOptions
 
         if only is not None:
@@ -114,10 +127,19 @@ def _command(job: Job) -> Callable[..., None]:
                 reserved_percent, os.environ, job.reserved_percent
             ),
             time_limit_s=settings.time_limit_s(time_limit, os.environ, job.time_limit_s),
-            only_key=only,
+            only_key=only if job.batches is None else None,
             is_dry_run=dry_run,
+            begins_again=own.get("again", False),
+            batch_size=batch_size(own),
         )
-        record = run_cycle(job, dsn, options, log_format, json_output)
-        raise typer.Exit(exit_status(record))
+        wanted = in_scope(job, only, own)
+        stays = settings.yes_or_no("WAIT", os.environ) if wait is None else wait
+        if stays is False and not dry_run:
+            detach(job)
+            return
+        verifies = own.get("verify") or settings.yes_or_no("VERIFY", os.environ) or False
+        manner = Manner(log_format, json_output, stays or False, verifies and job.has_verify)
+        raise typer.Exit(run_cycle(wanted, dsn, options, manner))
 
+    add_options(command, job)
     return command

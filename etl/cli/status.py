@@ -11,6 +11,7 @@ import typer
 from etl.cli.options import AnyJob, AsOf, Dsn, Json, connected, day, deployed_jobs
 from etl.cli.output import columns, printable, tell, to_json
 from etl.cli.words import age, moment, seconds
+from etl.settings import LARGEST
 
 if TYPE_CHECKING:
     from etl.db import Connection
@@ -123,16 +124,19 @@ def flow_line(flow: "Flow", unit: str) -> str:
         if flow.gone_in_cycles == 0:
             return "empty"
         return "when it will be gone can be told after two cycles"
+    capacity = flow.capacity_per_cycle or 0
+    most = "takes all" if capacity >= LARGEST else f"does up to {capacity:,.0f}"
     pace = (
         f"{flow.arrivals_per_cycle:,.0f} {unit} come in from one cycle to the next (every "
-        f"{age(flow.every_s)}), a cycle does up to {flow.capacity_per_cycle or 0:,.0f}"
+        f"{age(flow.every_s)}), a cycle {most}"
     )
     if flow.is_never:
         return f"never gone at these settings: {pace}; {flow.enough_items:,} a cycle would do"
     if flow.gone_in_cycles == 0:
         return f"empty; {pace}"
     s = "" if flow.gone_in_cycles == 1 else "s"
-    return f"gone in {flow.gone_in_cycles:,} cycle{s}, about {moment(flow.gone_at)}: {pace}"
+    when = f"about {moment(flow.gone_at)}" if flow.gone_at else "after the year 9999"
+    return f"gone in {flow.gone_in_cycles:,} cycle{s}, {when}: {pace}"
 
 
 def _running(running: "Running", unit: str) -> list[str]:

@@ -65,11 +65,11 @@ def command() -> Callable[..., None]:
             check_key(item)
         if fix:
             _ = found.mark
-        by_query = found.has_verify and sample is None and not every and item is None
+        is_by_query = found.has_verify and sample is None and not every and item is None
         with connected(dsn, f"verify {found.command}") as connection:
             deploy.require_current(connection, found)
-            if by_query:
-                told = _by_query(connection, found, day(as_of))
+            if is_by_query:
+                told = by_query(connection, found, day(as_of))
             else:
                 verifier = Verifier(connection, found, day(as_of))
                 size = None if every or item is not None else sample or _SAMPLE
@@ -80,16 +80,17 @@ def command() -> Callable[..., None]:
                 Verifier(connection, found, day(as_of)).mark(keys)
                 told["marked"] = len(keys)
         told = {"job": found.name, "as_of": day(as_of), **told}
-        tell(to_json(told) if json_output else _text(found, told))
+        tell(to_json(told) if json_output else verdict_text(found, told))
         raise typer.Exit(1 if told["items"] else 0)
 
     return verify
 
 
-def _by_query(connection: "Connection", job: "Job", as_of: "date") -> dict[str, Any]:
+def by_query(connection: "Connection", job: "Job", as_of: "date") -> dict[str, Any]:
+    """What the job's verify.sql finds, as docs/json/verify.schema.json has it."""
     from etl import db
 
-    cursor = db.run(connection, job.verify, as_of=as_of)
+    cursor = db.run(connection, job.verify, **job.parameters(as_of))
     if cursor.description is None or len(cursor.description) != 2:
         raise UsageError(
             f"{job.verify.path} must return two columns, item_key and problem",
@@ -157,7 +158,8 @@ def _result(how: str, items: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _text(job: "Job", told: dict[str, Any]) -> str:
+def verdict_text(job: "Job", told: dict[str, Any]) -> str:
+    """The wrong items and the verdict, for people."""
     lines: list[str] = []
     for item in told["items"][:_SHOWN]:
         lines.append(printable(f"{job.unit} {item['item_key']} {item['problem']}"))

@@ -1,13 +1,16 @@
 """A cycle: take the lock, count the backlog, freeze it into a queue, drain it, close the record."""
 
 import time
+from collections.abc import Mapping
 from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from etl import control, cost, db, deploy, ledger
+from etl import control, cost, db, deploy, ledger, rounds
 from etl.backlog import Backlog
 from etl.cost import Budget
+from etl.cycle import remarks
+from etl.cycle.dry_run import look
 from etl.cycle.leftovers import queues_folder, recover
 from etl.cycle.options import CycleOptions
 from etl.cycle.steering import Steering, paused_by
@@ -67,6 +70,7 @@ class Cycle:
             as_of=options.as_of,
             max_items=options.limit.max_items,
             time_limit_s=limit,
+            counts_keys=job.batches is not None,
         )
         self._steering = Steering(job, self.record, emit, may_wait=options.only_key is None)
 
@@ -83,22 +87,13 @@ class Cycle:
         with closing(Link(self._target, self._job.command, self._emit)) as link:
             deploy.require_current(link.connection, self._job)
             if self._options.is_dry_run:
-                self._look(link.connection)
+                look(link.connection, self._job, self.record, self._options, self._emit)
             else:
                 self._run(link)
         self._emit(CycleFinished(self.record))
         if self._missing is not None:
             raise UsageError(self._missing, f"Check the key of the {self._job.unit}.")
         return self.record
-
-    def _look(self, connection: db.Connection) -> None:
-        self.record.stop_reason = "dry run"
-        self.record.is_dry_run = True
-        backlog = Backlog(connection, self._job, self.record, self._parameters())
-        with backlog.snapshot():
-            is_catch_up = backlog.count(self._options.limit)
-            ledger.count_held(connection, self.record, self.record.started_at)
-        self._tell_backlog(min(self.record.found, self.record.max_items), is_catch_up)
 
     def _run(self, link: Link) -> None:
         job, record = self._job, self.record
@@ -108,6 +103,9 @@ class Cycle:
             self._end_sessions(link, None)
             recover(link.connection, folder, record, job, self._emit)
             cycle_id = ledger.open_cycle(link.connection, record)
+            if self._options.begins_again:
+                rounds.again(link.connection, job, record.started_at)
+            self._job = rounds.begin(link.connection, job, record.started_at)
             wishes = control.wishes(link.connection, job.name, cycle_id)
             self._paused_by = "; ".join(paused_by(wishes)) or None
             # Up to here a signal ends the process: there is nothing to finish yet.
@@ -127,10 +125,12 @@ class Cycle:
                     raise
                 self._close(link, queue, signals)
                 heard = len(signals.received)
-                link.attempt(
-                    lambda to: ledger.forget_attempts(to, self.record, job),
-                    is_enough=lambda: len(signals.received) > heard,
-                )
+
+                def tidy_up(connection: db.Connection) -> None:
+                    remarks.summary(connection, self._job, self.record)
+                    ledger.forget_attempts(connection, self.record, job)
+
+                link.attempt(tidy_up, is_enough=lambda: len(signals.received) > heard)
             link.unlock()
 
     def _close(self, link: Link, queue: FileQueue, signals: StopSignals) -> None:
@@ -138,7 +138,9 @@ class Cycle:
         def look(connection: db.Connection) -> None:
             if self._options.only_key is None:
                 backlog = Backlog(connection, self._job, self.record, self._parameters())
-                backlog.count_left(datetime.now(UTC))
+                now = datetime.now(UTC)
+                backlog.count_left(now)
+                rounds.end(connection, self._job, self.record, now)
 
         try:
             link.insist(
@@ -195,7 +197,7 @@ class Cycle:
             if not signals.received and not self._is_over():
                 raise
             return 0
-        self._tell_backlog(queued, is_catch_up)
+        self._tell_backlog(is_catch_up, backlog.frozen)
         return queued
 
     def _tell_pause(self, reason: str) -> int:
@@ -212,12 +214,13 @@ class Cycle:
         self._is_cut_by_time = budget.is_exceeded
         return queued
 
-    def _tell_backlog(self, queued: int, is_catch_up: bool) -> None:
+    def _tell_backlog(self, is_catch_up: bool, levels: Mapping[int, int]) -> None:
+        queued, is_cut = sum(levels.values()), self._is_cut_by_time
         self.record.workers = min(self._options.workers, queued)
-        self._emit(BacklogCounted(self.record, queued, is_catch_up, self._is_cut_by_time))
+        self._emit(BacklogCounted(self.record, queued, is_catch_up, is_cut, dict(levels)))
 
-    def _parameters(self) -> dict[str, str]:
-        return {"as_of": self.record.as_of.isoformat()}
+    def _parameters(self) -> dict[str, str | int | None]:
+        return self._job.parameters(self.record.as_of, self.record.cycle_id)
 
     def _is_over(self) -> bool:
         return self._deadline is not None and time.monotonic() >= self._deadline
@@ -254,6 +257,7 @@ class Cycle:
             queue_folder=str(queue.path.parent),
             parameters=self._parameters(),
             deadline=self._deadline,
+            batch_size=self._options.batch_size,
         )
 
     def _heed(self, event: Event) -> None:

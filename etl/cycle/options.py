@@ -19,6 +19,8 @@ class CycleOptions:
         time_limit_s: Claim nothing after that many seconds; None: no limit.
         only_key: Just this item, dirty or not; None: what the prioritization lists.
         is_dry_run: Count and list, write nothing at all.
+        begins_again: Leave what the last cycle has left of its round; begin with all keys.
+        batch_size: Keys of every batch; None: as the job says.
     """
 
     as_of: date
@@ -29,3 +31,5 @@ class CycleOptions:
     time_limit_s: float | None = None
     only_key: str | None = None
     is_dry_run: bool = False
+    begins_again: bool = False
+    batch_size: int | None = None

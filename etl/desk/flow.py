@@ -21,7 +21,7 @@ class Flow:
         capacity_per_cycle: So many a cycle can do at these settings.
         is_never: The backlog does not get smaller.
         gone_in_cycles: After that many more it will be gone; 0: it is; None: never, or unknown.
-        gone_at: When that will be.
+        gone_at: When that will be; None: never, unknown, or beyond the year 9999.
         enough_items: Items a cycle that would do, where it is never.
     """
 
@@ -84,5 +84,13 @@ def judge(seen: Seen, backlog: int, now: datetime) -> Flow:
         enough = math.ceil(arrivals * _HEADROOM)
         return Flow(seen.cycles, every_s, arrivals, capacity, is_never=True, enough_items=enough)
     needed = max(1, math.ceil((backlog - arrivals) / (capacity - arrivals)))
-    gone_at = max(now, last + timedelta(seconds=needed * every_s))
+    gone_at = _later(last, needed * every_s)
+    gone_at = gone_at and max(now, gone_at)
     return Flow(seen.cycles, every_s, arrivals, capacity, gone_in_cycles=needed, gone_at=gone_at)
+
+
+def _later(moment: datetime, seconds: float) -> datetime | None:
+    try:
+        return moment + timedelta(seconds=seconds)
+    except OverflowError:  # where a cycle does hardly more than comes in
+        return None

@@ -1,17 +1,16 @@
 """What a cycle started now would do; nothing is written."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
-from etl import cost, db, freshness
+from etl import cost, db, freshness, rounds
 from etl.backlog import Backlog
 from etl.cost import Budget
 from etl.freshness import LevelAge
 from etl.job import Job
-from etl.model import CycleRecord, LevelCount, Prediction
-from etl.queue import WEIGHT
+from etl.model import WEIGHT, CycleRecord, LevelCount, Prediction
 from etl.settings import ItemLimit
 from etl.sqlfile import shipped
 
@@ -141,12 +140,13 @@ class PlanOptions:
 
 
 class _List:
-    """Takes the place of a queue: remembers what it would hold."""
+    """Takes the place of a queue: remembers what it would hold, and how much each counts."""
 
-    def __init__(self) -> None:
+    def __init__(self, size: Callable[[str | None], int]) -> None:
         self.keys: list[str] = []
         self.items: list[PlannedItem] = []
         self.levels: Counter[int] = Counter()
+        self._size = size
 
     def build(self, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
         key, level = columns.index("item_key"), columns.index("level")
@@ -157,7 +157,7 @@ class _List:
             amount = None if heavy is None else float(str(heavy))
             item = PlannedItem(position, str(row[key]), int(str(row[level])), amount)
             self.keys.append(item.item_key)
-            self.levels[item.level] += 1
+            self.levels[item.level] += self._size(None if heavy is None else str(heavy))
             if position <= _SHOWN:
                 self.items.append(item)
             else:
@@ -193,10 +193,12 @@ def look(connection: db.Connection, job: Job, options: PlanOptions) -> Plan:
         options: As those of a cycle.
     """
     now = datetime.now(UTC)
+    job = rounds.expected(connection, job)
     record = CycleRecord(job.name, now, options.as_of, options.limit.max_items)
+    record.counts_keys = job.batches is not None
     record.time_limit_s = options.time_limit_s
-    backlog = Backlog(connection, job, record, ["as_of"])
-    queue = _List()
+    backlog = Backlog(connection, job, record, job.parameters(options.as_of))
+    queue = _List(record.size)
     with backlog.snapshot():
         is_catch_up = backlog.count(options.limit)
         model = cost.learn(connection, job.name)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from etl import db
+from etl import db, rounds
 from etl.desk import cycles, flow
 from etl.desk.cycles import CycleRow
 from etl.desk.flow import Flow
@@ -74,7 +74,7 @@ def look(connection: db.Connection, job: Job, as_of: date, shown: int = 3) -> St
     with connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         (now,) = connection.execute("SELECT clock_timestamp()").fetchall()[0]
-        levels = ages(connection, job, as_of, now)
+        levels = ages(connection, rounds.latest(connection, job), as_of, now)
         held, quarantined = db.one(connection, shipped("engine/count_held"), job=job.name, now=now)
         backlog = sum(level.items for level in levels)
         latest = cycles.latest(connection, job.name, shown + 1)

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 
 import psycopg
 
-from etl import db, deploy
+from etl import db, deploy, rounds
 from etl.errors import UsageError
 from etl.explain.advice import Advisor, Subject
 from etl.explain.finding import Finding, Tables
@@ -68,8 +68,13 @@ def explain(
         EtlError: The listing cannot be run, or the item that was asked for does not exist.
     """
     deploy.require_current(connection, job)
+    job = rounds.expected(connection, job)
     found = Explanation(job.name, as_of)
-    now: dict[str, object] = {"as_of": as_of, "now": datetime.now(UTC)}
+    now: dict[str, object] = {
+        **job.values,
+        "as_of": as_of,
+        "now": datetime.now(UTC),
+    }
     observed: dict[str, tuple[Subject | None, list[Query]]] = {}
     for subject, statement, values in (
         ("prioritization", job.prioritize, {**now, **limits}),
@@ -101,9 +106,9 @@ def _choose(
     values: Mapping[str, object],
     found: Explanation,
     only_key: str | None,
-) -> dict[str, str | None] | None:
+) -> dict[str, str | int | None] | None:
     """The variables of the item's statement; None where there is no item to run it for."""
-    of_all: dict[str, str | None] = {"as_of": found.as_of.isoformat()}
+    of_all = job.parameters(found.as_of)
     row: dict[str, str | None] | None = None
     if only_key is not None:
         row, found.why_this_item = {"item_key": only_key, "level": "0"}, "named"

@@ -135,8 +135,7 @@ class Item:
             db.run(
                 connection,
                 shipped("engine/set_worker_session"),
-                statement_timeout=f"{self.job.statement_timeout_s * 1000:.0f}ms",
-                lock_timeout=f"{self.job.lock_timeout_s * 1000:.0f}ms",
+                **self.job.session_settings(),
             )
             set_work_mem(connection, work_mem)
             if self.is_superuser:

@@ -8,6 +8,7 @@ States of an item, each move a line in the claim journal::
 
     queued --claim--> claimed --acknowledge--> done | failed | busy | orphaned
       ^                  |
+      |                  +----- rest --> claimed  (a part has an outcome; see etl/keyrange.py)
       +----- release ----+      (no attempt came about; to the queue's end)
       +----- defer ------+      (it failed for now, or was too slow; to the queue's end)
       +------------ take back ---------- done  (a crash of the server undid the COMMIT)
@@ -18,14 +19,13 @@ from typing import Protocol
 
 from etl.model import Claim, Result
 from etl.queue.file import FileQueue
-from etl.queue.journal import CLAIMED, DEFERRED, TAKEN_BACK, WEIGHT, Entry, escape
+from etl.queue.journal import CLAIMED, DEFERRED, TAKEN_BACK, Entry, escape
 from etl.queue.open_claims import OpenClaims, Settled
 
 __all__ = [
     "CLAIMED",
     "DEFERRED",
     "TAKEN_BACK",
-    "WEIGHT",
     "Buildable",
     "Entry",
     "FileQueue",
@@ -57,14 +57,18 @@ class Queue(Buildable, Protocol):
         """Take the first item that nobody has; None when there is none."""
         ...
 
-    def acknowledge(self, worker: int, claim: Claim, result: Result) -> None:
-        """Record what became of a claim, after its COMMIT or ROLLBACK."""
+    def acknowledge(self, worker: int, claim: Claim, result: Result) -> list[Claim]:
+        """Record what became of a claim, after its COMMIT or ROLLBACK. Returns its rest, if any."""
         ...
 
     def exchange(
         self, worker: int, settled: Sequence[tuple[Claim, Result]], most: int = 1
     ) -> list[Claim]:
-        """``acknowledge`` these and then ``claim`` up to so many, for less than it all costs."""
+        """``acknowledge`` these and then ``claim`` up to so many, for less than it all costs.
+
+        Where one is a part of an item, its rest is claimed by the same worker again, and comes
+        first among those returned.
+        """
         ...
 
     def release(self, worker: int, claim: Claim) -> None:

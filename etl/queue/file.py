@@ -26,6 +26,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from etl.errors import StateFolderError
+from etl.keyrange import whole
 from etl.model import Claim, Result
 from etl.queue.journal import CLAIMED, DEFERRED, RELEASED, TAKEN_BACK, Entry, Journal, line
 from etl.queue.rows import Rows, write_rows
@@ -80,9 +81,9 @@ class FileQueue:
         claims = self.exchange(worker, ())
         return claims[0] if claims else None
 
-    def acknowledge(self, worker: int, claim: Claim, result: Result) -> None:
-        """Record what became of a claim, after its COMMIT or ROLLBACK."""
-        self.exchange(worker, [(claim, result)], most=0)
+    def acknowledge(self, worker: int, claim: Claim, result: Result) -> list[Claim]:
+        """Record what became of a claim, after its COMMIT or ROLLBACK. Returns its rest, if any."""
+        return self.exchange(worker, [(claim, result)], most=0)
 
     def exchange(
         self, worker: int, settled: Sequence[tuple[Claim, Result]], most: int = 1
@@ -94,11 +95,13 @@ class FileQueue:
                 was room for it, the acknowledgements are told.
         """
         told = b"".join([line(result.outcome.value, worker, c, result) for c, result in settled])
+        rests = [claim.rest for claim, _ in settled if claim.rest is not None]
+        told += b"".join([line(CLAIMED, worker, rest) for rest in rests])
         with self._locked():
             claims = self._take(worker, told, most) if most else []
             if told and not claims:
                 self._journal.append(told)
-        return claims
+        return rests + claims
 
     def _take(self, worker: int, told: bytes, most: int) -> list[Claim]:
         """Take the next items, and tell it behind what is told already."""
@@ -126,11 +129,13 @@ class FileQueue:
 
     def release(self, worker: int, claim: Claim) -> None:
         """Give a claim back without an attempt; the item goes to the end of the queue."""
+        claim = whole(claim)
         row = self._rows.again(claim, is_slow=claim.is_slow)
         self._give_back(line(RELEASED, worker, claim), row)
 
     def defer(self, worker: int, claim: Claim, result: Result, *, is_slow: bool) -> None:
         """Give back a claim that has failed for now; this is its result unless it comes again."""
+        claim = whole(claim)
         row = self._rows.again(claim, is_slow=is_slow)
         self._give_back(line(DEFERRED, worker, claim, result), row)
 

@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from etl.errors import StateFolderError
-from etl.model import Claim, Outcome, Result
+from etl.keyrange import FIRST_KEY
+from etl.model import WEIGHT, Claim, Outcome, Result
 from etl.settings import MAKE_ROOM
 from etl.trust import open_private
 
@@ -29,8 +30,6 @@ CLAIMED = "claimed"
 RELEASED = "released"
 DEFERRED = "deferred"
 TAKEN_BACK = "taken_back"
-WEIGHT = "weight"
-"""The column of a prioritization that says how much work an item is, if it has one."""
 
 _ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
 _ESCAPE = str.maketrans(_ESCAPES)
@@ -211,16 +210,18 @@ def line(event: str, worker: int, claim: Claim, result: Result | None = None) ->
     if result is not None:
         fields += f"\t{result.duration_ms:.3f}\t{result.sqlstate}\t{escape(result.message)}"
         fields += f"\t{claim.values.get(WEIGHT) or ''}"
+    elif FIRST_KEY in claim.values:  # counts are of keys, also where its worker dies
+        fields += f"\t\t\t\t{claim.values.get(WEIGHT) or ''}"
     return f"{fields}\n".encode(errors="replace")
 
 
 def _entry(text: str) -> Entry | None:
     try:
         at, event, worker, position, level, key, *rest = text.split("\t")
-        result, weight = None, ""
-        if rest:
-            duration, sqlstate, message, weight = (*rest, "")[:4]  # once there was no weight
-            float(weight or 0)  # else the ledger would not take it
+        result = None
+        duration, sqlstate, message, weight = (*rest, "", "", "", "")[:4]
+        float(weight or 0)  # else the ledger would not take it
+        if duration:
             result = Result(_OUTCOMES[event], float(duration), sqlstate, unescape(message))
         elif event not in _GIVEN:
             return None

@@ -19,15 +19,13 @@ from etl.queue import FileQueue, Queue
 from etl.session import Session
 from etl.unflushed import Unflushed
 from etl.worker.gate import Gate
-from etl.worker.pace import Pace
+from etl.worker.pace import pace_of
 
 _ADMIN_SHUTDOWN = "57P01"
 _RECONNECT_S = 60.0
 _CONNECT_S = 15.0  # for the first one: the supervisor had just connected
 _LONGEST_PAUSE_S = 2.0
-
-CANCEL_S = 5.0
-"""How long a cancelled statement may take to end before its connection is cut, seconds."""
+CANCEL_S = 5.0  # for a cancelled statement to end, before its connection is cut
 
 
 class Worker:
@@ -39,14 +37,14 @@ class Worker:
 
     def __init__(self, orders: Orders) -> None:
         self._orders = orders
-        self._job = load_job(Path(orders.job_folder))
+        self._job = load_job(Path(orders.job_folder)).sized(orders.batch_size)
         self._queue: Queue = FileQueue(Path(orders.queue_folder))
         self._gate = Gate(orders.deadline)
         self._session: Session | None = None
         self._answer_due_s = 0.0
         self._cancelled_at: float | None = None
         self._claimed: deque[Claim] = deque()
-        self._pace = Pace()
+        self._pace = pace_of(self._job)
         self._doubts = Doubts()
         self._unflushed = Unflushed()
 
@@ -68,18 +66,15 @@ class Worker:
     def watch(self) -> None:
         """Cut the connection where an answer is overdue: the server would have timed out.
 
-        The kernel notices a network that is gone; this, a server that has stopped working. What
-        was to be cancelled is cancelled again: a server that was between two statements then
-        has forgotten it, and is in the next one of those in hand.
+        The kernel notices a network that is gone; this, a server that has stopped working. It
+        cancels again, too: a server that was between two statements then has forgotten it.
         """
-        session, now = self._session, time.monotonic()
-        begun_at = session.executor.begun_at if session is not None else None
-        if session is None or begun_at is None:
+        session, now, since = self._session, time.monotonic(), self._cancelled_at
+        if session is None or (begun_at := session.executor.begun_at) is None:
             return
-        is_cancel_overdue = self._cancelled_at is not None and now - self._cancelled_at > CANCEL_S
-        if is_cancel_overdue or now - begun_at > self._answer_due_s:
+        if now - begun_at > self._answer_due_s or (since is not None and now - since > CANCEL_S):
             session.cut()
-        elif self._cancelled_at is not None:
+        elif since is not None:
             session.cancel()
 
     def run(self) -> None:
@@ -91,8 +86,7 @@ class Worker:
         self._reconnect(has_item=False)
         try:
             while (session := self._session) is not None:
-                has_work = session.executor.in_hand or self._claimed
-                if has_work or self._gate.pass_through():
+                if session.executor.in_hand or self._claimed or self._gate.pass_through():
                     self._fill(session)
                 if session.executor.in_hand:
                     self._settle(session)
@@ -135,22 +129,24 @@ class Worker:
             timeout_s = session.allowed_s(claim)
             if executor.in_hand and (timeout_s != session.timeout_s or not executor.is_prepared):
                 return
-            if executor.is_stopping:
+            if executor.is_stopping or (self._pace.is_divisible and not self._gate.pass_through()):
                 self._queue.release(number, self._claimed.popleft())
                 continue
             self._answer_due_s = timeout_s + min(10.0, max(1.0, timeout_s))
             try:
                 session.limit(timeout_s)
+                part = self._pace.part_of(session, claim)
             except DatabaseUnreachableError:  # before the statement began
                 self._lost(session, None)
                 return
-            executor.send(self._claimed.popleft())
+            self._claimed.popleft()
+            executor.send(part)
 
     def _settle(self, session: Session) -> None:
         """Wait for the next outcomes, and see to them."""
         executor = session.executor
-        is_slow = executor.in_hand[0].is_slow
-        may_defer = not is_slow and session.timeout_s < self._job.slow_statement_timeout_s
+        is_last = executor.in_hand[0].is_slow or self._pace.is_divisible
+        may_defer = not is_last and session.timeout_s < self._job.slow_statement_timeout_s
         settled: list[tuple[Claim, Result]] = []
         trouble: InterruptedItem | UnsettledItem | None = None
         while trouble is None and (not settled or executor.has_answer()):
@@ -159,6 +155,9 @@ class Worker:
             except (InterruptedItem, UnsettledItem) as error:
                 trouble = error
             else:
+                if again := self._pace.smaller(session, claim, result):
+                    self._claimed.appendleft(again)
+                    return
                 settled.append((claim, result))
                 self._note(session, claim, result)
         if settled:
@@ -169,14 +168,15 @@ class Worker:
     def _note(self, session: Session, claim: Claim, result: Result) -> None:
         is_done = result.outcome is Outcome.DONE
         self._doubts.dispel(is_done=is_done)
-        self._pace.note(result)
-        if is_done:
+        self._pace.note(claim, result)
+        if is_done and not self._pace.is_divisible:
             self._unflushed.add(claim.position, session.flushed_within_s)
 
     def _acknowledge(
         self, session: Session, settled: list[tuple[Claim, Result]], *, may_claim: bool
     ) -> None:
-        room = self._room(session) if may_claim and not self._claimed else 0
+        has_more = self._claimed or settled[-1][0].rest
+        room = self._room(session) if may_claim and not has_more else 0
         self._claimed.extend(self._queue.exchange(self._orders.number, settled, max(0, room)))
 
     def _see_to(self, session: Session, trouble: InterruptedItem | UnsettledItem) -> None:
@@ -217,7 +217,7 @@ class Worker:
             self._queue.release(number, claim)
             return
         if self._doubts.is_own(key):
-            self._queue.acknowledge(number, claim, result)
+            self._claimed.extend(self._queue.acknowledge(number, claim, result))
             return
         self._queue.defer(number, claim, result, is_slow=claim.is_slow)
         if self._doubts.is_everybodys(key):
@@ -265,7 +265,7 @@ class Worker:
         if went_down and self._doubts.clears(claim.item_key, is_bystander=is_bystander):
             self._queue.defer(number, claim, result, is_slow=claim.is_slow)
         else:
-            self._queue.acknowledge(number, claim, result)
+            self._claimed.extend(self._queue.acknowledge(number, claim, result))
 
     def _take_back(self, *, is_needed: bool) -> None:
         """Take back what may not be on the server's disk; where nobody knows, too."""

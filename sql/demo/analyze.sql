@@ -1,7 +1,8 @@
--- Gives the planner statistics of the sample data.
+-- Has the planner know the sample data, and indexes read alone.
 --
 -- Parameters: none
 -- Returns:    nothing
--- Locks:      SHARE UPDATE EXCLUSIVE on each table, one after the other
--- Cost:       reads a sample of each table
-ANALYZE dwh.facts, dwh.dimension_users;
+-- Writes:     statistics, visibility maps
+-- Locks:      none that anybody waits for
+-- Cost:       in proportion to the database
+VACUUM (ANALYZE);

@@ -1,5 +1,6 @@
--- What came in and what was done over the latest whole cycles of a job; single items that were
--- asked for by name are left out.
+-- What came in and what was done over the latest whole cycles of a job. Left out: single items
+-- that were asked for by name, and cycles that ended before they had counted the backlog; such a
+-- one has no levels, and would look like one that found nothing.
 --
 -- Parameters: :'job'
 -- Returns:    one row: cycles, first_started_at, last_started_at, first_found, done (of all of
@@ -13,7 +14,7 @@ WITH recent AS (
     FROM etl.cycle AS c
     WHERE
         c.job = :'job' AND c.finished_at IS NOT NULL
-        AND NOT c.levels @> '[{"level": 0}]' AND c.stop_reason <> 'paused'
+        AND c.levels <> '[]' AND NOT c.levels @> '[{"level": 0}]' AND c.stop_reason <> 'paused'
     ORDER BY c.started_at DESC
     LIMIT 20
 )

@@ -1,6 +1,7 @@
 -- Settings of a worker's session.
 --
--- Parameters: :'statement_timeout', :'lock_timeout' in PostgreSQL's notation
+-- Parameters: :'statement_timeout', :'lock_timeout' in PostgreSQL's notation;
+--             :'synchronous_commit' off, or on
 -- Returns:    one row: since when the server runs; since when without a crash; within how
 --             many seconds a commit is on disk at the latest; then the values set
 -- Reads:      pg_stat_bgwriter: a crash begins its figures anew
@@ -20,7 +21,7 @@ SELECT
     1 + 3 * (
         SELECT CAST(s.setting AS double precision) FROM pg_settings AS s WHERE s.name = 'wal_writer_delay'
     ) / 1000 AS flushed_within_s,
-    set_config('synchronous_commit', 'off', FALSE),
+    set_config('synchronous_commit', :'synchronous_commit', FALSE),
     set_config('jit', 'off', FALSE),
     set_config('client_min_messages', 'warning', FALSE),
     set_config('statement_timeout', :'statement_timeout', FALSE),

@@ -25,6 +25,11 @@ GRANT UPDATE (
 GRANT SELECT, INSERT ON etl.attempt TO etl_runner;
 GRANT EXECUTE ON PROCEDURE etl.forget_attempts TO etl_runner;
 
+-- A batch of a key range is acknowledged in its own transaction; a round begins and ends.
+GRANT SELECT, INSERT ON etl.round TO etl_runner;
+GRANT UPDATE (ended_at) ON etl.round TO etl_runner;
+GRANT SELECT, INSERT, UPDATE, DELETE ON etl.done_range TO etl_runner;
+
 -- Held when they fail, deleted when they are done or released.
 GRANT SELECT, INSERT, UPDATE, DELETE ON etl.held_item TO etl_runner;
 

@@ -53,7 +53,7 @@ def test_the_demo_leaves_real_data_alone(
     add_users(connection, "ana")
     ran = runner({**environment, "ETL_DSN": dsn})("demo")
     assert ran.status == 2
-    assert "1 users that are no sample data" in ran.err
+    assert "has data of datamart-users that are no sample" in ran.err
 
 
 def test_the_readme_names_every_command_and_its_options(environment: dict[str, str]) -> None:

@@ -16,8 +16,11 @@ import psycopg
 
 from etl.errors import EtlError
 from tests.bench import (
+    caches,
+    counters,
     drain,
     floor,
+    invoices,
     load,
     makespan,
     memory,
@@ -46,6 +49,11 @@ BARS: dict[int, Callable[[Bench], Iterator[Measurement]]] = {
     11: load.measure,
     12: floor.verify,
     13: nights.measure,
+    14: counters.measure,
+    15: invoices.measure,
+    16: caches.speed_up,
+    17: caches.nothing_changed,
+    18: caches.reading,
 }
 
 

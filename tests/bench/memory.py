@@ -3,7 +3,7 @@
 import re
 import subprocess
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -59,16 +59,36 @@ def measure(bench: Bench) -> Iterator[Measurement]:
 def _peaks(bench: Bench, items: int) -> dict[str, Peaks]:
     """The peaks of the supervisor, and of the largest worker, in a cycle of so many items."""
     database = fill_nothing(bench, items)
-    found: dict[str, Peaks] = {"the supervisor": defaultdict(float), "a worker": defaultdict(float)}
     command = [*etl_command(), "nothing", f"--max-items={items}", f"--workers={_WORKERS}"]
+    return watch(command, bench.server.environment(database))
+
+
+def watch(
+    command: Sequence[str | Path],
+    environment: Mapping[str, str],
+    backends: Callable[[], Iterable[int]] = tuple,
+) -> dict[str, Peaks]:
+    """Run a cycle. Returns the peaks of the supervisor, and of the largest worker and backend.
+
+    Args:
+        command: The cycle.
+        environment: Of it.
+        backends: The server processes to look at, by process id; none unless it says some.
+
+    Raises:
+        CommandError: The cycle has failed.
+    """
+    found: dict[str, Peaks] = {"the supervisor": defaultdict(float), "a worker": defaultdict(float)}
     with subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        env=bench.server.environment(database),
+        env=environment,
     ) as process:  # fmt: skip
         while not _has_ended(process):
             _look(process.pid, found["the supervisor"])
             for worker in _children(process.pid):
                 _look(worker, found["a worker"])
+            for backend in backends():
+                _look(backend, found.setdefault("a server process", defaultdict(float)))
     if process.returncode != 0:
         raise CommandError(f"the cycle exits with {process.returncode}")
     return found

@@ -23,6 +23,12 @@ class Size:
         many_items: Items of the cycle whose memory use counts.
         nights: Of the simulated year.
         night_users: Users of its warehouse.
+        cache_entries: Entries that dashboards are computed from.
+        cache_wait_s: What a dashboard takes that waits, seconds.
+        cache_reads: Payloads that a reader fetches in a round.
+        counter_users: Of the social network whose counters are stale.
+        few_invoices: Of the repair with which memory use is compared.
+        many_invoices: Of the one that is measured.
     """
 
     users: int = 63_887
@@ -40,6 +46,12 @@ class Size:
     many_items: int = 1_000_000
     nights: int = 365
     night_users: int = 5_000
+    cache_entries: int = 1_000_000
+    cache_wait_s: float = 0.1
+    cache_reads: int = 50_000
+    counter_users: int = 1_091_000
+    few_invoices: int = 100_000
+    many_invoices: int = 10_000_000
 
 
 SMOKE = Size(
@@ -58,5 +70,11 @@ SMOKE = Size(
     many_items=300,
     nights=3,
     night_users=100,
+    cache_entries=1_000,
+    cache_wait_s=0.001,
+    cache_reads=500,
+    counter_users=3_000,
+    few_invoices=300,
+    many_invoices=3_000,
 )
 """So small that all bars together take about a minute; the figures mean nothing."""

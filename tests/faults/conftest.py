@@ -158,3 +158,14 @@ def wait_until_disconnected(connection: Connection) -> None:
 
 def open_gate(gate: Connection) -> None:
     gate.execute("SELECT pg_advisory_unlock($1)", [GATE])
+
+
+def kill_whole_cycle(run: Run) -> list[int]:
+    """SIGKILL the supervisor and its workers at once. Returns the workers."""
+    os.kill(run.process.pid, signal.SIGSTOP)  # it must not see them die
+    workers = run.workers()
+    for pid in workers:
+        os.kill(pid, signal.SIGKILL)
+    run.process.kill()
+    run.process.wait()
+    return workers

@@ -12,7 +12,9 @@ SELECT c.cycle_id, format('the record says %s %s, etl.attempt has %s', x.said, x
 FROM etl.cycle AS c
 CROSS JOIN LATERAL (VALUES ('done', c.done), ('failed', c.failed), ('busy', c.busy),
     ('orphaned', c.orphaned)) AS x (outcome, said)
-CROSS JOIN LATERAL (SELECT count(*) AS items FROM etl.attempt AS t
+-- Of a job with key ranges the counts are of keys.
+CROSS JOIN LATERAL (SELECT CASE WHEN EXISTS (SELECT FROM etl.round AS r WHERE r.job = c.job)
+    THEN coalesce(sum(t.weight), 0) ELSE count(*) END AS items FROM etl.attempt AS t
     WHERE t.cycle_id = c.cycle_id AND t.outcome = x.outcome) AS a
 WHERE x.said <> a.items
 UNION ALL

@@ -64,7 +64,7 @@ def test_a_paused_cycle_claims_nothing_until_it_is_resumed(
     wait_for_progress(gate)
     assert one(gate, "SELECT done FROM etl.cycle") == done < len(USERS)
     assert one(gate, "SELECT waits_for FROM etl.progress") == "paused: backup"
-    (status,) = told(etl, "status", "status", AS_OF)["jobs"]
+    (status,) = told(etl, "status", "status", JOB, AS_OF)["jobs"]
     assert status["running"]["cycle"]["waits_for"] == "paused: backup"
     assert "it waits: paused: backup" in etl("status", AS_OF).out
     assert told(etl, "control", "resume", JOB)["result"] == "resumed"

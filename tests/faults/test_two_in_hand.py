@@ -17,12 +17,12 @@ from tests.faults.conftest import (
     Connect,
     Run,
     Start,
+    kill_whole_cycle,
     open_gate,
     wait_until_at_gate,
     wait_until_disconnected,
     wait_until_gone,
 )
-from tests.faults.outages.conftest import kill_whole_cycle
 from tests.integration.test_any_job import Tally, tally
 
 __all__ = ["tally"]
@@ -147,10 +147,7 @@ def test_the_next_cycle_counts_only_the_first_where_all_died(
     keeper = gated(FIRST)
     run = begin(start, tally)
     wait_until_two_in_hand(tally, keeper)
-    (worker,) = run.workers()
-    for process in (run.process.pid, worker):
-        os.kill(process, signal.SIGKILL)
-    run.process.wait()
+    (worker,) = kill_whole_cycle(run)
     wait_until_gone(worker)
     tally.connection.execute(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name ~ '^etl:'"

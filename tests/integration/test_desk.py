@@ -96,7 +96,7 @@ def test_status_tells_backlog_and_ages_by_level(warehouse: Connection, etl: Etl)
             assert level["oldest_s"] >= level["p95_s"] >= level["p50_s"]
     assert (status["running"], status["cut_off"], status["last"]) == (None, None, [])
     assert status["flow"]["gone_in_cycles"] is None
-    said = etl("status", AS_OF)
+    said = etl("status", "datamart-users", AS_OF)
     assert said.out.startswith("User datamarts: 30 dirty users; over their goal: critical, high")
     assert "when it will be gone can be told after two cycles" in said.out
 
@@ -118,9 +118,36 @@ def test_status_tells_when_the_backlog_will_be_gone(warehouse: Connection, etl: 
     assert flow["arrivals_per_cycle"] == pytest.approx(0, abs=0.01)
     assert [cycle["done"] for cycle in status["last"]] == [5, 5, 5]
     add_users(warehouse, *(f"late{number}" for number in range(20)))
-    (status,) = told(etl, "status", "status", AS_OF)["jobs"]
+    (status,) = told(etl, "status", "status", "datamart-users", AS_OF)["jobs"]
     assert status["flow"]["is_never"] is True
-    assert "never gone at these settings: 10 users come in" in etl("status", AS_OF).out
+    assert (
+        "never gone at these settings: 10 users come in"
+        in etl("status", "datamart-users", AS_OF).out
+    )
+
+
+def test_a_cycle_that_ended_before_it_had_counted_says_nothing_of_the_backlog(
+    warehouse: Connection, etl: Etl
+) -> None:
+    for nights_ago in (2, 1):
+        assert etl("datamart-users", AS_OF, "--max-users=5").status == 0
+        warehouse.execute(
+            "UPDATE etl.cycle SET started_at = now() - $1 * interval '1 day'"
+            " WHERE cycle_id = (SELECT max(cycle_id) FROM etl.cycle)",
+            [nights_ago],
+        )
+    (status,) = told(etl, "status", "status", "datamart-users", AS_OF)["jobs"]
+    for nights_ago in (3, 0):  # their supervisors died at once, and the next cycle closed them
+        warehouse.execute(
+            "INSERT INTO etl.cycle (job, started_at, finished_at, host, pid, etl_version, as_of,"
+            " max_items, workers, stop_reason) SELECT 'datamart_users', t.at, t.at, 'gone', 1, '0',"
+            " t.at, 0, 0, 'crashed' FROM (SELECT now() - $1 * interval '1 day' AS at) AS t",
+            [nights_ago],
+        )
+    (again,) = told(etl, "status", "status", "datamart-users", AS_OF)["jobs"]
+    assert (again["flow"]["gone_in_cycles"], again["flow"]["is_never"]) == (4, False)
+    for name in ("cycles", "arrivals_per_cycle", "capacity_per_cycle", "gone_in_cycles"):
+        assert again["flow"][name] == pytest.approx(status["flow"][name])
 
 
 def test_status_tells_of_a_cycle_that_was_cut_off(warehouse: Connection, etl: Etl) -> None:
@@ -128,7 +155,7 @@ def test_status_tells_of_a_cycle_that_was_cut_off(warehouse: Connection, etl: Et
         "INSERT INTO etl.cycle (job, started_at, host, pid, etl_version, as_of, max_items, workers)"
         " VALUES ('datamart_users', now(), 'gone', 1, '0', now(), 5, 1)"
     )
-    (status,) = told(etl, "status", "status", AS_OF)["jobs"]
+    (status,) = told(etl, "status", "status", "datamart-users", AS_OF)["jobs"]
     assert (status["cut_off"], status["running"]) == (1, None)
 
 
@@ -186,7 +213,9 @@ def test_history_has_the_numbers_of_the_ledger(warehouse: Connection, etl: Etl) 
         " GROUP BY c.finished_at",
     )
     assert newest["oldest_left_s"] == pytest.approx(left_s, abs=0.01)
-    assert told(etl, "history", "history", "--cycles=1")["jobs"][0]["cycles"] == [newest]
+    assert told(etl, "history", "history", "datamart-users", "--cycles=1")["jobs"][0]["cycles"] == [
+        newest
+    ]
 
 
 def test_history_of_one_cycle_has_its_failures_and_slowest_items(
@@ -238,13 +267,14 @@ def test_what_cannot_be_told_is_one_clear_error(
 def test_a_cycle_s_json_has_its_documented_shape(warehouse: Connection, etl: Etl) -> None:
     told(etl, "cycle", "datamart-users", AS_OF, "--dry-run")
     told(etl, "cycle", "datamart-users", AS_OF)
-    told(etl, "cycle", "datamart-users", AS_OF)
+    told(etl, "cycle", "datamart-users", AS_OF, "--verify")
 
 
 def test_watching_tells_it_again_and_again_until_it_is_interrupted(
     warehouse: Connection, dsn: str, environment: dict[str, str]
 ) -> None:
-    command = [sys.executable, "-m", "etl", "status", AS_OF, "--watch", "--every=0.2", "--json"]
+    command = [sys.executable, "-m", "etl", "status", "datamart-users", AS_OF, "--json"]
+    command += ["--watch", "--every=0.2"]
     with subprocess.Popen(
         command,
         stdout=subprocess.PIPE,

@@ -9,14 +9,17 @@ import pytest
 
 from etl import roles
 from etl.db import Connection, Target, connect
-from tests.conftest import DEPLOYER, RUNNER, Address, Etl, Ran, runner
+from tests.conftest import DEPLOYER, RUNNER, Address, Etl, Ran, runner, shipped_jobs
 from tests.integration.test_making_roles import OWNERS
 
 GRANTS = [
     ("etl", "grants/etl_reader.sql"),
     ("etl", "grants/etl_runner.sql"),
-    ("datamart_users", "grants/etl_reader.sql"),
-    ("datamart_users", "grants/etl_runner.sql"),
+    *(
+        (job.name, f"grants/{role}.sql")
+        for job in shipped_jobs()
+        for role in ("etl_reader", "etl_runner")
+    ),
 ]
 
 

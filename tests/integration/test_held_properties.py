@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from etl import db, deploy, held, ledger
 from etl.db import Connection
-from etl.model import CycleRecord, Outcome, Result
+from etl.model import Claim, CycleRecord, Outcome, Result
 from etl.queue import FileQueue, OpenClaims
 from etl.sqlfile import shipped
 from tests.conftest import shipped_job
@@ -183,7 +183,7 @@ class HeldMachine(RuleBasedStateMachine):
                 claim = queue.claim(1)
                 assert claim is not None
                 queue.acknowledge(1, claim, Result(outcome, 1.0, sqlstate, "why"))
-                record.count(level, outcome)
+                record.count(Claim(1, "1", level, {}), outcome)
             job = replace(JOB, max_attempts=max_attempts)
             ledger.close_cycle(self.connection, queue, record, job, OpenClaims(), lambda _: None)
         return record

@@ -8,7 +8,7 @@ import pytest
 
 from etl import ledger
 from etl.db import Connection
-from etl.model import CycleRecord, LevelCount, Outcome, Result
+from etl.model import Claim, CycleRecord, LevelCount, Outcome, Result
 from etl.queue import FileQueue, OpenClaims
 from tests.conftest import shipped_job
 from tests.support import DAY
@@ -58,7 +58,7 @@ def test_a_record_that_is_closed_twice_has_its_attempts_once(
     connection: Connection, queue: FileQueue, record: CycleRecord
 ) -> None:
     """As after a connection that was lost between the COMMIT and its answer."""
-    record.count(1, Outcome.DONE)
+    record.count(Claim(1, "1", 1, {}), Outcome.DONE)
     for _ in range(2):
         ledger.close_cycle(connection, queue, record, JOB, OpenClaims(), lambda _: None)
     assert attempts(connection) == [("1", "done")]

@@ -16,7 +16,7 @@ AS_OF = f"--as-of={DAY}"
 RELATIONS = (
     "SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class AS c"
     " JOIN pg_namespace AS n ON n.oid = c.relnamespace"
-    " WHERE n.nspname IN ('etl', 'dwh') AND c.relkind IN ('r', 'v', 'm', 'p', 'f')"
+    " WHERE n.nspname !~ '^pg_|^information_schema$' AND c.relkind IN ('r', 'v', 'm', 'p', 'f')"
 )
 NOT_FOR_ANYBODY = [
     "TRUNCATE dwh.facts",
@@ -97,17 +97,29 @@ def test_a_reader_may_not(reader_dsn: str, statement: str) -> None:
         connection.execute(statement.encode())
 
 
+DELETED_FROM = ("etl.held_item", "etl.done_range", "cache.warmed", "cache.mark", "cache.hit")
+
+
 @pytest.mark.parametrize("login", [RUNNER, READER])
 def test_every_table_and_view_can_be_read(dsn: str, login: str) -> None:
     with connect(Target.parse(f"{dsn} user={login}"), "tests") as connection:
-        names = [str(name) for (name,) in connection.execute(RELATIONS.encode())]
+        # Payloads of a cache are fetched by a function, from tables that nobody else reads.
+        found = [str(name) for (name,) in connection.execute(RELATIONS.encode())]
+        names = [name for name in found if login == RUNNER or not name.startswith("cache.")]
         for name in names:
             connection.execute(f"SELECT * FROM {name}".encode())
     assert {"etl.progress", "etl.held_item", "dwh.facts", "dwh.datamart_users_today"} <= set(names)
 
 
 @pytest.mark.parametrize(
-    ("login", "expected"), [(RUNNER, {("etl.held_item", "DELETE")}), (READER, set[object]())]
+    ("login", "expected"),
+    [
+        (
+            RUNNER,
+            {(table, "DELETE") for table in DELETED_FROM},
+        ),
+        (READER, set[object]()),
+    ],
 )
 def test_what_destroys_is_granted_nowhere_else(
     connection: Connection, login: str, expected: set[object]

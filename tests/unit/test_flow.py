@@ -3,7 +3,11 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
+from etl.cli.status import flow_line
 from etl.desk.flow import Seen, judge
+from etl.settings import LARGEST
 
 FIRST = datetime(2026, 1, 1, 2, 30, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -54,3 +58,16 @@ def test_of_one_cycle_nothing_is_known() -> None:
 def test_a_cycle_that_is_overdue_is_expected_now() -> None:
     flow = judge(replace(SEEN, done=10_900), 100, NOW + 3 * DAY)
     assert flow.gone_at == NOW + 3 * DAY
+
+
+def test_what_shrinks_by_next_to_nothing_is_gone_when_no_calendar_tells() -> None:
+    # 499.9 come in and 500 are done: 10,000,000,000 nights.
+    flow = judge(replace(SEEN, first_found=10**9, done=5_000), 10**9 - 1, NOW)
+    assert (flow.is_never, flow.gone_at) == (False, None)
+    assert flow.gone_in_cycles == pytest.approx(10**10, rel=0.01)
+    assert "cycles, after the year 9999: 500 users come in" in flow_line(flow, "users")
+
+
+def test_a_cycle_without_a_limit_takes_all() -> None:
+    flow = judge(replace(SEEN, last_max_items=LARGEST), LEFT, NOW)
+    assert flow_line(flow, "users").endswith("(every 24 h), a cycle takes all")

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from etl.health import Vitals, complaints
-from etl.jobfile import HealthLimits
+from etl.jobshape import HealthLimits
 
 WELL = Vitals(None, 0, 0, 1_000_000, 100.0, 0.5)
 LIMITS = HealthLimits(60.0, 20, True, 10.0, 2.0)

@@ -36,7 +36,7 @@ JOB = load(sql_folder() / "jobs" / "datamart_users")
 KEYS = [
     *("job", "cycle_id", "found", "claimed", "done", "failed", "busy", "orphaned", "remaining"),
     *("held", "quarantined", "workers", "duration_s", "items_per_s", "stop_reason"),
-    *("time_limit_s", "waited_s", "predicted_s", "predicted_p95_s", "levels"),
+    *("time_limit_s", "waited_s", "predicted_s", "predicted_p95_s", "levels", "remarks"),
 ]
 COUNTS = ("done", "failed", "busy", "orphaned", "remaining")
 
@@ -108,7 +108,7 @@ def test_the_numbers_add_up_at_any_time(
         tried = sum(1 for tried, _ in attempts if tried == level)
         told.levels[level] = LevelCount(level, f"level {level}", found=tried + more)
     for number, (level, outcome) in enumerate(attempts, start=1):
-        told.count(level, outcome)
+        told.count(Claim(1, "1", level, {}), outcome)
         numbers = as_json(told)
         assert numbers["found"] == sum(numbers[name] for name in COUNTS)
         assert numbers["claimed"] == number

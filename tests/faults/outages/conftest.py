@@ -2,9 +2,7 @@
 
 import fcntl
 import json
-import os
 import re
-import signal
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -189,14 +187,3 @@ def wait_until_waiting_for_lock(pid: int, path: Path) -> None:
     waiter = re.compile(rf"-> FLOCK .* {pid} \S+:{path.stat().st_ino} ")
     while not waiter.search(Path("/proc/locks").read_text()):
         pass
-
-
-def kill_whole_cycle(run: Run) -> list[int]:
-    """SIGKILL the supervisor and its workers at once. Returns the workers."""
-    os.kill(run.process.pid, signal.SIGSTOP)  # it must not see them die
-    workers = run.workers()
-    for pid in workers:
-        os.kill(pid, signal.SIGKILL)
-    run.process.kill()
-    run.process.wait()
-    return workers

@@ -13,6 +13,7 @@ from tests.faults.conftest import (
     USERS,
     Run,
     Start,
+    kill_whole_cycle,
     open_gate,
     wait_until_at_gate,
     wait_until_disconnected,
@@ -21,7 +22,6 @@ from tests.faults.conftest import (
 from tests.faults.outages.conftest import (
     Cycles,
     journal_of,
-    kill_whole_cycle,
     queue_lock,
     wait_until_waiting_for_lock,
 )

@@ -1,0 +1,12 @@
+-- Warms one item: computes its payload and deletes its marks; or removes it.
+--
+--   psql -v item_key=topic:1/digital -v as_of=2026-01-16 -v clear=false -f process.sql
+--
+-- Parameters: :'item_key'  topic:1/digital or tag:5
+--             :'as_of'     the day that counts as today, UTC
+--             :'clear'     true removes it
+-- Returns:    nothing; 55P03 where somebody else warms the item
+-- Writes:     see procedures/warm.sql
+-- Locks:      see there
+-- Cost:       see there; one statement, one transaction
+CALL cache.warm(:'item_key', :'as_of', :'clear');

@@ -1,0 +1,11 @@
+-- Counts one counter of a range of users, and writes those that are wrong.
+--
+--   psql -v kind=followers -v first_key=1 -v last_key=10000 -f process.sql
+--
+-- Parameters: :'kind'     followers, following or posts
+--             :first_key, :last_key  social.users.user_id
+-- Returns:    nothing; 55P03 where somebody else holds a user's row for longer
+-- Writes:     see procedures/count_users.sql
+-- Locks:      see there
+-- Cost:       see there; one statement, one transaction
+CALL social.count_users(:'kind', :first_key, :last_key);

@@ -1,0 +1,11 @@
+-- Repairs a range of invoices.
+--
+--   psql -v kind=fee -v first_key=1 -v last_key=1000 -f process.sql
+--
+-- Parameters: :'kind'     fee, or regular
+--             :first_key, :last_key  billing.invoices.invoice_id
+-- Returns:    nothing; 55P03 where somebody else holds an invoice
+-- Writes:     see procedures/repair_invoices.sql
+-- Locks:      see there
+-- Cost:       see there; one statement, one transaction
+CALL billing.repair_invoices(:'kind', :first_key, :last_key);

@@ -1,0 +1,195 @@
+"""`etl cache-warm`: runs, failures, changes meanwhile, what a payload is."""
+
+import json
+import threading
+from collections.abc import Callable
+
+import psycopg
+import pytest
+
+from etl import db
+from etl.db import Connection
+from tests.caches.warming import (
+    DASHBOARDS,
+    DIGITAL,
+    GENERAL,
+    TAGS,
+    TOPICS,
+    add_entry,
+    cache_job,
+    entries_today,
+    listed,
+    one,
+    warm,
+    warm_all,
+    wrong,
+)
+from tests.conftest import Etl
+
+Connect = Callable[[], Connection]
+LARGEST = 2**63 - 1
+
+
+def test_a_run_warms_everything_and_the_next_one_nothing(etl: Etl, connection: Connection) -> None:
+    ran = etl("cache-warm", "--workers=2", "--json")
+    record = json.loads(ran.out)
+    assert (ran.status, record["found"], record["done"]) == (0, 342, 342), ran.err
+    levels = [(level["name"], level["done"]) for level in record["levels"]]
+    assert levels == [("dashboards", TOPICS * len(DASHBOARDS)), ("tags", TAGS)]
+    assert one(connection, "SELECT count(*) FROM cache.warmed") == 342
+    assert wrong(connection) == []
+    assert json.loads(etl("cache-warm", "--json").out)["found"] == 0
+
+
+def test_the_options_say_what_a_run_is_about(etl: Etl, connection: Connection) -> None:
+    warm(connection, *listed(connection))
+    add_entry(connection, 9)
+    runs: list[tuple[list[str], int, int, int]] = [  # arguments, found, left, cached afterwards
+        (["--clear", "--topic", "5"], 4, 0, 338),
+        (["--item", "tag:7", "--clear"], 1, 0, 337),
+        (["--stale-only"], 2, 0, 337),
+        (["--topic", "5", "--max-items", "3"], 4, 1, 340),
+        (["--refresh", "--dashboards-only"], 292, 0, 341),
+        (["--clear"], 341, 0, 0),
+    ]
+    for arguments, found, left, cached in runs:
+        ran = etl("cache-warm", "--json", *arguments)
+        record = json.loads(ran.out)
+        assert (ran.status, record["found"]) == (0, found), (arguments, ran.err)
+        assert sum(level.get("left") or 0 for level in record["levels"]) == left, arguments
+        assert one(connection, "SELECT count(*) FROM cache.warmed") == cached, arguments
+    ran = etl("cache-warm", "--topic", "99")
+    assert (ran.status, "no topic has the id '99'" in ran.err) == (2, True), ran.err
+    assert "Traceback" not in ran.err
+
+
+def test_a_failing_topic_is_named_and_the_others_go_on(etl: Etl, connection: Connection) -> None:
+    connection.execute("UPDATE cache.topics SET name = 'Water' WHERE topic_id = 7")
+    add_entry(connection, 7, "twitter", LARGEST)
+    add_entry(connection, 7, "twitter", LARGEST)
+    ran = etl("cache-warm", "--workers=2", "--json")
+    record = json.loads(ran.out)
+    assert (ran.status, record["done"], record["failed"]) == (1, 340, 2)
+    for key in ("topic:7/twitter", "topic:7/general"):
+        assert f"item {key} failed: topic 7 (Water): bigint out of range [22003]" in ran.err
+    assert listed(connection) == []  # held
+    assert len(listed(connection, refresh="true")) == 340
+    summary = cache_job().summary_of_cycle
+    assert summary is not None
+    assert dict(db.run(connection, summary, cycle_id=record["cycle_id"]).fetchall()) == {
+        "topics ok": "72",
+        "topics failed": "1",
+        "dashboards": "290",
+        "tags ok": "50",
+        "tags failed": "0",
+        "items cached": "340",
+        "topic 7 (Water)": "failed: bigint out of range [22003] (general, twitter)",
+    }
+    asked = etl("cache-warm", "--item", "topic:7/general")
+    assert asked.status == 1
+    assert "topic 7 (Water): bigint out of range [22003]" in asked.err
+    for key, reason in (
+        ("topic:99/general", "no topic has the id 99"),
+        ("tag:99", "no tag has the id 99"),
+        ("topic:1/radio", "there is no item 'topic:1/radio'"),
+        ("topic:1/digital; --", "there is no item"),
+    ):
+        with pytest.raises(psycopg.Error, match=reason):
+            warm(connection, key)
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_a_change_while_its_item_is_warmed_is_not_lost(
+    connection: Connection, connect_again: Connect, number: int
+) -> None:
+    """The change commits after the payload was computed, before it is committed; several times."""
+    warm_all(connection)
+    before = entries_today(connection, DIGITAL)
+    connection.execute(
+        "CREATE FUNCTION gate() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN PERFORM pg_advisory_xact_lock_shared(42); RETURN NEW; END $$"
+    )
+    connection.execute(
+        "CREATE TRIGGER gate BEFORE INSERT OR UPDATE ON cache.warmed"
+        " FOR EACH ROW EXECUTE FUNCTION gate()"
+    )
+    add_entry(connection, 1)
+    connection.execute("SELECT pg_advisory_lock(42)")
+    worker = threading.Thread(target=warm, args=(connect_again(), DIGITAL))
+    worker.start()
+    while not one(connection, "SELECT count(*) FROM pg_locks WHERE NOT granted"):
+        assert worker.is_alive()
+    for _ in range(number):
+        add_entry(connection, 1)
+    connection.execute("SELECT pg_advisory_unlock(42)")
+    worker.join()
+    assert entries_today(connection, DIGITAL) == before + 1
+    assert sorted(listed(connection, stale_only="true")) == [DIGITAL, GENERAL]
+    warm_all(connection)
+    assert entries_today(connection, DIGITAL) == before + 1 + number
+    assert (listed(connection), wrong(connection)) == ([], [])
+
+
+def test_a_change_that_has_not_committed_stays_for_later_and_nobody_waits(
+    connection: Connection, connect_again: Connect
+) -> None:
+    warm_all(connection)
+    before = entries_today(connection, DIGITAL)
+    connection.execute("BEGIN")
+    add_entry(connection, 1)
+    worker = connect_again()
+    worker.execute("SET lock_timeout = '10ms'")
+    warm(worker, DIGITAL)
+    connection.execute("COMMIT")
+    assert entries_today(connection, DIGITAL) == before
+    assert sorted(listed(connection)) == [DIGITAL, GENERAL]
+
+
+def test_an_item_is_warmed_by_one_at_a_time_and_others_meanwhile(
+    connection: Connection, connect_again: Connect
+) -> None:
+    worker, rival = connect_again(), connect_again()
+    worker.execute("BEGIN")
+    warm(worker, DIGITAL)
+    with pytest.raises(psycopg.errors.LockNotAvailable, match=f"{DIGITAL} is being warmed"):
+        warm(rival, DIGITAL)
+    warm(rival, GENERAL)
+    worker.execute("COMMIT")
+    warm(rival, DIGITAL)
+    assert one(connection, "SELECT count(*) FROM cache.warmed") == 2
+
+
+def test_a_topic_that_is_no_longer_active_or_there_loses_its_payloads(
+    connection: Connection,
+) -> None:
+    warm_all(connection)
+    connection.execute("UPDATE cache.topics SET is_active = FALSE WHERE topic_id = 1")
+    connection.execute("DELETE FROM cache.topics WHERE topic_id = 2")
+    connection.execute("DELETE FROM cache.tags WHERE tag_id = 3")
+    gone = {f"topic:{topic}/{dashboard}" for topic in (1, 2) for dashboard in DASHBOARDS}
+    assert gone | {"tag:3"} <= set(listed(connection))
+    warm_all(connection)
+    assert one(connection, "SELECT count(*) FROM cache.warmed") == 342 - 9
+    assert (listed(connection), wrong(connection)) == ([], [])
+    with pytest.raises(psycopg.errors.NoDataFound, match=r"topic 1 \(Sample topic 01\) is not"):
+        warm(connection, DIGITAL)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "payload = jsonb_set(payload, '{windows,today,reach}', '-1')",
+        "payload = jsonb_set(payload, '{days,3}', '[]')",
+        "payload = jsonb_set(payload, '{top_tags}', '[]')",
+        "payload = jsonb_set(payload, '{top_entries,0}', '{}')",
+        "payload = jsonb_set(payload, '{sources}', '{}')",
+        'payload = payload || \'{"topic": "Fire"}\'',
+        "entries = entries + 1",
+        "newest_at = newest_at - interval '1 day'",
+    ],
+)
+def test_verify_finds_a_wrong_payload(connection: Connection, damage: str) -> None:
+    warm(connection, GENERAL, "tag:1")
+    assert wrong(connection) == []
+    connection.execute(f"UPDATE cache.warmed SET {damage} WHERE item_key = $1".encode(), [GENERAL])
+    assert [key for key, _ in wrong(connection)] == [GENERAL]

@@ -1,0 +1,200 @@
+"""What every job promises, whatever its items are: tried with each that is shipped.
+
+The middle of its items waits at a gate when it is written, and fails where that is wanted. What
+a job has to say for itself is below; the tests know none of them.
+"""
+
+import json
+import os
+import signal
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pytest
+
+from etl import db, job, settings
+from etl.db import Connection
+from etl.sqlfile import statements
+from tests.conftest import Etl, shipped_jobs
+from tests.faults.conftest import Connect, Run, Start, kill_whole_cycle, wait_until_disconnected
+from tests.faults.sums import wrong_sums
+from tests.support import DAY
+
+GATE = 42
+WAITING = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objid = 42 AND NOT granted"
+# Written is a row of this table; the condition finds one of the sample's, in the middle.
+WRITES = {
+    "datamart_users": ("dwh.datamart_users", "NEW.dimension_user_id = 33"),
+    "cache_warm": (
+        "cache.warmed",
+        "NEW.kind = 'topic' AND NEW.key = 33 AND NEW.dashboard = 'digital'",
+    ),
+    "counter_caches": ("social.users", "NEW.user_id = 33 AND NEW.following_count > 0"),
+    "fix_invoices": ("billing.invoices", "NEW.issued_on = DATE '2020-01-01' + 1100"),
+}
+SCALE = 60
+
+
+@dataclass
+class Case:
+    """A job with sample data.
+
+    Attributes:
+        name: Of the job.
+        command: Its command.
+        connection: A superuser's.
+    """
+
+    name: str
+    command: str
+    connection: Connection
+
+    def on_write(self, action: str) -> None:
+        """Have something done when the one row is written."""
+        table, condition = WRITES[self.name]
+        self.connection.execute(
+            "CREATE OR REPLACE FUNCTION on_write() RETURNS trigger LANGUAGE plpgsql"
+            f" SET lock_timeout = 0 AS $$ BEGIN {action} RETURN NEW; END $$".encode()
+        )
+        self.connection.execute(f"DROP TRIGGER IF EXISTS on_write ON {table}".encode())
+        self.connection.execute(
+            f"CREATE TRIGGER on_write BEFORE INSERT OR UPDATE ON {table} FOR EACH ROW"
+            f" WHEN ({condition}) EXECUTE FUNCTION on_write()".encode()
+        )
+
+    def settle(self, etl: Etl) -> None:
+        """Do what is left, and see that all is right."""
+        self.on_write("")
+        etl("held", "release", self.command, "--all")
+        ran = etl(self.command, AS_OF, "--json", "--verify")
+        told = json.loads(ran.out)
+        assert (ran.status, told["failed"], told["busy"], told["wrong"]) == (0, 0, 0, 0), ran.err
+        assert wrong_sums(self.connection) == []
+        assert not self.connection.execute("SELECT FROM etl.held_item").fetchall()
+
+
+AS_OF = f"--as-of={DAY}"
+
+
+@pytest.fixture(params=sorted(WRITES))
+def case(request: pytest.FixtureRequest, connection: Connection) -> Case:
+    """Each job in turn, all of its sample out of date."""
+    name = str(request.param)
+    folder = settings.sql_folder() / "jobs" / name
+    with connection.transaction():
+        for statement in statements(folder / "sample.sql"):
+            db.run(connection, statement, scale=SCALE, as_of=DAY)
+    if name == "fix_invoices":  # those that nobody can repair are its own tests' affair
+        connection.execute("UPDATE billing.invoices SET rate = 0.1, fee_cents = -1, tax_cents = -1")
+    return Case(name, job.load(folder).command, connection)
+
+
+@pytest.fixture
+def keeper(case: Case, connect_again: Connect) -> Connection:
+    """Holds the gate: whoever writes the one row waits."""
+    case.on_write(f"PERFORM pg_advisory_xact_lock_shared({GATE});")
+    keeper = connect_again()
+    keeper.execute("SELECT pg_advisory_lock($1)", [GATE])
+    return keeper
+
+
+def wait_at_gate(case: Case, run: Run) -> int:
+    """Wait for the write. Returns the process id of its server process."""
+    while not (found := case.connection.execute(WAITING).fetchone()):
+        assert run.process.poll() is None, run.end()
+    return int(found[0])
+
+
+def kill(processes: Iterable[int]) -> None:
+    for process in processes:
+        os.kill(process, signal.SIGKILL)
+
+
+def test_every_shipped_job_is_tried() -> None:
+    assert {one.name for one in shipped_jobs()} == set(WRITES)
+
+
+def test_a_cycle_makes_all_right(case: Case, etl: Etl) -> None:
+    ran = etl(case.command, AS_OF, "--json", "--verify")
+    told = json.loads(ran.out)
+    assert ran.status == 0, ran.err
+    assert told["found"] == told["done"] > SCALE / 2
+    assert (told["stop_reason"], told["wrong"]) == ("drained", 0)
+    case.settle(etl)
+
+
+def test_a_killed_worker_costs_what_it_had_in_hand_an_attempt(
+    case: Case, keeper: Connection, start: Start, etl: Etl
+) -> None:
+    run = start("--workers=1", job=case.command)
+    pid = wait_at_gate(case, run)
+    kill(run.workers())
+    while case.connection.execute("SELECT FROM pg_stat_activity WHERE pid = $1", [pid]).rowcount:
+        assert run.process.poll() is None
+    keeper.execute("SELECT pg_advisory_unlock($1)", [GATE])
+    status, out, err = run.end()
+    told = json.loads(out)
+    assert (status, told["failed"]) == (1, 0), err
+    assert told["orphaned"] > 0
+    assert told["found"] == told["done"] + told["orphaned"]
+    case.settle(etl)
+
+
+def test_all_killed_at_once_leave_nothing_to_clean_up(
+    case: Case, keeper: Connection, start: Start, etl: Etl
+) -> None:
+    run = start("--workers=2", job=case.command)
+    wait_at_gate(case, run)
+    kill_whole_cycle(run)
+    run.end()
+    keeper.execute("SELECT pg_advisory_unlock($1)", [GATE])
+    wait_until_disconnected(case.connection)
+    case.on_write("")
+    after = etl(case.command, AS_OF, "--json")
+    assert "was cut off" in after.err
+    assert json.loads(after.out)["failed"] == 0
+    case.settle(etl)
+
+
+def test_a_server_process_that_is_ended_takes_the_item_with_it_and_nothing_else(
+    case: Case, keeper: Connection, start: Start, etl: Etl
+) -> None:
+    run = start("--workers=1", job=case.command)
+    pid = wait_at_gate(case, run)
+    keeper.execute("SELECT pg_advisory_unlock($1)", [GATE])
+    case.connection.execute("SELECT pg_terminate_backend($1)", [pid])
+    status, out, err = run.end()
+    told = json.loads(out)
+    assert status in (0, 1), err
+    assert told["found"] == told["done"] + told["failed"]
+    case.settle(etl)
+
+
+def test_what_fails_costs_its_own_attempts_only(case: Case, etl: Etl) -> None:
+    case.on_write("RAISE EXCEPTION 'poison' USING ERRCODE = 'P0001';")
+    ran = etl(case.command, AS_OF, "--json", "--workers=2")
+    told = json.loads(ran.out)
+    assert (ran.status, told["failed"]) == (1, 1), ran.err
+    assert told["done"] == told["found"] - 1 > SCALE / 2
+    held = case.connection.execute("SELECT attempts, last_message FROM etl.held_item").fetchall()
+    assert held == [(1, "poison")]
+    again = json.loads(etl(case.command, AS_OF, "--json").out)
+    assert (again["found"], again["held"]) == (0, 1)  # it is left alone until its time comes
+    case.settle(etl)
+
+
+def test_a_signal_leaves_the_rest_for_the_next_cycle(
+    case: Case, keeper: Connection, start: Start, etl: Etl
+) -> None:
+    run = start("--workers=1", job=case.command)
+    wait_at_gate(case, run)
+    os.kill(run.process.pid, signal.SIGTERM)
+    run.wait_for("SIGTERM: finishing the")
+    keeper.execute("SELECT pg_advisory_unlock($1)", [GATE])
+    status, out, err = run.end()
+    told = json.loads(out)
+    assert (status, told["stop_reason"], told["failed"]) == (128 + signal.SIGTERM, "stopped", 0), (
+        err
+    )
+    assert told["found"] == told["done"] + told["remaining"]
+    case.settle(etl)

@@ -1,0 +1,111 @@
+"""What the queries of fix_invoices read: the keys that are left, in their index alone."""
+
+from collections.abc import Generator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from etl import db
+from etl.db import Connection
+from etl.jobshape import FIRST, LAST
+from tests.integration.test_fix_invoices import file
+
+SCALE, MOST = 40_000, 1_000
+_FEE, _OTHER = "invoices_service_fee", "invoices_other"
+_DONE = """
+INSERT INTO etl.done_range (round_id, kind, first_key, last_key, keys, cycle_id)
+SELECT 7, kind, min(invoice_id), max(invoice_id), count(*), 1 FROM (
+    SELECT CASE WHEN is_service_fee THEN 'fee' ELSE 'regular' END AS kind, invoice_id,
+        row_number() OVER (PARTITION BY is_service_fee ORDER BY invoice_id) / 100 AS batch
+    FROM billing.invoices ORDER BY invoice_id LIMIT $1
+) AS i GROUP BY kind, batch
+"""
+
+
+@pytest.fixture(scope="module", params=["force_custom_plan", "force_generic_plan"])
+def cache_mode(request: pytest.FixtureRequest) -> str:
+    """A worker's statements are prepared: from the sixth on the plan may be for any values."""
+    return str(request.param)
+
+
+@pytest.fixture
+def invoices(connection: Connection, cache_mode: str) -> Connection:
+    """Invoices with gaps, a twentieth of them service fees, after a vacuum."""
+    db.run(connection, file("sample.sql"), scale=SCALE)
+    connection.execute("VACUUM ANALYZE billing.invoices")
+    connection.execute(f"SET plan_cache_mode = {cache_mode}".encode())
+    return connection
+
+
+def nodes(plan: dict[str, Any]) -> Generator[dict[str, Any]]:
+    yield plan
+    for child in plan.get("Plans", []):
+        yield from nodes(child)
+
+
+def read(connection: Connection, name: str, **values: object) -> dict[str, int]:
+    """Rows that a file of the job reads of the invoices, by index."""
+    statement = file(name)
+    text = b"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + statement.text
+    cursor = connection.execute(text, statement.bind(values), prepare=True)
+    ((plan,),) = cursor.fetchall()
+    found: dict[str, int] = {}
+    for node in nodes(plan[0]["Plan"]):
+        if node.get("Relation Name") == "invoices" and node["Actual Loops"]:
+            assert node["Node Type"] == "Index Only Scan", node
+            assert node["Heap Fetches"] == 0, node
+            assert node.get("Rows Removed by Filter", 0) == 0, node
+            rows = round(node["Actual Rows"] * node["Actual Loops"])
+            found[node["Index Name"]] = found.get(node["Index Name"], 0) + rows
+    assert plan[0]["Plan"]["Temp Written Blocks"] == 0
+    return {index: rows for index, rows in found.items() if rows}
+
+
+def window(first: int = FIRST, last: int = LAST) -> dict[str, object]:
+    """The parameters of a listing."""
+    bounds = {"from_key": first, "to_key": last, "most": MOST}
+    return {**bounds, "round": 7, "now": datetime.now(UTC)}
+
+
+def counted(connection: Connection, where: str = "TRUE") -> dict[str, int]:
+    """How many invoices there are, by the index that has them."""
+    rows = connection.execute(
+        f"SELECT is_service_fee, count(*) FROM billing.invoices WHERE {where} GROUP BY 1".encode()
+    )
+    return {_FEE if is_fee else _OTHER: int(number) for is_fee, number in rows}
+
+
+def assert_proportional(found: dict[str, int], keys: dict[str, int]) -> None:
+    """Each key once, and once more the first of each range; the rows of a loop are rounded."""
+    assert found == pytest.approx(keys, rel=0.02)
+
+
+def test_a_listing_reads_each_key_in_its_own_index(invoices: Connection) -> None:
+    assert_proportional(read(invoices, "prioritize.sql", **window()), counted(invoices))
+    assert read(invoices, "backlog.sql", **window()) == counted(invoices)
+
+
+def test_a_listing_reads_what_is_left_and_not_what_is_done(invoices: Connection) -> None:
+    invoices.execute(_DONE, [SCALE * 9 // 10])
+    ((reached, done),) = invoices.execute(
+        "SELECT max(last_key), sum(keys)::bigint FROM etl.done_range"
+    ).fetchall()
+    assert done == SCALE * 9 // 10
+    left = sum(counted(invoices, f"invoice_id > {reached}").values())
+    for name in ("prioritize.sql", "backlog.sql"):
+        # Each gap between two batches is a loop.
+        assert sum(read(invoices, name, **window()).values()) == pytest.approx(left, rel=0.1)
+
+
+def test_a_window_reads_its_own_keys(invoices: Connection) -> None:
+    inside = counted(invoices, "invoice_id BETWEEN 4000 AND 40000")
+    assert_proportional(read(invoices, "prioritize.sql", **window(4000, 40000)), inside)
+
+
+@pytest.mark.parametrize(("kind", "index"), [("fee", _FEE), ("regular", _OTHER)])
+def test_a_cut_reads_as_many_keys_as_the_batch_has(
+    invoices: Connection, kind: str, index: str
+) -> None:
+    values = {"kind": kind, "first_key": 1, "last_key": LAST, "size": 100}
+    assert read(invoices, "cut.sql", **values) == {index: 100}
