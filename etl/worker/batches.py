@@ -54,16 +54,16 @@ class BatchPace:
     def smaller(self, session: Session, part: Claim, result: Result) -> Claim | None:
         """The range again, whose next part is half of the one that failed; None: go on."""
         first, last = bounds(part)
-        if result.outcome is Outcome.DONE or first == last or keys_in(part) <= 1:
+        if result.outcome is Outcome.DONE or first == last:
             return None
-        half = keys_in(part) // 2
+        half = max(1, keys_in(part) // 2)  # there may be others by now beside the one it had
         try:
             end, keys = self._end_of(session, part, half)
         except DatabaseUnreachableError:  # it comes again on the next connection
             return whole(part)
         if end >= last:  # fewer keys than it had when it was listed, all in the first half
             return None
-        self._halves += [(last, keys_in(part) - keys), (end, keys)]
+        self._halves += [(last, max(0, keys_in(part) - keys)), (end, keys)]
         self._size = max(1.0, min(self._size, half))
         return whole(part)
 
