@@ -185,7 +185,8 @@ def test_invoices_that_come_while_it_runs_fail_alone_too(billing: Connection, et
         "CREATE FUNCTION add() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN"
         " INSERT INTO billing.invoices (invoice_id, customer, is_service_fee, issued_on,"
         " base_cents, rate) VALUES (80, 'c', FALSE, '2026-01-01', 100, 0.19),"
-        " (82, 'c', FALSE, '2026-01-01', 100, NULL), (83, 'c', FALSE, '2026-01-01', 100, 0.19); RETURN NULL; END $$"
+        " (82, 'c', FALSE, '2026-01-01', 100, NULL), (83, 'c', FALSE, '2026-01-01', 100, 0.19);"
+        " RETURN NULL; END $$"
     )
     billing.execute(
         "CREATE TRIGGER add AFTER UPDATE ON billing.invoices FOR EACH ROW"
