@@ -58,8 +58,8 @@ def test_batches_grow_until_they_take_as_long_as_they_should(
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        (["--number=seven"], "'seven' is no key of a number"),
-        ([f"--only={2**64}"], "is no key of a number"),
+        (["--number=seven"], "'seven' is no number key"),
+        ([f"--only={2**64}"], "is no number key"),
         (["--from=2", "--to=1"], "--from is behind --to"),
         (["--from=2", "--number=1"], "exclude each other"),
         (["--parity=prime"], "is not one of 'odd', 'even'"),
