@@ -209,16 +209,6 @@ def test_invoices_that_come_while_it_runs_fail_alone_too(billing: Connection, et
     assert reasons["the invoice has no rate"] == "2, such as regular:70"
 
 
-def test_an_invoice_that_does_not_exist_is_one_error(billing: Connection, etl: Etl) -> None:
-    billing.execute(_SOME, [[1, 2, 3]])
-    for more in ([], ["--dry-run"]):
-        ran = etl("fix-invoices", "--only=4", *more)
-        assert (ran.status, ran.out) == (2, "")
-        assert "there is no invoice 4" in ran.err
-    assert etl("fix-invoices", "--only=3").status == 0
-    assert etl("fix-invoices", "--from=5", "--to=9").status == 0  # of a window nobody says so
-
-
 def test_some_invoices_alone(invoices: Connection, etl: Etl) -> None:
     few = keys(invoices)[100:200]
     window = ("--from", str(few[0]), "--to", str(few[-1]))
