@@ -15,7 +15,7 @@ from etl import db
 from etl.cost import Budget
 from etl.errors import FileError
 from etl.job import Job
-from etl.keyrange import FIRST_KEY, KIND, LAST_KEY
+from etl.keyrange import FIRST_KEY, KIND, LAST_KEY, range_key
 from etl.model import WEIGHT, CycleRecord, LevelCount
 from etl.queue import Buildable
 from etl.settings import ItemLimit
@@ -23,7 +23,7 @@ from etl.sqlfile import shipped
 
 _STREAM_ROWS = 1000
 _COLUMNS = ("item_key", "level")
-_RANGE_COLUMNS = (WEIGHT, KIND, FIRST_KEY, LAST_KEY)
+_RANGE = (KIND, FIRST_KEY, LAST_KEY)
 _BACKLOG_COLUMNS = ("level", "items")
 _LEVEL = re.compile(r"[1-9]\d{0,8}\Z")
 # The index of etl.held_item takes 2,704 bytes with the name of the job. An item that failed and
@@ -151,7 +151,7 @@ class Backlog:
             if not first:  # then psycopg does not tell the columns either
                 return queue.build(_COLUMNS, [])
             columns = [column.name for column in cursor.description or ()]
-            needed = (*_COLUMNS, *(_RANGE_COLUMNS if self._job.batches else ()))
+            needed = (*_COLUMNS, *((WEIGHT, *_RANGE) if self._job.batches else ()))
             if not set(needed) <= set(columns):
                 problem = f"must return {', '.join(needed[:-1])} and {needed[-1]}"
                 raise FileError(statement.path, None, problem, f"It has {columns}.")
@@ -170,6 +170,7 @@ class Backlog:
         """
         key, level = (columns.index(name) for name in _COLUMNS)
         weight = columns.index(WEIGHT) if WEIGHT in columns else None
+        bounds = [columns.index(name) for name in _RANGE] if self._job.batches else []
         record = self._record
         known: Counter[str | None] = Counter()
         listed = 0
@@ -184,6 +185,7 @@ class Backlog:
                     "Two workers would process it at once: GROUP BY the key, or join fewer rows.",
                 )
             before = text
+            self._check_range(text, [row[place] for place in bounds])
             try:
                 if not budget.admits(row[weight] if weight is not None else None):
                     break
@@ -213,6 +215,13 @@ class Backlog:
             f"returned the item_key {shown[0]!r} with the level {shown[1]!r}",
             f"A key is a text of at most {_LONGEST_KEY:,} bytes, a level a whole number from 1.",
         )
+
+    def _check_range(self, key: str | None, values: list[str | None]) -> None:
+        if values and key != range_key(*values):
+            raise self._wrong(
+                f"returned the item_key {str(key)[:60]!r} with {', '.join(_RANGE)} {values!r}",
+                "The key is etl.range_key(kind, first_key, last_key), first_key first.",
+            )
 
     def _wrong(self, problem: str, hint: str) -> FileError:
         return FileError(self._job.prioritize.path, None, problem, hint)

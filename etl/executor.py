@@ -81,6 +81,11 @@ class UnsettledItem(Exception):
         self.claim = claim
         self.result = result
 
+    @property
+    def was_orderly(self) -> bool:
+        """Whether somebody ended the session, or the server in order."""
+        return self.result.sqlstate == "57P01"
+
 
 class SlowItem(UnsettledItem):
     """The statement ran into the timeout, and may come again with a longer one."""
@@ -129,7 +134,7 @@ class Executor:
         self._socket.register(self._server.socket, select.POLLIN)
         self._statements = [(b"item%d" % n, one) for n, one in enumerate(statements)]
         self._parameters = dict(parameters)
-        self.is_prepared = False
+        self._prepared = 0  # of the statements, the first ones
         self._sent: deque[_Sent] = deque()
         self.in_hand: deque[Claim] = deque()
         self.is_stopping = False
@@ -158,7 +163,7 @@ class Executor:
             if len(self.in_hand) == 1:
                 server.enter_pipeline_mode()
             if not self.is_prepared:
-                for name, statement in self._statements:
+                for name, statement in self._statements[self._prepared :]:
                     server.send_prepare(name, statement.text)
             # Up to the Sync they are one transaction; after a failure the others are passed over.
             for (name, _), values in zip(self._statements, sent.values, strict=True):
@@ -168,6 +173,11 @@ class Executor:
                 # The server may be waiting in its turn, for somebody to read what it answers.
                 if select.select([server.socket], [server.socket], [])[0]:
                     server.consume_input()
+
+    @property
+    def is_prepared(self) -> bool:
+        """Whether the server knows all statements."""
+        return self._prepared == len(self._statements)
 
     def has_answer(self) -> bool:
         """Whether an item has come to its outcome already: ``receive`` would not wait."""
@@ -235,7 +245,7 @@ class Executor:
                 if answer is not None and answer.status == ExecStatus.FATAL_ERROR:
                     error = error or answer
                 elif answer is not None and error is None:
-                    self.is_prepared = True
+                    self._prepared = min(self._prepared + 1, len(self._statements))
                 # None ends the answers to one message. Twice: there is none to wait for, because
                 # libpq could not send it.
                 if server.status == ConnStatus.BAD or (was_end and answer is None):

@@ -1,5 +1,6 @@
 """Reads a job.toml; what is wrong in it is one error that names file and line."""
 
+import keyword
 import re
 from pathlib import Path
 from typing import Any, cast
@@ -189,7 +190,9 @@ class _JobFile(TomlFile):
         )
 
     def _option(self, name: str, told: object) -> JobOption:
-        if not NAME.match(name) or name in _TAKEN or name in (self.table["unit"],):
+        unit = self.table["unit"]
+        is_taken = name in _TAKEN or name in (unit, f"max_{unit}s") or keyword.iskeyword(name)
+        if not NAME.match(name) or is_taken:
             raise self.wrong(name, "cannot be the name of an option", f"options.{name}")
         if not isinstance(told, dict):
             raise self.wrong(name, "must be a table", "options")

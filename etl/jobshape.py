@@ -89,3 +89,8 @@ class Scope:
     from_key: int = FIRST
     to_key: int = LAST
     round_id: int = 0
+
+    @property
+    def only_key(self) -> int | None:
+        """The one key that somebody asked for; None: it is about more."""
+        return self.from_key if self.from_key == self.to_key else None

@@ -49,8 +49,21 @@ def beginning_at(claim: Claim, first_key: int) -> Claim:
     return _between(claim, first_key, bounds(claim)[1], keys_in(claim))
 
 
+def range_key(kind: str | None, first_key: str | None, last_key: str | None) -> str | None:
+    """The item key of a range, as etl.range_key of the database makes it; None: it is no range."""
+    try:
+        first, last = int(first_key or ""), int(last_key or "")
+    except ValueError:
+        return None
+    return _key(kind, first, last) if kind is not None and first <= last else None
+
+
+def _key(kind: str | None, first: int, last: int) -> str:
+    return f"{kind}:{first}" + (f"..{last}" if last != first else "")
+
+
 def _between(claim: Claim, first: int, last: int, keys: int) -> Claim:
-    key = f"{claim.values[KIND]}:{first}" + (f"..{last}" if last != first else "")
+    key = _key(claim.values[KIND], first, last)
     values = {
         **claim.values,
         "item_key": key,

@@ -249,6 +249,9 @@ class CycleRecord:
         if counts is None:
             counts = self.levels[claim.level] = LevelCount(claim.level, f"level {claim.level}")
         by = self.size(claim.values.get(WEIGHT)) * (-1 if is_taken_back else 1)
+        if not by and outcome is not Outcome.DONE:  # a key that came while it ran, and that fails
+            by = 1
+            counts.found += 1
         setattr(counts, outcome.value, getattr(counts, outcome.value) + by)
 
     def size(self, weight: str | None) -> int:

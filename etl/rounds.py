@@ -56,12 +56,17 @@ def end(connection: db.Connection, job: Job, record: CycleRecord, now: datetime)
     Args:
         connection: In the transaction that closes the record.
         job: In its round.
-        record: Of the cycle; knows what is held and left.
+        record: Of the cycle; knows what is left.
         now: When it ends.
     """
-    left = record.busy + record.held + sum(level.left or 0 for level in record.levels.values())
-    if job.batches is not None and record.stop_reason == "drained" and not left:
-        db.run(connection, shipped("engine/end_round"), round=job.scope.round_id, now=now)
+    left = record.busy + sum(level.left or 0 for level in record.levels.values())
+    if job.batches is None or record.stop_reason != "drained" or left:
+        return
+    scope = job.scope
+    asked = {"round": scope.round_id, "from_key": scope.from_key, "to_key": scope.to_key}
+    (held,) = db.one(connection, shipped("engine/held_in_round"), job=job.name, now=now, **asked)
+    if not held:
+        db.run(connection, shipped("engine/end_round"), round=scope.round_id, now=now)
 
 
 def _latest(connection: db.Connection, job: Job) -> tuple[int, bool]:

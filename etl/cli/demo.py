@@ -14,10 +14,12 @@ from etl.errors import UsageError
 from etl.sqlfile import shipped, statements
 
 _JOB = "datamart-users"
+_SOME_FAILED = 1
 _NEXT = (
     ("{job} --dry-run", "what the next cycle would do"),
     ("{job}", "the next cycle, as cron runs it"),
     ("verify {job}", "is every result right?"),
+    ("held list {job}", "what failed, and why"),
     ("status --watch", "what is dirty, and how far a cycle is"),
     ("load-notes FILE.csv.gz", "load real notes"),
     ("server psql", "look around: SELECT * FROM etl.progress;"),
@@ -80,9 +82,15 @@ def demo(
     tell(f"Now: etl {shown.command}{f' --max-{shown.unit}s {limit}' if has_limit else ''}\n")
     manner = Manner(log_format=None, is_json=False, waits=False, verifies=False)
     status = run_cycle(shown, database.dsn, options, manner)
+    if status == _SOME_FAILED:
+        tell(f"\nSome {shown.unit}s of the sample are spoilt, to show what becomes of them.")
+    _tell_next(shown.command)
+    raise typer.Exit(0 if status == _SOME_FAILED else status)
+
+
+def _tell_next(job: str) -> None:
     program = "etl" if shutil.which("etl") else os.path.relpath(sys.argv[0])
     tell("\nWhat to type next:")
     for command, meaning in _NEXT:
-        if shown.command == _JOB or not command.startswith("load-notes"):
-            tell(f"  {f'{program} {command.format(job=shown.command)}':<48} {meaning}")
-    raise typer.Exit(status)
+        if job == _JOB or not command.startswith("load-notes"):
+            tell(f"  {f'{program} {command.format(job=job)}':<48} {meaning}")

@@ -29,7 +29,7 @@ def detach(job: Job) -> None:
     reading, writing = os.pipe()
     arguments = [argument for argument in sys.argv[1:] if argument != "--detach"]
     child = subprocess.Popen(
-        [sys.executable, "-m", "etl", *arguments],
+        [sys.executable, "-P", "-m", "etl", *arguments],
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=log,
@@ -40,6 +40,7 @@ def detach(job: Job) -> None:
     os.close(writing)
     if not os.read(reading, 1):
         status = child.wait()
+        begins_at = max(begins_at, os.fstat(log).st_size - _SHOWN)  # the error is the last of it
         said = os.pread(log, _SHOWN, begins_at).decode(errors="replace")
         for line in said.splitlines():
             say(line)

@@ -103,5 +103,5 @@ def _key(job: Job, text: str) -> int:
     except ValueError:
         key = LAST + 1
     if not FIRST <= key <= LAST:
-        raise UsageError(f"{text!a} is no key of a {job.unit}", "It is a whole number.")
+        raise UsageError(f"{text!a} is no {job.unit} key", "It is a whole number.")
     return key

@@ -68,13 +68,16 @@ def run_cycle(job: Job, dsn: str | None, options: CycleOptions, manner: Manner) 
     with display, db.reached():
         record = _record(job, database, options, emit, manner)
         told, text = as_json(record), summary(record, job.title, job.unit)
-        if manner.verifies and record.stop_signal is None:
-            with db.connect(database, f"etl:verify {job.command}") as connection:
-                verdict = by_query(connection, job, options.as_of)
-            told |= {"wrong": verdict["wrong"], "wrong_items": verdict["items"]}
-            text += "\n\n" + verdict_text(job, {**verdict, "as_of": options.as_of})
-    tell(to_json(told) if manner.is_json else text)
-    return exit_status(record) or (_FAILED if told.get("wrong") else 0)
+        try:
+            if manner.verifies and record.stop_signal is None:
+                with db.connect(database, f"etl:verify {job.command}") as connection:
+                    verdict = by_query(connection, job, options.as_of)
+                told |= {"wrong": verdict["wrong"], "wrong_items": verdict["items"]}
+                text += "\n\n" + verdict_text(job, {**verdict, "as_of": options.as_of})
+        finally:  # what the cycle did is told, whether it could be verified or not
+            tell(to_json(told) if manner.is_json else text)
+    status = exit_status(record)
+    return _FAILED if told.get("wrong") and status in (0, _QUARANTINED) else status
 
 
 def _record(

@@ -129,7 +129,7 @@ def _command(job: Job) -> Callable[..., None]:
             time_limit_s=settings.time_limit_s(time_limit, os.environ, job.time_limit_s),
             only_key=only if job.batches is None else None,
             is_dry_run=dry_run,
-            begins_again=own.get("again", False),
+            begins_again=own.get("again", False) or (only is not None and job.batches is not None),
             batch_size=batch_size(own),
         )
         wanted = in_scope(job, only, own)

@@ -91,6 +91,9 @@ class Cycle:
             else:
                 self._run(link)
         self._emit(CycleFinished(self.record))
+        one = self._job.scope.only_key
+        if one is not None and not self.record.found and not self.record.stop_signal:
+            self._missing = f"there is no {self._job.unit} {one}"
         if self._missing is not None:
             raise UsageError(self._missing, f"Check the key of the {self._job.unit}.")
         return self.record

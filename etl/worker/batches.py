@@ -5,12 +5,16 @@ has failed, all others are done. So one bad key among n costs about 2 log2(n) ba
 half as long as the one before.
 """
 
-from etl.errors import DatabaseUnreachableError
+from psycopg.errors import LockNotAvailable, QueryCanceled
+
+from etl.errors import DatabaseUnreachableError, FileError
 from etl.jobshape import Batches
 from etl.keyrange import beginning_at, bounds, cut, keys_in, whole
 from etl.model import Claim, Outcome, Result
 from etl.session import Session
 from etl.sqlfile import Statement
+
+_HELD_UP = (LockNotAvailable, QueryCanceled)
 
 
 class BatchPace:
@@ -37,6 +41,15 @@ class BatchPace:
         Raises:
             DatabaseUnreachableError: The connection is lost.
         """
+        try:
+            return self._part_of(session, claim)
+        except FileError as error:
+            if not isinstance(error.__cause__, _HELD_UP):
+                raise
+            self._halves.clear()
+            return claim  # somebody holds the table: the statement itself tells, and is busy
+
+    def _part_of(self, session: Session, claim: Claim) -> Claim:
         first, last = bounds(claim)
         if self._halves and not first <= self._halves[-1][0] <= last:
             self._halves.clear()  # of another range, which was given back
@@ -54,16 +67,22 @@ class BatchPace:
     def smaller(self, session: Session, part: Claim, result: Result) -> Claim | None:
         """The range again, whose next part is half of the one that failed; None: go on."""
         first, last = bounds(part)
-        if result.outcome is Outcome.DONE or first == last or keys_in(part) <= 1:
+        if result.outcome is Outcome.DONE or first == last:
             return None
-        half = keys_in(part) // 2
+        half = max(1, keys_in(part) // 2)  # there may be others by now beside the one it had
         try:
             end, keys = self._end_of(session, part, half)
+            if end >= last and keys > 1:  # others have gone since it was listed
+                end, keys = self._end_of(session, part, keys // 2)
+        except FileError as error:
+            if not isinstance(error.__cause__, _HELD_UP):
+                raise
+            return None
         except DatabaseUnreachableError:  # it comes again on the next connection
             return whole(part)
         if end >= last:  # fewer keys than it had when it was listed, all in the first half
             return None
-        self._halves += [(last, keys_in(part) - keys), (end, keys)]
+        self._halves += [(last, max(0, keys_in(part) - keys)), (end, keys)]
         self._size = max(1.0, min(self._size, half))
         return whole(part)
 

@@ -1,8 +1,7 @@
 """The loop of a worker: claim an item, execute it, acknowledge it, claim the next.
 
-Where items are quick, the next one is claimed and sent while the one before still runs, and
-where they are quicker still, some more: a millisecond of work. They count as waiting: only the
-first in hand can have been the cause of a crash.
+Where items are quick, some more are claimed and sent while one runs: a millisecond of work.
+They count as waiting: only the first in hand can have been the cause of a crash.
 """
 
 import time
@@ -21,7 +20,6 @@ from etl.worker.gate import Gate
 from etl.worker.pace import pace_of
 from etl.worker.queues import queue_of
 
-_ADMIN_SHUTDOWN = "57P01"
 _RECONNECT_S = 60.0
 _CONNECT_S = 15.0  # for the first one: the supervisor had just connected
 _LONGEST_PAUSE_S = 2.0
@@ -191,7 +189,10 @@ class Worker:
                 self._doubts.dispel(is_done=False)
                 self._queue.defer(number, claim, trouble.result, is_slow=True)
             case DoubtfulItem():
-                self._doubt(claim, trouble.result)
+                if again := self._pace.smaller(session, claim, trouble.result):
+                    self._claimed.appendleft(again)
+                else:
+                    self._doubt(claim, trouble.result)
             case _:
                 self._lost(session, trouble)
 
@@ -236,7 +237,7 @@ class Worker:
             blamed: The item in hand, with its outcome, should it be the cause; None: none was.
         """
         number = self._orders.number
-        was_orderly = blamed is not None and blamed.result.sqlstate == _ADMIN_SHUTDOWN
+        was_orderly = blamed is not None and blamed.was_orderly
         waiting = list(session.executor.in_hand)[1:]
         try:
             successor = self._reconnect(has_item=True)
@@ -274,13 +275,10 @@ class Worker:
             self._queue.take_back(self._orders.number, undone)
 
     def _reconnect(self, *, has_item: bool) -> Session | None:
-        """Wait for the server.
+        """Wait for the server. Returns None where there is nothing to do any more.
 
         Args:
             has_item: Whether this worker has something to do, even if the queue has not.
-
-        Returns:
-            None where there is nothing to do any more.
         """
         self._session = None
         patient_until = time.monotonic() + (_RECONNECT_S if has_item else _CONNECT_S)

@@ -186,6 +186,7 @@ def test_a_topic_that_is_no_longer_active_or_there_loses_its_payloads(
         'payload = payload || \'{"topic": "Fire"}\'',
         "entries = entries + 1",
         "newest_at = newest_at - interval '1 day'",
+        "newest_at = NULL",
     ],
 )
 def test_verify_finds_a_wrong_payload(connection: Connection, damage: str) -> None:

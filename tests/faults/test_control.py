@@ -97,7 +97,7 @@ def test_a_paused_cycle_can_be_ended(start: Start, gate: Connection, etl: Etl, h
 
 
 def test_the_time_limit_ends_a_paused_cycle(start: Start, gate: Connection, etl: Etl) -> None:
-    run = start("--workers=1", "--time-limit=3s")
+    run = start("--workers=1", "--time-limit=9s")
     wait_until_at_gate(gate)
     etl("pause", JOB)
     run.wait_for("claiming nothing for now: paused")
@@ -238,7 +238,7 @@ def test_a_bad_signal_pauses_the_cycle_with_its_reason(
     keeper = connect_again()
     keeper.execute("SELECT pg_advisory_lock($1)", [GATE])
     folder = str(tally.folder.parent)
-    run = start("--workers=1", "--time-limit=9s", job="tally", ETL_JOBS_DIR=folder)
+    run = start("--workers=1", "--time-limit=15s", job="tally", ETL_JOBS_DIR=folder)
     run.wait_for("MB of WAL a second (limit 1e-09)")
     keeper.execute("SELECT pg_advisory_unlock($1)", [GATE])
     status, out, err = run.end()

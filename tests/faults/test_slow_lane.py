@@ -118,10 +118,10 @@ def test_no_claim_is_made_after_the_time_limit(
 ) -> None:
     timeouts(tally, "1h", "2h")
     run = start(
-        "--workers=1", "--time-limit=3s", job="tally", ETL_JOBS_DIR=str(tally.folder.parent)
+        "--workers=1", "--time-limit=9s", job="tally", ETL_JOBS_DIR=str(tally.folder.parent)
     )
     wait_until_at_gate(lanes)
-    is_over = "SELECT now() > started_at + interval '3 s' FROM etl.cycle"
+    is_over = "SELECT now() > started_at + interval '9 s' FROM etl.cycle"
     while tally.connection.execute(is_over).fetchall() != [(True,)]:
         pass
     open_gate(lanes)

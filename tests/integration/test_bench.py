@@ -252,7 +252,7 @@ def test_a_list_with_a_bad_row_is_one_error(bench: Bench) -> None:
 def test_the_time_limit_leaves_out_what_does_not_fit(bench: Bench) -> None:
     bench.tally.write("process.sql", "SELECT pg_sleep(0.1), :'item_key'")
     bench.tally.add(*(f"key{number}" for number in range(200)))
-    ran = bench.run("--time-limit=3s", "--json")
+    ran = bench.run("--time-limit=8s", "--json")
     report = json.loads(ran.out)
     assert ran.status == 0, ran.err
     assert report["is_over"]

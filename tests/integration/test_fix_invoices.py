@@ -177,6 +177,38 @@ def test_an_amount_that_does_not_fit_costs_its_own_invoice_only(
     assert right == [1, 2, 70, 80, 90]
 
 
+def test_invoices_that_come_while_it_runs_fail_alone_too(billing: Connection, etl: Etl) -> None:
+    """The range that reaches to the end knew of one invoice when it was listed."""
+    billing.execute(_SOME, [[3, 70]])
+    billing.execute("UPDATE billing.invoices SET rate = NULL WHERE invoice_id = 70")
+    billing.execute(
+        "CREATE FUNCTION add() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN"
+        " INSERT INTO billing.invoices (invoice_id, customer, is_service_fee, issued_on,"
+        " base_cents, rate) VALUES (80, 'c', FALSE, '2026-01-01', 100, 0.19),"
+        " (82, 'c', FALSE, '2026-01-01', 100, NULL), (83, 'c', FALSE, '2026-01-01', 100, 0.19);"
+        " RETURN NULL; END $$"
+    )
+    billing.execute(
+        "CREATE TRIGGER add AFTER UPDATE ON billing.invoices FOR EACH ROW"
+        " WHEN (NEW.is_service_fee) EXECUTE FUNCTION add()"
+    )
+    ran = etl("fix-invoices", "--json", "--workers=1")
+    told = json.loads(ran.out)
+    assert ran.status == 1
+    assert {name: told[name] for name in ("found", "done", "failed", "remaining")} == {
+        "found": 3,  # and one that failed without having been found
+        "done": 1,
+        "failed": 2,
+        "remaining": 0,
+    }
+    held = billing.execute("SELECT item_key FROM etl.held_item ORDER BY item_key").fetchall()
+    assert held == [("regular:70",), ("regular:82",)]
+    right = "SELECT invoice_id FROM billing.invoices WHERE repaired_at IS NOT NULL ORDER BY 1"
+    assert billing.execute(right).fetchall() == [(3,), (80,), (83,)]
+    reasons = {remark["what"]: remark["value"] for remark in told["remarks"]}
+    assert reasons["the invoice has no rate"] == "2, such as regular:70"
+
+
 def test_some_invoices_alone(invoices: Connection, etl: Etl) -> None:
     few = keys(invoices)[100:200]
     window = ("--from", str(few[0]), "--to", str(few[-1]))

@@ -115,8 +115,10 @@ def test_schema_files_that_are_none_leave_out_their_jobs_alone(
         ('title = "x"\nsummary = "a\\u009bb"\nunit = "thing"\n', "without control characters"),
         ('title = "x"\nunit = "thing"\n[levels]\n1 = "a\\rb"', "must be a level"),
         ('title = "x"\nunit = "[/red]"\n', "must be one word"),
+        ('title = "x"\nunit = "thing"\n[options.with]\nhelp = "x"', "name of an option"),
+        ('title = "x"\nunit = "thing"\n[options.max_things]\nhelp = "x"', "name of an option"),
     ],
-    ids=range(9),
+    ids=range(11),
 )
 def test_a_job_toml_made_to_hurt_is_one_error(jobs: Path, text: str, said: str) -> None:
     path = jobs / "bad" / "job.toml"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.squares import FUNCTION, Squares, counts
+from tests.integration.squares import FUNCTION, PRIORITIZE, Squares, counts
 
 
 def test_options_and_windows_say_what_it_is_about(squares: Squares, keys: list[int]) -> None:
@@ -58,8 +58,8 @@ def test_batches_grow_until_they_take_as_long_as_they_should(
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        (["--number=seven"], "'seven' is no key of a number"),
-        ([f"--only={2**64}"], "is no key of a number"),
+        (["--number=seven"], "'seven' is no number key"),
+        ([f"--only={2**64}"], "is no number key"),
         (["--from=2", "--to=1"], "--from is behind --to"),
         (["--from=2", "--number=1"], "exclude each other"),
         (["--parity=prime"], "is not one of 'odd', 'even'"),
@@ -73,6 +73,30 @@ def test_what_makes_no_sense_is_one_error(
     assert (ran.status, ran.out) == (2, "")
     assert problem in ran.err
     assert "Traceback" not in ran.err
+
+
+@pytest.mark.parametrize(
+    ("made", "written"),
+    [
+        ("etl.range_key(kind, first_key, last_key) AS item_key", "kind || first_key AS item_key"),
+        ("kind,\n    first_key, last_key\n", "kind, NULL AS first_key, last_key\n"),
+        ("kind,\n    first_key, last_key\n", "kind, 'one' AS first_key, last_key\n"),
+        ("kind,\n    first_key, last_key\n", "kind, last_key + 1 AS first_key, last_key\n"),
+        ("kind,\n    first_key, last_key\n", "NULL AS kind, first_key, last_key\n"),
+    ],
+    ids=["another key", "no bound", "no number", "backwards", "no kind"],
+)
+def test_a_query_that_lists_no_ranges_is_one_error(
+    squares: Squares, keys: list[int], made: str, written: str
+) -> None:
+    squares.add(keys)
+    assert made in PRIORITIZE
+    squares.write("prioritize.sql", PRIORITIZE.replace(made, written))
+    ran = squares.run()
+    assert ran.status == 2
+    assert "prioritize.sql: returned the item_key" in ran.err
+    assert "Traceback" not in ran.err
+    assert squares.left() == keys
 
 
 def test_a_job_tells_what_it_would_change_and_what_became_of_it(

@@ -77,7 +77,7 @@ def test_a_part_that_takes_too_long_is_left_out_and_the_others_are_told(
 ) -> None:
     with connection.transaction():
         connection.execute("LOCK TABLE dwh.dimension_users")
-        ran = etl("metrics", "--timeout=1500ms")
+        ran = etl("metrics", "--timeout=4s")
     assert ran.status == 1
     assert "datamart_users: no backlog: " in ran.err
     assert "statement timeout" in ran.err

@@ -167,7 +167,7 @@ SELECT
     CASE
         WHEN x.payload IS NULL THEN 'is cached, but its topic or tag is not active or gone'
         WHEN
-            c.entries <> x.entries OR c.newest_at <> x.newest_at
+            c.entries <> x.entries OR (c.newest_at IS DISTINCT FROM x.newest_at)
             THEN format(
                 'computed from %s entries up to %s, should be from %s up to %s',
                 c.entries, c.newest_at, x.entries, x.newest_at
@@ -193,5 +193,5 @@ JOIN expected AS x ON c.item_key = x.item_key
 WHERE
     c.payload IS DISTINCT FROM x.payload
     OR c.entries <> x.entries
-    OR c.newest_at <> x.newest_at
+    OR c.newest_at IS DISTINCT FROM x.newest_at
 ORDER BY c.item_key;

@@ -7,24 +7,29 @@
 -- Reads:      billing.invoices between these keys
 -- Locks:      none
 -- Cost:       in proportion to the invoices in between
+WITH wrong AS (
+    SELECT
+        w.kind,
+        count(*) AS records,
+        min(
+            ARRAY[w.invoice_id, w.part_cents, w.right_part_cents, w.total_cents, w.right_total_cents]
+        ) AS sample -- the first invoice's
+    FROM billing.wrong_invoices AS w
+    WHERE w.invoice_id BETWEEN CAST(:'from_key' AS bigint) AND CAST(:'to_key' AS bigint)
+    GROUP BY w.kind
+)
+
 SELECT
     CASE w.kind WHEN 'fee' THEN 'service fees' ELSE 'other invoices' END AS what,
-    count(*) AS records,
-    (
-        array_agg(
-            CASE
-                WHEN w.right_total_cents IS NULL THEN format('invoice %s has no rate', w.invoice_id)
-                ELSE
-                    format(
-                        'invoice %s: %s %s -> %s, total %s -> %s', w.invoice_id,
-                        CASE w.kind WHEN 'fee' THEN 'fee' ELSE 'tax' END,
-                        w.part_cents, w.right_part_cents, w.total_cents, w.right_total_cents
-                    )
-            END
-            ORDER BY w.invoice_id
-        )
-    )[1] AS sample
-FROM billing.wrong_invoices AS w
-WHERE w.invoice_id BETWEEN CAST(:'from_key' AS bigint) AND CAST(:'to_key' AS bigint)
-GROUP BY w.kind
+    w.records,
+    CASE
+        WHEN w.sample[5] IS NULL THEN format('invoice %s has no rate', w.sample[1])
+        ELSE
+            format(
+                'invoice %s: %s %s -> %s, total %s -> %s', w.sample[1],
+                CASE w.kind WHEN 'fee' THEN 'fee' ELSE 'tax' END,
+                w.sample[2], w.sample[3], w.sample[4], w.sample[5]
+            )
+    END AS sample
+FROM wrong AS w
 ORDER BY w.kind;

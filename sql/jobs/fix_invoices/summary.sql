@@ -24,7 +24,7 @@ told AS (
         format(
             'right now: %s, cannot be repaired: %s, batches: %s, longest batch: %s ms',
             to_char(coalesce(sum(a.weight) FILTER (WHERE a.outcome = 'done'), 0), 'FM999,999,999,990'),
-            to_char(coalesce(sum(a.weight) FILTER (WHERE a.outcome = 'failed'), 0), 'FM999,999,999,990'),
+            to_char(coalesce(sum(greatest(a.weight, 1)) FILTER (WHERE a.outcome = 'failed'), 0), 'FM999,999,999,990'),
             to_char(count(*) FILTER (WHERE a.outcome = 'done'), 'FM999,999,990'),
             to_char(max(a.duration_ms) FILTER (WHERE a.outcome = 'done'), 'FM999,999,990')
         ) AS value
@@ -34,7 +34,7 @@ told AS (
     SELECT
         1000,
         coalesce(a.message, a.sqlstate),
-        format('%s, such as %s', to_char(sum(a.weight), 'FM999,999,999,990'), min(a.item_key))
+        format('%s, such as %s', to_char(sum(greatest(a.weight, 1)), 'FM999,999,999,990'), min(a.item_key))
     FROM attempt AS a
     WHERE a.outcome = 'failed'
     GROUP BY coalesce(a.message, a.sqlstate)
