@@ -20,7 +20,8 @@ class Arrivals:
     def __init__(self, scenario: Scenario) -> None:
         self._scenario = scenario
         self._owed = {level.level: Fraction() for level in scenario.levels}
-        self._random = None if scenario.seed is None else random.Random(scenario.seed)
+        # Anybody may guess it: that is what a seed is for.
+        self._random = None if scenario.seed is None else random.Random(scenario.seed)  # noqa: S311
 
     def next(self, dirty: int) -> dict[int, int]:
         """How many of each level become dirty.

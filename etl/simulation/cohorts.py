@@ -1,5 +1,7 @@
 """A backlog as cohorts: how many items of a level have been dirty since which period."""
 
+import bisect
+import itertools
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -174,12 +176,9 @@ def ages(oldest_first: Iterable[tuple[int, int]]) -> Ages:
     if not total:
         return Ages(None, None, None)
 
+    ranks = list(itertools.accumulate(items for _, items in counted))
+
     def of_rank(rank: int) -> int:
-        seen = 0
-        for age, items in counted:
-            seen += items
-            if seen >= rank:
-                break
-        return age
+        return counted[bisect.bisect_left(ranks, rank)][0]
 
     return Ages(counted[0][0], of_rank(-(-total // 20)), of_rank(-(-total // 2)))

@@ -83,10 +83,10 @@ def _judge(scenario: Scenario, cycles: list[Cycle], kept: list[Shown]) -> Outloo
     capacity = last.done if last.is_cut_by_time else last.limit
     gone = next((cycle.number for cycle in cycles if not cycle.backlog), None)
     is_reached = gone is not None
-    # Of a finite number of items fewer arrive the more are dirty: what came in last counts.
-    comes_in = scenario.arrivals if scenario.items is None else last.arrived
-    if gone is None and capacity > comes_in:
-        gone = last.number + math.ceil(last.backlog / (capacity - comes_in))
+    # What would come in were all clean: of a finite number fewer do so the more are dirty, but
+    # a backlog that is nearly gone has all of them to bear.
+    if gone is None and capacity > scenario.arrivals:
+        gone = last.number + math.ceil(last.backlog / (capacity - scenario.arrivals))
     times = [cycle.predicted.mean_s for cycle in cycles if cycle.predicted is not None]
     return Outlook(
         shown=kept,

@@ -133,7 +133,7 @@ class Simulation:
         ]
 
     def _within_time(self, most: int) -> tuple[dict[int, Choice], bool]:
-        """What fits into the time limit, and whether it cut anything; the first item always fits."""
+        """What fits into the time limit, and whether it cut anything; one item always fits."""
         percent, limit_s = self._scenario.reserved_percent, self._scenario.time_limit_s
         chosen = self._cohorts.choose(most, percent)
         if limit_s is None or most <= 1 or self._fits(chosen, limit_s):
