@@ -99,10 +99,7 @@ def _cycles(shown: list[Shown], every_s: float) -> list[str]:
             f"{one.cycle.arrived:,}",
             f"{one.cycle.done:,}",
             f"{one.cycle.backlog:,}",
-            _age(
-                max((n.left.oldest for n in one.levels if n.left.oldest is not None), default=None),
-                every_s,
-            ),
+            _age(_oldest(one.levels), every_s),
             seconds(one.cycle.predicted.mean_s) if one.cycle.predicted else "-",
             *(f"{level.backlog:,}" for level in one.levels),
         )

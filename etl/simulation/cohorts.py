@@ -91,8 +91,8 @@ class Cohorts:
         least, rest = divmod(wanted * reserved_percent, 100)
         if rest:
             more = self._choose(wanted, least + 1)
-            behind = self._reached(more)
-            if (100 - reserved_percent) * (least + 1) <= reserved_percent * behind:
+            following = self._reached(more) + 1
+            if (100 - reserved_percent) * (least + 1) < reserved_percent * following:
                 return more
         return self._choose(wanted, least)
 
