@@ -141,7 +141,8 @@ def _verdict(scenario: Scenario, outlook: Outlook, unit: str) -> str:
     if outlook.gone_in_cycles is None:
         return f"never gone at these settings: {can}; {most}"
     after = age(outlook.gone_in_cycles * scenario.every_s)
-    when = f"gone after {outlook.gone_in_cycles:,} cycles ({after})"
+    s = "" if outlook.gone_in_cycles == 1 else "s"
+    when = f"gone after {outlook.gone_in_cycles:,} cycle{s} ({after})"
     if not outlook.is_reached:
         return f"{outlook.backlog:,} left; it would be {when}; {can}"
     return f"{when}; {can}; {most}"
