@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 from etl.db import Connection
 from etl.desk.past import cohorts, settle
 from etl.freshness import LevelAge
-from tests.conftest import READER, Etl
+from tests.conftest import READER, Etl, runner
 from tests.support import DAY, add_facts, add_users, opened
 
 SCHEMA = json.loads(
@@ -61,7 +61,8 @@ def test_without_a_database_it_is_arithmetic(etl: Etl) -> None:
     assert value["gone_in_cycles"] is None
     last, first = value["shown"][-1], value["shown"][0]
     # Ten of level 1 and the thirty newest of level 6: those of the beginning never.
-    assert last["levels"][1]["left"]["oldest_s"] == 6 * 86_400 - 86_400 + 86_400
+    # Dirty for a day at the beginning, and the fifth cycle is five days later.
+    assert last["levels"][1]["left"]["oldest_s"] == 6 * 86_400
     assert first["predicted"] == {"mean_s": pytest.approx(2.0), "p95_s": pytest.approx(2.0)}
     assert last["levels"][0]["waited"] == {"oldest_s": 0.0, "p95_s": 0.0, "p50_s": 0.0}
 
@@ -139,6 +140,12 @@ def test_for_people(connection: Connection, etl: Etl) -> None:
     assert "backlog: gone after 1 cycle" in enough.out
 
 
+def test_a_job_without_a_past_tells_no_arrivals(etl: Etl) -> None:
+    ran = etl("simulate", "datamart-users")
+    assert ran.status == 2
+    assert "nobody knows how many items become dirty" in ran.err
+
+
 def test_a_reader_may_ask(connection: Connection, etl: Etl, dsn: str) -> None:
     connection.execute(LEDGER.encode(), [DAY])
     ran = etl("simulate", "datamart-users", AS_OF, f"--dsn={dsn} user={READER}")
@@ -149,7 +156,6 @@ def test_a_reader_may_ask(connection: Connection, etl: Etl, dsn: str) -> None:
     ("arguments", "problem"),
     [
         ([], "nobody knows how many items become dirty"),
-        (["datamart-users"], "nobody knows how many items become dirty"),
         (["no-such-job"], "there is no job no-such-job"),
         (["--arrivals=x"], "--arrivals must be a count"),
         (["--arrivals=1=2,1=3"], "--arrivals must be a count"),
@@ -164,8 +170,10 @@ def test_a_reader_may_ask(connection: Connection, etl: Etl, dsn: str) -> None:
         (["--arrivals=5", "--every=0s"], "--every must be a duration"),
     ],
 )
-def test_bad_input_is_one_clear_error(etl: Etl, arguments: list[str], problem: str) -> None:
-    ran = etl("simulate", *arguments)
+def test_bad_input_is_one_clear_error(
+    environment: dict[str, str], arguments: list[str], problem: str
+) -> None:
+    ran = runner(environment)("simulate", *arguments)
     assert (ran.status, ran.out) == (2, "")
     assert problem in ran.err
     assert "Traceback" not in ran.err
