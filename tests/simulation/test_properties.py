@@ -1,5 +1,7 @@
 """What holds for every simulation, whatever arrives and whatever a cycle can do."""
 
+import math
+from collections import Counter
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -11,6 +13,7 @@ from etl.cost import Octave
 from etl.errors import UsageError
 from etl.settings import ItemLimit
 from etl.simulation import Arrivals, Cohorts, LevelScenario, Scenario, Simulation, run
+from etl.simulation.cohorts import ages
 
 LEVELS: tuple[int, ...] = (1, 2, 3)
 COUNTS = st.lists(st.integers(0, 60), min_size=3, max_size=3)
@@ -161,6 +164,15 @@ def test_fractions_of_arrivals_are_not_rounded_away(
     outlook = run(made, 2)
     assert abs(outlook.arrived - 3 * arrivals * cycles) < 3
     assert outlook.arrived == outlook.done + outlook.backlog
+
+
+@given(each=st.lists(st.integers(0, 30), min_size=1, max_size=120))
+def test_quantiles_are_those_of_single_ages(each: list[int]) -> None:
+    """Five of a hundred have been dirty for p95 or longer, fifty for p50."""
+    oldest_first = sorted(each, reverse=True)
+    told = ages(sorted(Counter(each).items(), reverse=True))
+    places = (1, math.ceil(len(each) * 0.05), math.ceil(len(each) * 0.5))
+    assert (told.oldest, told.p95, told.p50) == tuple(oldest_first[n - 1] for n in places)
 
 
 @given(percent=st.integers(0, 33), cycles=st.integers(1, 40), seed=st.none() | st.integers(0, 9))
