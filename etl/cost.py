@@ -101,7 +101,10 @@ class Forecast:
 
     def add(self, weight: float | None, items: int = 1) -> None:
         """Take in one more item, or some of one weight."""
-        item = self._model.of_item(octave(weight))
+        self.take(self._model.of_item(octave(weight)), items)
+
+    def take(self, item: Octave, items: int) -> None:
+        """Take in some items of which this is known."""
         self._busy_s += items * item.mean_ms / 1000
         self._variance += items * item.variance / 1e6
 

@@ -28,6 +28,7 @@ from etl.cli import (
     schedule,
     schema,
     server,
+    simulate,
     status,
     verify,
 )
@@ -75,6 +76,7 @@ def build() -> typer.Typer:
     app.command("load-notes")(load.load_notes)
     app.command("plan")(plan.plan)
     app.command("status")(status.status)
+    app.command("simulate")(simulate.simulate)
     app.command("history")(history.history)
     app.command("verify")(verify.command())
     app.command("doctor")(doctor.doctor)
