@@ -46,6 +46,14 @@ class Link:
         self._try_again_at = 0.0
         self.connection = db.connect(target, f"etl:{job}")
 
+    def another(self) -> db.Connection:
+        """One more connection, for what must not wait for this one.
+
+        Raises:
+            EtlError: It was not had.
+        """
+        return db.connect(self._target, f"etl:{self._job}")
+
     def lock(self) -> None:
         """Take the lock between hosts.
 

@@ -90,6 +90,18 @@ def yes_or_no(name: str, environ: Mapping[str, str]) -> bool | None:
     return text in _YES if text else None
 
 
+def queue_kind(flag: str | None, environ: Mapping[str, str]) -> str:
+    """Where the order of a cycle is frozen: ``--queue``, else ``QUEUE``, else file.
+
+    Raises:
+        UsageError: There is no such queue.
+    """
+    kind = flag or environ.get("QUEUE") or "file"
+    if kind not in ("file", "postgres"):
+        raise UsageError(f"QUEUE must be file or postgres, not {kind!a}", "Write QUEUE=postgres.")
+    return kind
+
+
 def milliseconds(seconds: float) -> str:
     """A time as PostgreSQL's settings have it; never nought, which would be no limit."""
     return f"{max(1, round(seconds * 1000))}ms"

@@ -13,6 +13,7 @@ from etl.cycle import remarks
 from etl.cycle.dry_run import look
 from etl.cycle.leftovers import queues_folder, recover
 from etl.cycle.options import CycleOptions
+from etl.cycle.sharing import OtherHosts, queue_for
 from etl.cycle.steering import Steering, paused_by
 from etl.errors import CycleRunningError, DatabaseUnreachableError, EtlError, FileError, UsageError
 from etl.events import (
@@ -27,7 +28,7 @@ from etl.job import Job
 from etl.link import Link
 from etl.lock import host_lock
 from etl.model import CycleRecord, Orders
-from etl.queue import FileQueue, OpenClaims
+from etl.queue import Buildable, FileQueue, OpenClaims, TableQueue
 from etl.session import session_name
 from etl.sqlfile import shipped
 from etl.stop_signals import StopSignals, cancelled_on_stop
@@ -71,6 +72,7 @@ class Cycle:
             max_items=options.limit.max_items,
             time_limit_s=limit,
             counts_keys=job.batches is not None,
+            queue=options.queue,
         )
         self._steering = Steering(job, self.record, emit, may_wait=options.only_key is None)
 
@@ -111,7 +113,7 @@ class Cycle:
             # Up to here a signal ends the process: there is nothing to finish yet.
             with (
                 StopSignals() as signals,
-                closing(FileQueue(folder / f"cycle-{cycle_id}")) as queue,
+                closing(queue_for(self._job, record, folder, link, self._options)) as queue,
                 closing(self._supervisor(link, queue, signals)) as supervisor,
             ):
                 try:
@@ -133,7 +135,7 @@ class Cycle:
                 link.attempt(tidy_up, is_enough=lambda: len(signals.received) > heard)
             link.unlock()
 
-    def _close(self, link: Link, queue: FileQueue, signals: StopSignals) -> None:
+    def _close(self, link: Link, queue: FileQueue | TableQueue, signals: StopSignals) -> None:
 
         def look(connection: db.Connection) -> None:
             if self._options.only_key is None:
@@ -142,6 +144,7 @@ class Cycle:
                 backlog.count_left(now)
                 rounds.end(connection, self._job, self.record, now)
 
+        self._hosts.end_sessions()
         try:
             link.insist(
                 lambda to: ledger.close_cycle(
@@ -154,11 +157,16 @@ class Cycle:
             self.record.stop_signal = next(iter(signals.received), None)
             raise
 
-    def _supervisor(self, link: Link, queue: FileQueue, signals: StopSignals) -> Supervisor:
+    def _supervisor(
+        self, link: Link, queue: FileQueue | TableQueue, signals: StopSignals
+    ) -> Supervisor:
+        cycle_id = None if isinstance(queue, FileQueue) else queue.cycle_id
+        self._hosts = hosts = OtherHosts(link, cycle_id, self._job)
         hooks = Hooks(
             orders=lambda number: self._orders(number, queue),
             on_tick=lambda: self._record_progress(link, signals, supervisor),
             on_death=lambda number: self._end_sessions(link, number),
+            has_crews=hosts.are_at_work,
         )
         supervisor = Supervisor(queue, self.record, signals, hooks, self._heed)
         self._claims = supervisor.claims
@@ -172,7 +180,7 @@ class Cycle:
     def _build(
         self,
         connection: db.Connection,
-        queue: FileQueue,
+        queue: FileQueue | TableQueue,
         signals: StopSignals,
         supervisor: Supervisor,
     ) -> int:
@@ -205,7 +213,7 @@ class Cycle:
         self._emit(ClaimingPaused(reason))
         return 0
 
-    def _freeze(self, connection: db.Connection, backlog: Backlog, queue: FileQueue) -> int:
+    def _freeze(self, connection: db.Connection, backlog: Backlog, queue: Buildable) -> int:
         record, workers = self.record, min(self._options.workers, max(1, self.record.found))
         model = cost.learn(connection, self._job.name) if record.found else None
         budget = Budget(model, workers, record.time_limit_s)
@@ -248,13 +256,14 @@ class Cycle:
         else:
             record.stop_reason = "limit" if record.remaining else "drained"
 
-    def _orders(self, number: int, queue: FileQueue) -> Orders:
+    def _orders(self, number: int, queue: FileQueue | TableQueue) -> Orders:
         return Orders(
             number=number,
             dsn=self._target.dsn,
             label=self._target.label,
             job_folder=str(self._job.folder),
-            queue_folder=str(queue.path.parent),
+            queue_folder=str(queue.folder),
+            names=queue.names,
             parameters=self._parameters(),
             deadline=self._deadline,
             batch_size=self._options.batch_size,
@@ -274,6 +283,8 @@ class Cycle:
         now = time.monotonic()
         self.record.duration_s = now - self._begun
         self._steering.tick()
+        if signals.received or self._steering.is_cancelled or self._is_over():
+            self._hosts.dismiss()
         if now - self._recorded < _PROGRESS_EVERY_S:
             return
         self._recorded = now

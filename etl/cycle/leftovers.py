@@ -2,15 +2,15 @@
 
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 from etl import db, ledger
 from etl.events import CycleRecovered, Emit
 from etl.job import Job
-from etl.model import CycleRecord
-from etl.queue import FileQueue
+from etl.model import CycleRecord, Outcome
+from etl.queue import FileQueue, OpenClaims, TableQueue
 from etl.settings import private_folder
 from etl.sqlfile import shipped
 
@@ -38,17 +38,60 @@ def recover(
         job: Its job.
         emit: Told of each that was cut off.
     """
+    shared = [int(row[0]) for row in db.run(connection, shipped("queue/open_cycles"), job=job.name)]
+    for cycle_id in shared:
+        _recover_shared(connection, folder, cycle_id, job, emit)
     for path in folder.glob("cycle-*/"):
         named = _QUEUE_FOLDER.match(path.name)
         if named is None:
             continue
-        queue, cycle_id = FileQueue(path), int(named[1])
-        with closing(queue):
-            cut_off = ledger.recover(connection, queue, cycle_id, job)
-        if cut_off is not None:
-            emit(CycleRecovered(cycle_id, cut_off.claimed, cut_off.orphaned))
+        cycle_id = int(named[1])
+        if cycle_id not in shared:
+            with closing(FileQueue(path)) as queue:
+                cut_off = ledger.recover(connection, queue, cycle_id, job)
+            if cut_off is not None:
+                emit(CycleRecovered(cycle_id, cut_off.claimed, cut_off.orphaned))
         shutil.rmtree(path, ignore_errors=True)
     ledger.close_abandoned(connection, record)
+
+
+def _recover_shared(
+    connection: db.Connection, folder: Path, cycle_id: int, job: Job, emit: Emit
+) -> None:
+    """Close the record of a cycle whose queue is in the database, wherever it ran."""
+    for path in folder.glob(f"crew-{cycle_id}-*/"):
+        settle_left(connection, path, cycle_id)
+        shutil.rmtree(path, ignore_errors=True)
+    path = folder / f"cycle-{cycle_id}"
+    with closing(_shared(connection, path, cycle_id)) as queue:
+        cut_off = ledger.recover(connection, queue, cycle_id, job)
+    if cut_off is not None:
+        emit(CycleRecovered(cycle_id, cut_off.claimed, cut_off.orphaned))
+
+
+def _shared(connection: db.Connection, folder: Path, cycle_id: int) -> TableQueue:
+    def perform(action: Callable[[db.Connection], object]) -> bool:
+        action(connection)
+        return True
+
+    return TableQueue(folder, cycle_id, perform, takes_outcomes=False)
+
+
+def settle_left(connection: db.Connection, folder: Path, cycle_id: int) -> None:
+    """Acknowledge as orphaned what the dead workers of this host had in hand, by their journal.
+
+    Args:
+        connection: In autocommit; their sessions have ended.
+        folder: Where the journal is.
+        cycle_id: The cycle.
+    """
+    claims = OpenClaims()
+    with closing(_shared(connection, folder, cycle_id)) as queue:
+        for entry in queue.history():
+            claims.follow(entry)
+        for worker, claim, result in claims.settle("it was cut off with its worker"):
+            if result.outcome is Outcome.ORPHANED:
+                queue.acknowledge(worker, claim, result)
 
 
 def left_behind(state: Path, connection: db.Connection) -> Iterator[tuple[Path, int]]:
