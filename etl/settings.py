@@ -11,6 +11,7 @@ from etl.errors import StateFolderError, UsageError
 from etl.trust import exchangeable_in, is_open_to_all
 
 LARGEST = 2**31 - 1
+HOST_TIMEOUT_S = 15.0
 """The largest number that a limit can be."""
 
 _YES, _NO = ("true", "yes", "1", "on"), ("false", "no", "0", "off")
@@ -100,6 +101,16 @@ def queue_kind(flag: str | None, environ: Mapping[str, str]) -> str:
     if kind not in ("file", "postgres"):
         raise UsageError(f"QUEUE must be file or postgres, not {kind!a}", "Write QUEUE=postgres.")
     return kind
+
+
+def host_timeout_s(environ: Mapping[str, str]) -> float:
+    """``HOST_TIMEOUT``: a host of which nothing is heard for so long loses its items, seconds.
+
+    Raises:
+        UsageError: It is no time.
+    """
+    text = environ.get("HOST_TIMEOUT", "")
+    return duration_s("HOST_TIMEOUT", text) if text else HOST_TIMEOUT_S
 
 
 def milliseconds(seconds: float) -> str:

@@ -69,10 +69,18 @@ class Supervisor:
         signals: Entered.
         hooks: What it leaves to the cycle.
         emit: Told of everything that happens.
+        first_worker: Number of the first worker.
     """
 
     def __init__(
-        self, queue: Watched, record: CycleRecord, signals: StopSignals, hooks: Hooks, emit: Emit
+        self,
+        queue: Watched,
+        record: CycleRecord,
+        signals: StopSignals,
+        hooks: Hooks,
+        emit: Emit,
+        *,
+        first_worker: int = 1,
     ) -> None:
         self.claims = OpenClaims()
         self._queue = queue
@@ -81,7 +89,7 @@ class Supervisor:
         self._hooks = hooks
         self._emit = emit
         self._selector = selectors.DefaultSelector()
-        self._crew = Crew(hooks.orders, self._selector)
+        self._crew = Crew(hooks.orders, self._selector, first_worker)
         self._signals_heard = 0
         self._is_stopping = False
         self._cancelled_at: float | None = None
@@ -238,7 +246,7 @@ class Supervisor:
             kind = WorkerStoppedError if found_hopeless else WorkerStartError
             hint = "The items it did not get to stay dirty for the next cycle."
             self._stop(kind(f"worker {process.number} gave up: {what}", hint))
-        if self._is_stopping or self._error is not None or process.number > self._crew.size:
+        if self._is_stopping or self._error is not None or not self._crew.wants(process.number):
             return False
         self._start(process.number)
         return True

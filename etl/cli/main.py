@@ -30,6 +30,7 @@ from etl.cli import (
     server,
     status,
     verify,
+    worker,
 )
 from etl.cli.exit_statuses import epilog
 from etl.cli.options import job_paths
@@ -88,6 +89,7 @@ def build() -> typer.Typer:
     app.command("cancel")(control.cancel)
     app.command("workers")(control.workers)
     app.add_typer(server.server, name="server")
+    app.command("worker")(worker.worker)
     app.command("demo")(demo.demo)
     app.command("new-job")(new_job.new_job)
     app.command("psql")(psql.psql)

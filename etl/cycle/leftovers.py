@@ -1,9 +1,11 @@
 """What cycles that were cut off have left behind, and where."""
 
+import fcntl
+import os
 import re
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from etl import db, ledger
@@ -11,9 +13,12 @@ from etl.events import CycleRecovered, Emit
 from etl.job import Job
 from etl.model import CycleRecord, Outcome
 from etl.queue import FileQueue, OpenClaims, TableQueue
+from etl.session import session_name
 from etl.settings import private_folder
 from etl.sqlfile import shipped
+from etl.trust import open_private
 
+_CREW_FOLDER = re.compile(r"crew-([1-9][0-9]{0,17})-([1-9][0-9]{0,8})\Z")
 _QUEUE_FOLDER = re.compile(r"cycle-([1-9][0-9]{0,17})\Z")
 
 
@@ -59,9 +64,7 @@ def _recover_shared(
     connection: db.Connection, folder: Path, cycle_id: int, job: Job, emit: Emit
 ) -> None:
     """Close the record of a cycle whose queue is in the database, wherever it ran."""
-    for path in folder.glob(f"crew-{cycle_id}-*/"):
-        settle_left(connection, path, cycle_id)
-        shutil.rmtree(path, ignore_errors=True)
+    settle_dead_crews(connection, folder, job, cycle_id)
     path = folder / f"cycle-{cycle_id}"
     with closing(_shared(connection, path, cycle_id)) as queue:
         cut_off = ledger.recover(connection, queue, cycle_id, job)
@@ -77,7 +80,62 @@ def _shared(connection: db.Connection, folder: Path, cycle_id: int) -> TableQueu
     return TableQueue(folder, cycle_id, perform, takes_outcomes=False)
 
 
-def settle_left(connection: db.Connection, folder: Path, cycle_id: int) -> None:
+@contextmanager
+def crew_folder(folder: Path, cycle_id: int, crew: int) -> Generator[Path]:
+    """The folder of a crew of this host, which is locked as long as its supervisor lives.
+
+    Args:
+        folder: Of the job's queues.
+        cycle_id: The cycle.
+        crew: Number of the crew.
+    """
+    path = private_folder(folder / f"crew-{cycle_id}-{crew}")
+    lock = open_private(path / "alive", os.O_RDWR | os.O_CREAT)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield path
+        shutil.rmtree(path, ignore_errors=True)
+    finally:
+        os.close(lock)
+
+
+def settle_dead_crews(connection: db.Connection, folder: Path, job: Job, cycle_id: int) -> None:
+    """See to what crews of this host have left that ended without a word.
+
+    Args:
+        connection: In autocommit.
+        folder: Of the job's queues.
+        job: The job.
+        cycle_id: The cycle that is still open; of others there is nothing to tell any more.
+    """
+    for path in folder.glob("crew-*-*/"):
+        named = _CREW_FOLDER.match(path.name)
+        if named is None or not _is_dead(path):
+            continue
+        if int(named[1]) == cycle_id:
+            end, name = shipped("engine/end_worker_sessions"), session_name(job, None)
+            db.run(connection, end, name=name.replace("%", f"{named[2]}___"))
+            _settle_left(connection, path, cycle_id)
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_dead(path: Path) -> bool:
+    try:
+        lock = open_private(path / "alive", os.O_RDWR)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(lock)
+    return True
+
+
+def _settle_left(connection: db.Connection, folder: Path, cycle_id: int) -> None:
     """Acknowledge as orphaned what the dead workers of this host had in hand, by their journal.
 
     Args:

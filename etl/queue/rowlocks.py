@@ -45,6 +45,8 @@ class RowQueue:
         cycle_id: The cycle.
         names: The columns of the prioritization.
         worker: Number of the worker.
+        limits_s: Nothing is heard of a host for so long, then its items are free; and what the
+            transaction of an item takes at most; seconds.
 
     Attributes:
         has_few_left: Always: nobody may have a second item in hand.
@@ -54,8 +56,16 @@ class RowQueue:
     has_few_left = True
     undo = shipped("queue/undo")
 
-    def __init__(self, folder: Path, cycle_id: int, names: Sequence[str], worker: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        cycle_id: int,
+        names: Sequence[str],
+        worker: int,
+        limits_s: tuple[float, float],
+    ) -> None:
         self._cycle_id, self._names, self._worker = cycle_id, list(names), worker
+        self._silence_s, self._longest_s = limits_s
         path = folder / "journal.tsv"
         self._journal = Journal(path)
         self._lock = open_private(path, os.O_RDONLY)
@@ -75,6 +85,8 @@ class RowQueue:
         """
         self._connection, self._is_attached = connection, True
         self._floor, self._is_begun, self._ahead, self._acknowledged = 0, False, None, None
+        limits = {"silence_s": self._silence_s, "longest_s": self._longest_s}
+        self._run(shipped("queue/set_session"), limits)
         for step in _STEPS:
             statement = shipped(f"queue/{step}")
             with db.answered_within(connection, _ANSWER_S), db.explained(connection, statement):

@@ -38,7 +38,7 @@ class Worker:
     def __init__(self, orders: Orders) -> None:
         self._orders = orders
         self._job = load_job(Path(orders.job_folder)).sized(orders.batch_size)
-        self._queue = queue_of(orders)
+        self._queue = queue_of(orders, self._job)
         self._gate = Gate(orders.deadline)
         self._session: Session | None = None
         self._answer_due_s = 0.0

@@ -1,19 +1,27 @@
 """Which queue a worker claims from: what its orders name."""
 
+import os
 from pathlib import Path
 
 from etl.job import Job
 from etl.model import Orders
 from etl.queue import Claims, FileQueue, RowQueue
 from etl.session import Session
+from etl.settings import host_timeout_s
+
+_BESIDE_S = 60.0  # for claim and acknowledgement, at the very most
 
 
-def queue_of(orders: Orders) -> Claims:
-    """The queue that these orders name."""
+def queue_of(orders: Orders, job: Job) -> Claims:
+    """The queue that these orders name, for a worker of this job."""
     folder = Path(orders.queue_folder)
     if not orders.names:
         return FileQueue(folder)
-    return RowQueue(folder, int(orders.parameters["cycle_id"]), orders.names, orders.number)
+    # Three times it may be tried again at once, for a deadlock.
+    longest_s = 4 * max(job.statement_timeout_s, job.slow_statement_timeout_s) + _BESIDE_S
+    limits_s = (host_timeout_s(os.environ), longest_s)
+    cycle_id = int(orders.parameters["cycle_id"])
+    return RowQueue(folder, cycle_id, orders.names, orders.number, limits_s)
 
 
 def session_with(queue: Claims, orders: Orders, job: Job) -> Session:

@@ -9,5 +9,5 @@ SELECT count(*)
 FROM etl.crew AS c
 JOIN pg_stat_activity AS a ON c.server_process = a.pid
 WHERE
-    c.cycle_id = CAST(:'cycle_id' AS bigint)
+    c.cycle_id = CAST(:'cycle_id' AS bigint) AND c.left_at IS NULL
     AND a.application_name LIKE 'etl:% crew' AND a.backend_start <= c.since;

@@ -2,18 +2,17 @@
 --
 -- Parameters: :'cycle_id', :'host', :'pid', :'workers'
 -- Returns:    crew, its number; no row where the cycle closes
--- Writes:     etl.crew
--- Locks:      the row of etl.queue, so that none joins a cycle that closes
+-- Writes:     etl.queue, etl.crew
+-- Locks:      the row of etl.queue, so that no two get one number, and none joins a cycle
+--             that closes
 -- Cost:       constant
-WITH q AS (
-    SELECT o.cycle_id FROM etl.queue AS o
-    WHERE o.cycle_id = CAST(:'cycle_id' AS bigint) AND NOT o.is_closing
-    FOR UPDATE
+WITH entered AS (
+    UPDATE etl.queue AS q SET crews = q.crews + 1
+    WHERE q.cycle_id = CAST(:'cycle_id' AS bigint) AND NOT q.is_closing
+    RETURNING q.cycle_id, q.crews
 )
 
 INSERT INTO etl.crew (cycle_id, crew, host, pid, workers)
-SELECT
-    q.cycle_id,
-    nextval('etl.crew_number'), :'host', CAST(:'pid' AS integer), CAST(:'workers' AS integer)
-FROM q
+SELECT e.cycle_id, e.crews, :'host', CAST(:'pid' AS integer), CAST(:'workers' AS integer)
+FROM entered AS e
 RETURNING crew;

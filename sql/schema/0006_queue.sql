@@ -14,6 +14,7 @@ CREATE TABLE etl.queue (
     parameters jsonb NOT NULL,
     files jsonb NOT NULL,
     batch_size integer,
+    crews integer NOT NULL DEFAULT 0,
     is_closing boolean NOT NULL DEFAULT FALSE
 );
 
@@ -68,9 +69,6 @@ CREATE TABLE etl.queue_outcome (
     autovacuum_vacuum_insert_threshold = -1
 );
 
--- Numbers of crews: never given twice, so that no two of a cycle have workers of one number.
-CREATE SEQUENCE etl.crew_number AS integer MAXVALUE 2000000 CYCLE;
-
 -- The workers of one host in a cycle, beside those of the host that runs it.
 CREATE TABLE etl.crew (
     cycle_id bigint NOT NULL,
@@ -80,6 +78,7 @@ CREATE TABLE etl.crew (
     workers integer NOT NULL,
     since timestamptz NOT NULL DEFAULT clock_timestamp(),
     server_process integer NOT NULL DEFAULT pg_backend_pid(),
+    left_at timestamptz,
     PRIMARY KEY (cycle_id, crew)
 );
 
