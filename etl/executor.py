@@ -225,7 +225,7 @@ class Executor:
         return None
 
     def _answers(self) -> "tuple[int, pq.abc.PGresult | None, pq.abc.PGresult | None]":
-        """The answers to the first item in hand: how many were good, the last of them, the error."""
+        """The answers to the first item in hand: how many good, the last of these, the error."""
         error: pq.abc.PGresult | None = None
         last: pq.abc.PGresult | None = None
         server, good, was_end = self._server, 0, False

@@ -11,6 +11,7 @@ from etl.backlog import Backlog
 from etl.cost import Budget
 from etl.cycle import remarks
 from etl.cycle.dry_run import look
+from etl.cycle.endings import stop_reason
 from etl.cycle.leftovers import queues_folder, recover
 from etl.cycle.options import CycleOptions
 from etl.cycle.sharing import OtherHosts, queue_for
@@ -65,6 +66,7 @@ class Cycle:
         self._is_cut_by_time = False
         self._claims = OpenClaims()
         self._paused_by: str | None = None
+        self._queued = 0
         self.record = CycleRecord(
             job=job.name,
             started_at=datetime.now(UTC),
@@ -138,6 +140,8 @@ class Cycle:
     def _close(self, link: Link, queue: FileQueue | TableQueue, signals: StopSignals) -> None:
 
         def look(connection: db.Connection) -> None:
+            if self.record.stop_reason == "incomplete":  # by now all outcomes are known
+                self._say_why(self._queued)
             if self._options.only_key is None:
                 backlog = Backlog(connection, self._job, self.record, self._parameters())
                 now = datetime.now(UTC)
@@ -160,8 +164,8 @@ class Cycle:
     def _supervisor(
         self, link: Link, queue: FileQueue | TableQueue, signals: StopSignals
     ) -> Supervisor:
-        cycle_id = None if isinstance(queue, FileQueue) else queue.cycle_id
-        self._hosts = hosts = OtherHosts(link, cycle_id, self._job)
+        hosts = OtherHosts(link, queue, self._job, lambda: len(signals.received) > 1)
+        self._hosts = hosts
         hooks = Hooks(
             orders=lambda number: self._orders(number, queue),
             on_tick=lambda: self._record_progress(link, signals, supervisor),
@@ -188,10 +192,7 @@ class Cycle:
         backlog = Backlog(connection, self._job, self.record, self._parameters())
         is_catch_up = False
         try:
-            with (
-                cancelled_on_stop(connection, signals, self._deadline),
-                backlog.snapshot(),
-            ):
+            with cancelled_on_stop(connection, signals, self._deadline), backlog.snapshot():
                 if self._options.only_key is not None:
                     queued = backlog.freeze_one(queue, self._options.only_key)
                 else:
@@ -243,18 +244,18 @@ class Cycle:
             self._steering.end()
         record.stop_signal = next(iter(signals.received), None)
         record.duration_s = time.monotonic() - self._begun
-        if record.stop_signal is not None:
-            record.stop_reason = "stopped"
-        elif self._steering.is_cancelled:
-            record.stop_reason = "cancelled"
-        elif self._paused_by is not None and not queued:
-            record.stop_reason = "paused"
-        elif self._is_cut_by_time or (self._is_over() and (record.claimed < queued or not queued)):
-            record.stop_reason = "time limit"
-        elif record.claimed < queued:
-            record.stop_reason = "incomplete"  # somebody ended the workers
-        else:
-            record.stop_reason = "limit" if record.remaining else "drained"
+        self._queued = queued
+        self._say_why(queued)
+
+    def _say_why(self, queued: int) -> None:
+        self.record.stop_reason = stop_reason(
+            self.record,
+            queued,
+            is_cancelled=self._steering.is_cancelled,
+            was_paused=self._paused_by is not None,
+            is_time_over=self._is_over(),
+            is_cut_by_time=self._is_cut_by_time,
+        )
 
     def _orders(self, number: int, queue: FileQueue | TableQueue) -> Orders:
         return Orders(
@@ -294,7 +295,4 @@ class Cycle:
             ledger.update_progress(connection, self.record)
             self._steering.look(connection, supervisor)
 
-        link.attempt(
-            look,
-            is_enough=lambda: len(signals.received) > heard,
-        )
+        link.attempt(look, is_enough=lambda: len(signals.received) > heard)

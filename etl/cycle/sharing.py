@@ -1,6 +1,8 @@
 """What a cycle shares with other hosts, where its queue is in the database."""
 
 import hashlib
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from etl import db
@@ -14,6 +16,7 @@ from etl.queue.table import told_as_json
 from etl.session import session_name
 from etl.sqlfile import shipped
 
+_PATIENCE_S = 60.0
 _FILES = ("job.toml", "process.sql", "cut.sql")
 
 
@@ -76,12 +79,22 @@ class OtherHosts:
 
     Args:
         link: The supervisor's connection.
-        cycle_id: The cycle; None: its queue is a file, and there are none.
+        queue: Of the cycle; where it is a file there are none.
         job: Its job.
+        is_enough: Whether somebody has lost patience.
     """
 
-    def __init__(self, link: Link, cycle_id: int | None, job: Job) -> None:
-        self._link, self._cycle_id, self._job = link, cycle_id, job
+    def __init__(
+        self,
+        link: Link,
+        queue: FileQueue | TableQueue,
+        job: Job,
+        is_enough: Callable[[], bool],
+    ) -> None:
+        self._link, self._job = link, job
+        self._cycle_id = None if isinstance(queue, FileQueue) else queue.cycle_id
+        self._is_enough = is_enough
+        self._asked_at: float | None = None
         self._is_closing = False
 
     def dismiss(self) -> None:
@@ -93,15 +106,19 @@ class OtherHosts:
     def are_at_work(self) -> bool:
         """Whether any are left, now that this host's workers are gone; no more may come.
 
-        Whose connection is gone is not waited for; nor is anybody while this one is lost.
+        Whose connection is gone is not waited for. Where it is this one that is lost, nobody knows:
+        then it is waited for a minute, because the outcomes are there, too.
         """
         if self._cycle_id is None:
             return False
         self.dismiss()
         found: list[int] = []
         crews, given = shipped("queue/crews"), {"cycle_id": self._cycle_id}
-        self._link.attempt(lambda to: found.extend(db.one(to, crews, **given)))
-        return bool(found and found[0])
+        if self._link.attempt(lambda to: found.extend(db.one(to, crews, **given))):
+            self._asked_at = time.monotonic()
+            return found[0] > 0
+        self._asked_at = self._asked_at or time.monotonic()
+        return time.monotonic() - self._asked_at < _PATIENCE_S and not self._is_enough()
 
     def end_sessions(self) -> None:
         """End what the server still runs for workers of this cycle, on whatever host."""

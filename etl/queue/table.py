@@ -17,7 +17,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
+from psycopg.errors import LockNotAvailable, QueryCanceled
+
 from etl import db
+from etl.errors import FileError
 from etl.model import WEIGHT, Claim, Outcome, Result
 from etl.queue.journal import CLAIMED, DEFERRED, RELEASED, Entry, Journal, escape
 from etl.queue.rowlocks import array
@@ -148,12 +151,29 @@ class TableQueue:
             self._has_told = False
             return []
         taken: list[Entry] = []
-        self._perform(lambda to: taken.extend(self._take(to)))
+        self._perform(lambda to: taken.extend(self._take_unless_locked(to)))
         told: list[Entry] = []
         while more := self._journal.entries():
             told += [entry for entry in more if entry.event in _OWN]
         self._has_told = bool(told or taken)
         return told + taken
+
+    def _take_unless_locked(self, connection: db.Connection) -> list[Entry]:
+        """Take what is there; nothing where somebody has the ledger locked: it comes later.
+
+        What is taken is counted: it must not be undone by a crash of the server, nor must what
+        was committed before, that is the items.
+        """
+        take = shipped("queue/take_outcomes")
+        try:
+            with db.explained(connection, take), connection.transaction():
+                connection.execute("SET LOCAL lock_timeout = '200ms'")
+                connection.execute("SET LOCAL synchronous_commit = on")
+                return self._take(connection)
+        except FileError as error:
+            if not isinstance(error.__cause__, (LockNotAvailable, QueryCanceled)):
+                raise
+            return []
 
     def _take(self, connection: db.Connection) -> list[Entry]:
         return [
