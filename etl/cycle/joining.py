@@ -24,11 +24,13 @@ from etl.link import Link
 from etl.model import CycleRecord, Orders
 from etl.queue import TableQueue
 from etl.session import session_name
+from etl.settings import host_timeout_s
 from etl.sqlfile import shipped
 from etl.stop_signals import StopSignals
 from etl.supervisor import Hooks, Supervisor
 
 _LOOK_EVERY_S = 1.0
+_LONGEST_S = 60.0  # for a transaction of the supervisor's own
 WORKERS_OF_A_CREW = 999
 
 
@@ -89,6 +91,7 @@ class HostCrew:
         limit = options.time_limit_s
         self._deadline = None if limit is None else time.monotonic() + limit
         self._looked = 0.0
+        self._known: db.Connection | None = None
         self.records: list[CycleRecord] = []
         self.stop_signal: int | None = None
 
@@ -169,6 +172,10 @@ class HostCrew:
 
         def look(connection: db.Connection) -> None:
             given = {"cycle_id": cycle.cycle_id, "crew": crew}
+            if connection is not self._known:  # the first one, or found after that was lost
+                limits = {"silence_s": host_timeout_s(os.environ), "longest_s": _LONGEST_S}
+                db.run(connection, shipped("queue/set_session"), **limits)
+                self._known = connection
             db.run(connection, shipped("queue/check_in"), **given)
             now = standing(connection, self._job)
             if now is None or now.is_closing or now.cycle_id != cycle.cycle_id:
