@@ -14,18 +14,21 @@ class Crew:
     Args:
         orders: Makes the orders of the worker with this number.
         selector: Watches each worker's standard error; the data is the worker.
+        first: Number of the first worker.
 
     Attributes:
-        at_work: The workers, by number; the first is 1.
+        at_work: The workers, by number.
         size: How many there should be.
         is_paused: Whether they are to claim nothing for now.
     """
 
-    def __init__(self, orders: Callable[[int], Orders], selector: selectors.BaseSelector) -> None:
+    def __init__(
+        self, orders: Callable[[int], Orders], selector: selectors.BaseSelector, first: int = 1
+    ) -> None:
         self.at_work: dict[int, Process] = {}
         self.size = 0
         self.is_paused = False
-        self._orders = orders
+        self._orders, self._first = orders, first
         self._selector = selector
         self._idle: list[Process] = []
         self._awaited: set[int] = set()
@@ -63,14 +66,19 @@ class Crew:
             The numbers of those to start. One whose number is still at work is no such: it is
             awaited, and told by ``take_leave``.
         """
-        wanted = range(self.size + 1, workers + 1)
-        for number in range(workers + 1, self.size + 1):
+        before, after = self._first + self.size, self._first + workers
+        wanted = range(before, after)
+        for number in range(after, before):
             self._awaited.discard(number)
             if number in self.at_work:
                 self.at_work[number].tell("drain")
         self.size = workers
         self._awaited.update(number for number in wanted if number in self.at_work)
         return [number for number in wanted if number not in self.at_work]
+
+    def wants(self, number: int) -> bool:
+        """Whether there should be a worker of this number."""
+        return number < self._first + self.size
 
     def take_leave(self, process: Process) -> tuple[int, bool]:
         """Let a worker go whose standard error has ended.

@@ -6,6 +6,9 @@ and a network between the two costs nothing. The server begins it only after tha
 This is libpq's pipeline mode with a Sync behind every statement; psycopg's cursor would wait
 for each answer, and take 12 us of processor time where libpq's own calls take 2.
 
+Where the queue is in the database, it has a frame of its own statements around the item's, in one
+transaction with them and in the same round trip: see etl/queue/rowlocks.py.
+
 This is the only place where the failure of an item becomes a value; what is no item's failure
 raises. What is done about a failure at once is decided here, by its SQLSTATE::
 
@@ -28,12 +31,15 @@ from dataclasses import dataclass
 
 import psycopg
 from psycopg import pq
-from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus
+from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus, TransactionStatus
 
 from etl import db
-from etl.errors import FileError
+from etl.errors import EtlError, FileError
 from etl.model import Claim, Outcome, Result
+from etl.queue import Frame
+from etl.queue.frame import Call
 from etl.sqlfile import Statement
+from etl.unsettled import DoubtfulItem, InterruptedItem, LostItem, SlowItem
 
 LOST = "08006"
 """SQLSTATE connection_failure, of an attempt whose connection was lost."""
@@ -56,53 +62,12 @@ _NO_COPY = (
 _MESSAGE_LENGTH = 500
 
 
-class InterruptedItem(Exception):
-    """The running statement was cancelled because the cycle stops: no attempt.
-
-    Args:
-        claim: The item.
-    """
-
-    def __init__(self, claim: Claim) -> None:
-        super().__init__(claim.item_key)
-        self.claim = claim
-
-
-class UnsettledItem(Exception):
-    """It came to no outcome of its own; who has the whole picture decides.
-
-    Args:
-        claim: The item.
-        result: The outcome, should it have none else.
-    """
-
-    def __init__(self, claim: Claim, result: Result) -> None:
-        super().__init__(result.message)
-        self.claim = claim
-        self.result = result
-
-    @property
-    def was_orderly(self) -> bool:
-        """Whether somebody ended the session, or the server in order."""
-        return self.result.sqlstate == "57P01"
-
-
-class SlowItem(UnsettledItem):
-    """The statement ran into the timeout, and may come again with a longer one."""
-
-
-class DoubtfulItem(UnsettledItem):
-    """It failed as every other item would, most likely."""
-
-
-class LostItem(UnsettledItem):
-    """The connection is gone; whether the item was committed is not known, and does not matter:
-    it is done, or dirty."""
-
-
 @dataclass(slots=True)
 class _Sent:
     values: list[list[bytes | None]]
+    before: list[Call]
+    behind: list[Call]
+    beyond: list[Call]
     begun: float = 0.0
     retries_left: int = _IMMEDIATE_RETRIES
 
@@ -115,6 +80,7 @@ class Executor:
         statements: The job's process.sql; behind it, where the job's data have no dirty mark,
             the engine's statement that acknowledges the item. They are one transaction.
         parameters: Values that are the same for every item, such as as_of.
+        frame: What the queue has run around them; None: nothing.
 
     Attributes:
         in_hand: The items sent and not settled, the running one first.
@@ -128,7 +94,9 @@ class Executor:
         connection: db.Connection,
         statements: Sequence[Statement],
         parameters: Mapping[str, object],
+        frame: Frame | None = None,
     ) -> None:
+        self._connection, self._frame = connection, frame
         self._server = connection.pgconn
         self._socket = select.poll()
         self._socket.register(self._server.socket, select.POLLIN)
@@ -151,7 +119,13 @@ class Executor:
         A second one may be sent when ``is_prepared``.
         """
         given = {**claim.values, **self._parameters}
-        self._send(claim, _Sent([_encoded(one.bind(given)) for _, one in self._statements]))
+        values = [_encoded(one.bind(given)) for _, one in self._statements]
+        frame = self._frame
+        if frame is None:
+            self._send(claim, _Sent(values, [], [], []))
+        else:
+            around = (frame.before(), frame.behind(claim), frame.beyond(claim))
+            self._send(claim, _Sent(values, *around))
 
     def _send(self, claim: Claim, sent: _Sent) -> None:
         if not self.in_hand:
@@ -162,12 +136,7 @@ class Executor:
         with suppress(psycopg.OperationalError):  # the connection is lost: receive tells
             if len(self.in_hand) == 1:
                 server.enter_pipeline_mode()
-            if not self.is_prepared:
-                for name, statement in self._statements[self._prepared :]:
-                    server.send_prepare(name, statement.text)
-            # Up to the Sync they are one transaction; after a failure the others are passed over.
-            for (name, _), values in zip(self._statements, sent.values, strict=True):
-                server.send_query_prepared(name, values)
+            self._send_statements(sent)
             server.pipeline_sync()
             while server.flush():
                 # The server may be waiting in its turn, for somebody to read what it answers.
@@ -178,6 +147,18 @@ class Executor:
     def is_prepared(self) -> bool:
         """Whether the server knows all statements."""
         return self._prepared == len(self._statements)
+
+    def _send_statements(self, sent: _Sent) -> None:
+        """Up to the Sync they are one transaction; after a failure the others are passed over."""
+        server = self._server
+        for call in sent.before:
+            server.send_query_prepared(*call)
+        for name, statement in self._statements[self._prepared :]:
+            server.send_prepare(name, statement.text)
+        for (name, _), values in zip(self._statements, sent.values, strict=True):
+            server.send_query_prepared(name, values)
+        for call in (*sent.behind, *sent.beyond):
+            server.send_query_prepared(*call)
 
     def has_answer(self) -> bool:
         """Whether an item has come to its outcome already: ``receive`` would not wait."""
@@ -206,6 +187,7 @@ class Executor:
             duration_ms = (now - sent.begun) * 1000
             if error is None:
                 return claim, Result(Outcome.DONE, duration_ms)
+            self._undo()
             state, message = _told(error)
             if state == _CANCELLED and self.is_stopping:
                 raise InterruptedItem(claim)
@@ -225,7 +207,7 @@ class Executor:
         return claim, result._replace(outcome=Outcome.BUSY) if state == _BUSY else result
 
     def _answer(self) -> "pq.abc.PGresult | None":
-        """Wait for the answer to the first statement in hand.
+        """Wait for the answer to the first item in hand.
 
         Returns:
             The error that it ended with; None where it did not.
@@ -234,9 +216,22 @@ class Executor:
             LostItem: None came.
             FileError: The statement is a COPY that waits for this side, for ever.
         """
+        sent, unknown = self._sent[0], len(self._statements) - self._prepared
+        final = len(sent.before) + unknown + len(self._statements) + len(sent.behind)
+        good, last, error = self._answers()
+        self._prepared += min(max(good - len(sent.before), 0), unknown)
+        if self._frame is None or good < final:
+            return error
+        # What failed behind its COMMIT is not the item's.
+        row = None if error is not None or last is None or not last.ntuples else _first(last)
+        self._frame.heed(self.in_hand[0], row)
+        return None
+
+    def _answers(self) -> "tuple[int, pq.abc.PGresult | None, pq.abc.PGresult | None]":
+        """The answers to the first item in hand: how many good, the last of these, the error."""
         error: pq.abc.PGresult | None = None
-        server = self._server
-        was_end = False
+        last: pq.abc.PGresult | None = None
+        server, good, was_end = self._server, 0, False
         try:
             while (answer := self._next()) is None or answer.status != ExecStatus.PIPELINE_SYNC:
                 if answer is not None and answer.status in _COPIES:
@@ -245,7 +240,7 @@ class Executor:
                 if answer is not None and answer.status == ExecStatus.FATAL_ERROR:
                     error = error or answer
                 elif answer is not None and error is None:
-                    self._prepared = min(self._prepared + 1, len(self._statements))
+                    good, last = good + 1, answer
                 # None ends the answers to one message. Twice: there is none to wait for, because
                 # libpq could not send it.
                 if server.status == ConnStatus.BAD or (was_end and answer is None):
@@ -255,7 +250,14 @@ class Executor:
                 server.exit_pipeline_mode()
         except psycopg.OperationalError:
             raise self._loss(error) from None
-        return error
+        return good, last, error
+
+    def _undo(self) -> None:
+        """Undo what an item's statements did, where the queue holds it in an open transaction."""
+        in_error = self._server.transaction_status == TransactionStatus.INERROR
+        if self._frame is not None and in_error:
+            with suppress(EtlError):  # the connection is lost: the next statement tells
+                db.run(self._connection, self._frame.undo)
 
     def _next(self) -> "pq.abc.PGresult | None":
         while self._server.is_busy():
@@ -273,6 +275,10 @@ class Executor:
 
 def _encoded(values: Sequence[object]) -> list[bytes | None]:
     return [None if value is None else str(value).encode() for value in values]
+
+
+def _first(answer: "pq.abc.PGresult") -> list[bytes | None]:
+    return [answer.get_value(0, n) for n in range(answer.nfields)]
 
 
 def _told(error: "pq.abc.PGresult") -> tuple[str, str]:

@@ -23,7 +23,7 @@ from etl import __version__, db
 from etl.errors import FileError
 from etl.job import Job
 from etl.model import WEIGHT, CycleRecord, LevelCount, Outcome, Result
-from etl.queue import Entry, OpenClaims, Queue, Settled, escape
+from etl.queue import Entry, FileQueue, OpenClaims, Settled, TableQueue, escape
 from etl.sqlfile import shipped
 
 _COPIED_TOGETHER = 1000
@@ -41,6 +41,7 @@ def open_cycle(connection: db.Connection, record: CycleRecord) -> int:
         pid=os.getpid(),
         etl_version=__version__,
         as_of=record.as_of,
+        queue=record.queue,
     )
     record.cycle_id = int(cycle_id)
     return record.cycle_id
@@ -88,7 +89,7 @@ def update_progress(connection: db.Connection, record: CycleRecord) -> None:
 
 def close_cycle(
     connection: db.Connection,
-    queue: Queue,
+    queue: FileQueue | TableQueue,
     record: CycleRecord,
     job: Job,
     claims: OpenClaims,
@@ -118,16 +119,11 @@ def close_cycle(
             # The connection was lost after the COMMIT and before its answer.
             count_held(connection, record, finished_at)
             return
-        lines: list[str] = []
-        with connection.cursor().copy(shipped("engine/copy_attempts").text) as copy:
-            for entry, result in finished(queue, claims.taken_back, left):
-                if look is None:
-                    record.count(entry.claim, result.outcome)
-                lines.append(_line(record.cycle_id, entry, result))
-                if len(lines) == _COPIED_TOGETHER:
-                    copy.write("".join(lines))
-                    lines.clear()
-            copy.write("".join(lines))
+        if isinstance(queue, TableQueue):
+            _conclude(connection, queue, record, left)
+        else:
+            attempts = finished(queue, claims.taken_back, left)
+            _copy(connection, record, attempts, is_counting=look is None)
         values = {"cycle_id": record.cycle_id, "job": record.job, "now": finished_at}
         db.run(connection, shipped("engine/release_done_items"), **values)
         if job.batches is not None:
@@ -144,6 +140,40 @@ def close_cycle(
         if look is not None:
             _look(connection, look)
         update_cycle(connection, record, finished_at)
+
+
+def _copy(
+    connection: db.Connection,
+    record: CycleRecord,
+    attempts: Iterator[tuple[Entry, Result]],
+    *,
+    is_counting: bool,
+) -> None:
+    lines: list[str] = []
+    with connection.cursor().copy(shipped("engine/copy_attempts").text) as copy:
+        for entry, result in attempts:
+            if is_counting:
+                record.count(entry.claim, result.outcome)
+            lines.append(_line(record.cycle_id, entry, result))
+            if len(lines) == _COPIED_TOGETHER:
+                copy.write("".join(lines))
+                lines.clear()
+        copy.write("".join(lines))
+
+
+def _conclude(
+    connection: db.Connection, queue: TableQueue, record: CycleRecord, left: Sequence[Settled]
+) -> None:
+    """The attempts are in the ledger, but for the last ones; and so are the counts."""
+    for worker, claim, result in left:
+        queue.settle_one(connection, worker, claim, result)
+    queue.conclude(connection)
+    for level in record.levels.values():
+        level.done = level.failed = level.busy = level.orphaned = 0
+    counted = db.run(connection, shipped("queue/count_attempts"), cycle_id=record.cycle_id)
+    for level, outcome, attempts, weight in counted:
+        items = int(weight if record.counts_keys else attempts)
+        record.add(level, Outcome(outcome), items)
 
 
 def _look(connection: db.Connection, look: Callable[[db.Connection], None]) -> None:
@@ -175,7 +205,9 @@ def count_held(connection: db.Connection, record: CycleRecord, now: datetime) ->
     )
 
 
-def recover(connection: db.Connection, queue: Queue, cycle_id: int, job: Job) -> CycleRecord | None:
+def recover(
+    connection: db.Connection, queue: FileQueue | TableQueue, cycle_id: int, job: Job
+) -> CycleRecord | None:
     """Close the record of a cycle that was cut off, from the journal it left.
 
     The items that its workers worked on count as orphaned: a crash is an attempt.
@@ -206,7 +238,7 @@ def recover(connection: db.Connection, queue: Queue, cycle_id: int, job: Job) ->
 
 
 def finished(
-    queue: Queue, taken_back: set[int], left: Sequence[Settled]
+    queue: FileQueue | TableQueue, taken_back: set[int], left: Sequence[Settled]
 ) -> Iterator[tuple[Entry, Result]]:
     """The attempts that have come to an outcome, and were not taken back."""
     for entry in queue.history():

@@ -32,19 +32,30 @@ class Link:
         target: Where to.
         job: The job's command, which is the name of the lock.
         emit: Told when the connection is lost and found.
+        is_crew: Whether the cycle is another host's, which has the lock.
 
     Raises:
         EtlError: No connection was had.
     """
 
-    def __init__(self, target: db.Target, job: str, emit: Emit) -> None:
+    def __init__(self, target: db.Target, job: str, emit: Emit, *, is_crew: bool = False) -> None:
         self._target = target
         self._job = job
         self._emit = emit
         self._lost: DatabaseUnreachableError | None = None
         self._session: Holder | None = None
         self._try_again_at = 0.0
-        self.connection = db.connect(target, f"etl:{job}")
+        self._is_crew = is_crew
+        self._name = f"etl:{job} crew" if is_crew else f"etl:{job}"
+        self.connection = db.connect(target, self._name)
+
+    def another(self) -> db.Connection:
+        """One more connection, for what must not wait for this one.
+
+        Raises:
+            EtlError: It was not had.
+        """
+        return db.connect(self._target, self._name)
 
     def lock(self) -> None:
         """Take the lock between hosts.
@@ -120,7 +131,11 @@ class Link:
 
     def _find(self) -> None:
         dsn = make_conninfo(self._target.dsn, connect_timeout=_CONNECT_S)
-        connection = db.connect(replace(self._target, dsn=dsn), f"etl:{self._job}")
+        connection = db.connect(replace(self._target, dsn=dsn), self._name)
+        if self._is_crew:
+            self.connection, self._lost = connection, None
+            self._emit(ConnectionFound())
+            return
         session = None
         try:
             with db.answered_within(connection, _ANSWER_S):

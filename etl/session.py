@@ -8,7 +8,7 @@ somebody terminated it, and the item may have been the cause.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
 
@@ -20,6 +20,7 @@ from etl.errors import EtlError, FileError
 from etl.executor import Executor
 from etl.job import Job
 from etl.model import Claim, Orders
+from etl.queue import Frame
 from etl.settings import milliseconds
 from etl.sqlfile import Statement, shipped
 
@@ -43,6 +44,7 @@ class Session:
     Args:
         orders: Where to connect to.
         job: What runs here.
+        frame: What the queue has run around the items' statements; None: nothing.
 
     Attributes:
         timeout_s: The statement timeout in force, seconds.
@@ -54,7 +56,7 @@ class Session:
         EtlError: No connection was had.
     """
 
-    def __init__(self, orders: Orders, job: Job) -> None:
+    def __init__(self, orders: Orders, job: Job, frame: Frame | None = None) -> None:
         self._name = session_name(job, orders.number)
         self._job, self._deadline = job, orders.deadline
         self.heard_of_crash = False
@@ -71,8 +73,16 @@ class Session:
         self._server_whole_since: datetime = whole_since
         self.flushed_within_s: float = flushed_within_s
         self.executor = Executor(
-            self._connection, [job.process, *job.acknowledgement], orders.parameters
+            self._connection, [job.process, *job.acknowledgement], orders.parameters, frame
         )
+
+    def lend(self, use: Callable[[db.Connection], object]) -> None:
+        """Let a queue claim over this connection; it is given up where that fails."""
+        try:
+            use(self._connection)
+        except BaseException:
+            self._connection.close()
+            raise
 
     def _hear(self, notice: Diagnostic) -> None:
         self.heard_of_crash |= notice.sqlstate == _SERVER_CRASHED
@@ -101,13 +111,14 @@ class Session:
             self.timeout_s = timeout_s
 
     def ask(self, statement: Statement, values: Mapping[str, object]) -> db.Row:
-        """The one row of a quick query, between two items.
+        """The one row of a quick query, between two items. Where it fails, nothing else is undone.
 
         Raises:
             DatabaseUnreachableError: The connection is lost.
             FileError: The server refuses it.
         """
-        with db.answered_within(self._connection, self.timeout_s + _ANSWER_S):
+        within = db.answered_within(self._connection, self.timeout_s + _ANSWER_S)
+        with within, self._connection.transaction():
             return db.one(self._connection, statement, **values)
 
     def end_predecessors(self) -> None:

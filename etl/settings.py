@@ -11,6 +11,7 @@ from etl.errors import StateFolderError, UsageError
 from etl.trust import exchangeable_in, is_open_to_all
 
 LARGEST = 2**31 - 1
+HOST_TIMEOUT_S = 15.0
 """The largest number that a limit can be."""
 
 _YES, _NO = ("true", "yes", "1", "on"), ("false", "no", "0", "off")
@@ -88,6 +89,28 @@ def yes_or_no(name: str, environ: Mapping[str, str]) -> bool | None:
     if text not in ("", *_YES, *_NO):
         raise UsageError(f"{name} must be true or false, not {text!r}", f"Write {name}=true.")
     return text in _YES if text else None
+
+
+def queue_kind(flag: str | None, environ: Mapping[str, str]) -> str:
+    """Where the order of a cycle is frozen: ``--queue``, else ``QUEUE``, else file.
+
+    Raises:
+        UsageError: There is no such queue.
+    """
+    kind = flag or environ.get("QUEUE") or "file"
+    if kind not in ("file", "postgres"):
+        raise UsageError(f"QUEUE must be file or postgres, not {kind!a}", "Write QUEUE=postgres.")
+    return kind
+
+
+def host_timeout_s(environ: Mapping[str, str]) -> float:
+    """``HOST_TIMEOUT``: a host of which nothing is heard for so long loses its items, seconds.
+
+    Raises:
+        UsageError: It is no time.
+    """
+    text = environ.get("HOST_TIMEOUT", "")
+    return duration_s("HOST_TIMEOUT", text) if text else HOST_TIMEOUT_S
 
 
 def milliseconds(seconds: float) -> str:

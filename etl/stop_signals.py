@@ -59,6 +59,10 @@ class StopSignals:
         """Readable when a signal has come."""
         return self._read
 
+    def wait(self, seconds: float) -> None:
+        """Wait for a signal, that long at most."""
+        select.select([self], [], [], seconds)
+
     def clear(self) -> None:
         """Wait for the next one again."""
         with suppress(BlockingIOError):

@@ -33,7 +33,7 @@ from etl.events import (
 )
 from etl.model import CycleRecord, Orders, Outcome, Result
 from etl.process import Process
-from etl.queue import CLAIMED, DEFERRED, TAKEN_BACK, Entry, OpenClaims, Queue
+from etl.queue import CLAIMED, DEFERRED, TAKEN_BACK, Entry, OpenClaims, Watched
 from etl.stop_signals import StopSignals
 from etl.tuner import Tuner
 
@@ -51,11 +51,13 @@ class Hooks:
         orders: Makes the orders of the worker with this number.
         on_tick: Called a few times a second.
         on_death: Called with the number of a worker that died with items in hand.
+        has_crews: Whether workers of other hosts are still at it, now that these are not.
     """
 
     orders: Callable[[int], Orders]
     on_tick: Callable[[], None]
     on_death: Callable[[int], object]
+    has_crews: Callable[[], bool] = lambda: False
 
 
 class Supervisor:
@@ -67,10 +69,18 @@ class Supervisor:
         signals: Entered.
         hooks: What it leaves to the cycle.
         emit: Told of everything that happens.
+        first_worker: Number of the first worker.
     """
 
     def __init__(
-        self, queue: Queue, record: CycleRecord, signals: StopSignals, hooks: Hooks, emit: Emit
+        self,
+        queue: Watched,
+        record: CycleRecord,
+        signals: StopSignals,
+        hooks: Hooks,
+        emit: Emit,
+        *,
+        first_worker: int = 1,
     ) -> None:
         self.claims = OpenClaims()
         self._queue = queue
@@ -79,7 +89,7 @@ class Supervisor:
         self._hooks = hooks
         self._emit = emit
         self._selector = selectors.DefaultSelector()
-        self._crew = Crew(hooks.orders, self._selector)
+        self._crew = Crew(hooks.orders, self._selector, first_worker)
         self._signals_heard = 0
         self._is_stopping = False
         self._cancelled_at: float | None = None
@@ -131,7 +141,7 @@ class Supervisor:
         for number in self._crew.resize(workers):
             self._start(number)
         self.close()
-        while self._crew.at_work:
+        while self._crew.at_work or self._hooks.has_crews():
             for key, _ in self._selector.select(_TICK_S):
                 if isinstance(key.data, Process):
                     self._hear(key.data)
@@ -214,8 +224,9 @@ class Supervisor:
         words = process.last_words()
         result = Result(Outcome.ORPHANED, message=f"{reason}: {words}" if words else reason)
         try:
-            self._queue.acknowledge(process.number, in_hand[0], result)
+            # Its session first: until that has ended, the server may still commit the item.
             self._hooks.on_death(process.number)
+            self._queue.acknowledge(process.number, in_hand[0], result)
             for claim in in_hand[1:]:
                 self._queue.release(process.number, claim)
         except EtlError as error:
@@ -235,7 +246,7 @@ class Supervisor:
             kind = WorkerStoppedError if found_hopeless else WorkerStartError
             hint = "The items it did not get to stay dirty for the next cycle."
             self._stop(kind(f"worker {process.number} gave up: {what}", hint))
-        if self._is_stopping or self._error is not None or process.number > self._crew.size:
+        if self._is_stopping or self._error is not None or not self._crew.wants(process.number):
             return False
         self._start(process.number)
         return True

@@ -31,6 +31,7 @@ from etl.cli import (
     simulate,
     status,
     verify,
+    worker,
 )
 from etl.cli.exit_statuses import epilog
 from etl.cli.options import job_paths
@@ -90,6 +91,7 @@ def build() -> typer.Typer:
     app.command("cancel")(control.cancel)
     app.command("workers")(control.workers)
     app.add_typer(server.server, name="server")
+    app.command("worker")(worker.worker)
     app.command("demo")(demo.demo)
     app.command("new-job")(new_job.new_job)
     app.command("psql")(psql.psql)

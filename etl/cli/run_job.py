@@ -108,6 +108,14 @@ def _command(job: Job) -> Callable[..., None]:
                 "Else WAIT (true, false), else neither.",
             ),
         ] = None,
+        queue: Annotated[
+            Literal["file", "postgres"] | None,
+            typer.Option(
+                "--queue",
+                help="Freeze the order in a file, or in a table that workers on any host share "
+                "(etl worker). Else QUEUE, else file.",
+            ),
+        ] = None,
         json_output: Json = False,
         dsn: Dsn = None,
         **own: Any,
@@ -131,6 +139,7 @@ def _command(job: Job) -> Callable[..., None]:
             is_dry_run=dry_run,
             begins_again=own.get("again", False) or (only is not None and job.batches is not None),
             batch_size=batch_size(own),
+            queue=settings.queue_kind(queue, os.environ),
         )
         wanted = in_scope(job, only, own)
         stays = settings.yes_or_no("WAIT", os.environ) if wait is None else wait

@@ -1,11 +1,37 @@
 """Which queue a worker claims from: what its orders name."""
 
+import os
 from pathlib import Path
 
+from etl.job import Job
 from etl.model import Orders
-from etl.queue import FileQueue, Queue
+from etl.queue import Claims, FileQueue, RowQueue
+from etl.session import Session
+from etl.settings import host_timeout_s
+
+_BESIDE_S = 60.0  # for claim and acknowledgement, at the very most
 
 
-def queue_of(orders: Orders) -> Queue:
-    """The queue that these orders name."""
-    return FileQueue(Path(orders.queue_folder))
+def queue_of(orders: Orders, job: Job) -> Claims:
+    """The queue that these orders name, for a worker of this job."""
+    folder = Path(orders.queue_folder)
+    if not orders.names:
+        return FileQueue(folder)
+    # Three times it may be tried again at once, for a deadlock.
+    longest_s = 4 * max(job.statement_timeout_s, job.slow_statement_timeout_s) + _BESIDE_S
+    limits_s = (host_timeout_s(os.environ), longest_s)
+    cycle_id = int(orders.parameters["cycle_id"])
+    return RowQueue(folder, cycle_id, orders.names, orders.number, limits_s)
+
+
+def session_with(queue: Claims, orders: Orders, job: Job) -> Session:
+    """A connection of a worker that claims from this queue; maybe over this very connection.
+
+    Raises:
+        EtlError: No connection was had.
+    """
+    if not isinstance(queue, RowQueue):
+        return Session(orders, job)
+    session = Session(orders, job, queue)
+    session.lend(queue.attach)
+    return session

@@ -27,6 +27,7 @@ from tests.bench import (
     nights,
     prioritization,
     queue,
+    shared_queue,
     shell_way,
     start,
 )
@@ -54,6 +55,8 @@ BARS: dict[int, Callable[[Bench], Iterator[Measurement]]] = {
     16: caches.speed_up,
     17: caches.nothing_changed,
     18: caches.reading,
+    19: shared_queue.users,
+    20: shared_queue.claims,
 }
 
 

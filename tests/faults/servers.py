@@ -91,6 +91,13 @@ class OwnServer:
             connection.execute(f"ALTER SYSTEM SET {name} = '{value}'".encode())
             connection.execute("SELECT pg_reload_conf()")
 
+    def trust(self, address: str) -> None:
+        """Let anybody in from an address."""
+        with (self._server.data / "pg_hba.conf").open("a") as rules:
+            rules.write(f"host all all {address} trust\n")
+        with self.maintenance() as connection:
+            connection.execute("SELECT pg_reload_conf()")
+
     def connect(self, dbname: str) -> Connection:
         """Connect to one of its databases as superuser, otherwise as the program does."""
         connected = connect(Target.parse(self.dsn(dbname)), "tests")

@@ -33,6 +33,11 @@ WRITES = {
     "fix_invoices": ("billing.invoices", "NEW.issued_on = DATE '2020-01-01' + 1100"),
 }
 SCALE = 60
+CASES = [
+    *((name, "file") for name in sorted(WRITES)),
+    *((name, "postgres") for name in ("datamart_users", "counter_caches")),
+]
+"""In the database the order is the same for all of them, but of items or of ranges."""
 
 
 @dataclass
@@ -76,10 +81,12 @@ class Case:
 AS_OF = f"--as-of={DAY}"
 
 
-@pytest.fixture(params=sorted(WRITES))
-def case(request: pytest.FixtureRequest, connection: Connection) -> Case:
-    """Each job in turn, all of its sample out of date."""
-    name = str(request.param)
+@pytest.fixture(params=CASES, ids="-".join)
+def case(
+    request: pytest.FixtureRequest, connection: Connection, environment: dict[str, str]
+) -> Case:
+    """Each job in turn, all of its sample out of date; and the queue of its cycles."""
+    name, environment["QUEUE"] = request.param
     folder = settings.sql_folder() / "jobs" / name
     with connection.transaction():
         for statement in statements(folder / "sample.sql"):
