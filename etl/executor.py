@@ -13,6 +13,7 @@ raises. What is done about a failure at once is decided here, by its SQLSTATE::
     55P03         somebody holds a lock        busy
     57014         the statement timeout        deferred to the slow lane; there, failed
     _HOPELESS     as every item would fare     no outcome: the worker decides
+    23505         of etl.done_message          done, and was so before: nothing was done now
     connection    lost with the item in hand   no outcome: the worker decides
     others        the item's own               failed
 
@@ -54,6 +55,7 @@ _NO_COPY = (
     "Read and write tables, or files of the server.",
 )
 _MESSAGE_LENGTH = 500
+_DONE_BEFORE = ("23505", b"etl", b"done_message")
 
 
 class InterruptedItem(Exception):
@@ -107,9 +109,10 @@ class Executor:
 
     Args:
         connection: In autocommit; used by nobody else while an item is in hand.
-        statements: The job's process.sql; behind it, where the job's data have no dirty mark,
-            the engine's statement that acknowledges the item. They are one transaction.
+        statements: The job's process.sql; behind or before it, where the job's data have no dirty
+            mark, the engine's statement that acknowledges the item. They are one transaction.
         parameters: Values that are the same for every item, such as as_of.
+        unsure: The one of them that the server may not take; None: the first.
 
     Attributes:
         in_hand: The items sent and not settled, the running one first.
@@ -123,11 +126,14 @@ class Executor:
         connection: db.Connection,
         statements: Sequence[Statement],
         parameters: Mapping[str, object],
+        unsure: Statement | None = None,
     ) -> None:
         self._server = connection.pgconn
         self._socket = select.poll()
         self._socket.register(self._server.socket, select.POLLIN)
         self._statements = [(b"item%d" % n, one) for n, one in enumerate(statements)]
+        # One that is refused must be so before others are prepared: a name is given but once.
+        self._unsure_first = sorted(self._statements, key=lambda named: named[1] != unsure)
         self._parameters = dict(parameters)
         self.is_prepared = False
         self._sent: deque[_Sent] = deque()
@@ -145,7 +151,9 @@ class Executor:
 
         A second one may be sent when ``is_prepared``.
         """
-        given = {**claim.values, **self._parameters}
+        given: dict[str, object] = {**claim.values, **self._parameters}
+        if claim.body is not None:
+            given["body"] = claim.body
         self._send(claim, _Sent([_encoded(one.bind(given)) for _, one in self._statements]))
 
     def _send(self, claim: Claim, sent: _Sent) -> None:
@@ -158,7 +166,7 @@ class Executor:
             if len(self.in_hand) == 1:
                 server.enter_pipeline_mode()
             if not self.is_prepared:
-                for name, statement in self._statements:
+                for name, statement in self._unsure_first:
                     server.send_prepare(name, statement.text)
             # Up to the Sync they are one transaction; after a failure the others are passed over.
             for (name, _), values in zip(self._statements, sent.values, strict=True):
@@ -197,6 +205,8 @@ class Executor:
             if error is None:
                 return claim, Result(Outcome.DONE, duration_ms)
             state, message = _told(error)
+            if _was_done_before(error):
+                return claim, Result(Outcome.DONE, duration_ms, state, message)
             if state == _CANCELLED and self.is_stopping:
                 raise InterruptedItem(claim)
             if state not in _RETRIED or not sent.retries_left or duration_ms > timeout_s * 1000:
@@ -262,7 +272,17 @@ class Executor:
 
 
 def _encoded(values: Sequence[object]) -> list[bytes | None]:
-    return [None if value is None else str(value).encode() for value in values]
+    return [
+        value if value is None or isinstance(value, bytes) else str(value).encode()
+        for value in values
+    ]
+
+
+def _was_done_before(error: "pq.abc.PGresult") -> bool:
+    """Whether the ledger has the message already: exactly its key was broken."""
+    state, schema, table = _DONE_BEFORE
+    fields = (DiagnosticField.SCHEMA_NAME, DiagnosticField.TABLE_NAME)
+    return _told(error)[0] == state and [error.error_field(f) for f in fields] == [schema, table]
 
 
 def _told(error: "pq.abc.PGresult") -> tuple[str, str]:

@@ -79,7 +79,7 @@ class Supervisor:
         self._hooks = hooks
         self._emit = emit
         self._selector = selectors.DefaultSelector()
-        self._crew = Crew(hooks.orders, self._selector)
+        self._crew = Crew(Process, hooks.orders, self._selector)
         self._signals_heard = 0
         self._is_stopping = False
         self._cancelled_at: float | None = None

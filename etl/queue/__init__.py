@@ -19,20 +19,26 @@ from typing import Protocol
 
 from etl.model import Claim, Result
 from etl.queue.file import FileQueue
-from etl.queue.journal import CLAIMED, DEFERRED, TAKEN_BACK, Entry, escape
+from etl.queue.journal import CLAIMED, DEFERRED, READY, RELEASED, TAKEN_BACK, Entry, escape
 from etl.queue.open_claims import OpenClaims, Settled
+from etl.queue.pipe import Lines, PipeQueue, head
 
 __all__ = [
     "CLAIMED",
     "DEFERRED",
+    "READY",
+    "RELEASED",
     "TAKEN_BACK",
     "Buildable",
     "Entry",
     "FileQueue",
+    "Lines",
     "OpenClaims",
+    "PipeQueue",
     "Queue",
     "Settled",
     "escape",
+    "head",
 ]
 
 

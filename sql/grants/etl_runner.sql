@@ -30,6 +30,10 @@ GRANT SELECT, INSERT ON etl.round TO etl_runner;
 GRANT UPDATE (ended_at) ON etl.round TO etl_runner;
 GRANT SELECT, INSERT, UPDATE, DELETE ON etl.done_range TO etl_runner;
 
+-- A message is acknowledged in its own transaction, and forgotten when it is old; the lock is for
+-- forgetting.
+GRANT SELECT, INSERT, UPDATE, DELETE ON etl.done_message TO etl_runner;
+
 -- Held when they fail, deleted when they are done or released.
 GRANT SELECT, INSERT, UPDATE, DELETE ON etl.held_item TO etl_runner;
 
