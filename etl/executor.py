@@ -237,6 +237,7 @@ class Executor:
         error: pq.abc.PGresult | None = None
         server = self._server
         was_end = False
+        taken = 0
         try:
             while (answer := self._next()) is None or answer.status != ExecStatus.PIPELINE_SYNC:
                 if answer is not None and answer.status in _COPIES:
@@ -245,7 +246,8 @@ class Executor:
                 if answer is not None and answer.status == ExecStatus.FATAL_ERROR:
                     error = error or answer
                 elif answer is not None and error is None:
-                    self.is_prepared = True
+                    taken += 1  # of those statements that are not prepared yet, first of all
+                    self.is_prepared = self.is_prepared or taken == len(self._statements)
                 # None ends the answers to one message. Twice: there is none to wait for, because
                 # libpq could not send it.
                 if server.status == ConnStatus.BAD or (was_end and answer is None):
