@@ -250,10 +250,10 @@ class BrokerLink:
             return
         pause_s, self._pause_s = self._pause_s, min(2 * self._pause_s, _LONGEST_PAUSE_S)
         self._timer = self._loop.call_later(pause_s, self.connect)
-        self._hooks.on_lost(_words(reason), pause_s)
+        self._hooks.on_lost(words(reason), pause_s)
 
 
-def _words(reason: object) -> str:
+def words(reason: object) -> str:
     """Why a connection ended, in one line: the innermost reason that the library knows."""
     while True:
         inner = [getattr(reason, "exception", None), *getattr(reason, "exceptions", ())]

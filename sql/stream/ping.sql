@@ -1,7 +1,7 @@
--- Whether the server answers, and takes writes.
+-- Whether the server answers.
 --
 -- Parameters: none
--- Returns:    whether it is a standby or read-only
+-- Returns:    one row
 -- Locks:      none
 -- Cost:       constant
-SELECT current_setting('transaction_read_only') = 'on' AS is_read_only;
+SELECT 1 AS answered;

@@ -1,0 +1,370 @@
+"""The service: takes messages, hands them to workers, and tells the broker what became of them.
+
+States of a message, as the broker sees it::
+
+    delivered --done, or done before--> acknowledged
+        |-----failed, busy, orphaned--> published to a queue that waits; confirmed; acknowledged
+        |-----broken, or too often----> published to the dead letters;   confirmed; acknowledged
+        +-----not attempted-----------> handed to another worker; when the service stops, given back
+
+Whatever dies in between, the message is there once or twice, never not at all; and twice does no
+harm, because its id is recorded in the transaction that stores it.
+"""
+
+import time
+from collections import deque
+
+import pika
+from pika.adapters.select_connection import IOLoop
+
+from etl import db
+from etl.errors import EtlError
+from etl.events import StopRequested, WorkerFinished
+from etl.job import Job
+from etl.jobshape import Stream
+from etl.model import Orders, Outcome, Result
+from etl.queue import CLAIMED, DEFERRED, READY, RELEASED, Entry
+from etl.stop_signals import StopSignals
+from etl.stream import events
+from etl.stream.address import Broker
+from etl.stream.clerk import Clerk
+from etl.stream.hands import Hand
+from etl.stream.link import BrokerLink, Hooks
+from etl.stream.message import Message, attempts_of, failed, key_of
+from etl.stream.numbers import Numbers
+from etl.stream.record import StreamRecord
+from etl.stream.rota import Rota
+from etl.stream.topology import Topology
+
+_TICK_S = 0.2
+_KILL_S = 15.0  # after a cancel; a worker gives its statement 5 s and its connection another 5
+_DEPTHS_S = 5.0
+_PROGRESS_S = 60.0
+_END_S = 5.0  # for the broker to confirm that the connection is closed
+# Data exceptions: the message itself is broken, and will be the next time.
+_BROKEN = "22"
+_NUL = Result(Outcome.FAILED, 0.0, "22021", "the message holds a NUL byte, which is no text")
+
+
+class Service:
+    """One service of a stream.
+
+    Args:
+        job: Its job; has a stream.
+        stream: That of the job, with what the user said.
+        target: The database.
+        broker: The broker.
+        record: Counts; workers and instance are set.
+        emit: Told of everything that happens.
+    """
+
+    def __init__(
+        self,
+        job: Job,
+        stream: Stream,
+        target: db.Target,
+        broker: Broker,
+        record: StreamRecord,
+        emit: events.Emit,
+    ) -> None:
+        self._job, self._stream, self._target = job, stream, target
+        self._emit = emit
+        self._broker = broker
+        self.record = record
+        self._topology = Topology(stream)
+        self._prefetch = stream.prefetch or record.workers
+        self._loop = IOLoop()
+        hooks = Hooks(self._on_open, self._on_lost, self._on_delivery, self._fail)
+        self.link = BrokerLink(self._loop, broker, self._topology, self._prefetch, hooks)
+        self.clerk = Clerk(target, job, record.instance, self._loop.add_callback_threadsafe)
+        self._rota = Rota(record.workers, self._prefetch, self._orders)
+        self._signals = StopSignals()
+        self._heard = 0
+        self._waiting: deque[Message] = deque()
+        self._delivered = 0
+        self._burials = 0
+        self._begun = time.monotonic()
+        self._cancelled_at: float | None = None
+        self._closed_at: float | None = None
+        self._is_stopping = False
+        self._error: EtlError | None = None
+        self._asked_at = self._told_at = self._begun
+        self._told_settled = 0
+        self.numbers = Numbers(job.name)
+
+    def _orders(self, number: int) -> Orders:
+        return Orders(
+            number=number,
+            dsn=self._target.dsn,
+            label=self._target.label,
+            job_folder=str(self._job.folder),
+            queue_folder="",
+            parameters={"job": self._job.name, **self._job.values},
+            instance=self.record.instance,
+        )
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether both connections stand, and messages are taken."""
+        return self.link.is_consuming and self._rota.is_ready and self.clerk.is_connected
+
+    def run(self) -> StreamRecord:
+        """Run until a signal asks to stop.
+
+        Raises:
+            EtlError: It cannot go on.
+        """
+        record = self.record
+        self._emit(
+            events.ServiceStarted(
+                record.instance, record.workers, self._prefetch, self._topology.main
+            )
+        )
+        with self._signals:
+            self._loop.add_handler(self._signals.fileno(), self._on_signal, self._loop.READ)
+            self._loop.add_handler(self._rota.selector.fileno(), self._on_worker, self._loop.READ)
+            self.clerk.start()
+            self.link.connect()
+            self._tick()
+            self._loop.start()
+        self.clerk.stop()
+        self._rota.selector.close()
+        self._loop.close()
+        record.duration_s = time.monotonic() - self._begun
+        record.stop_reason = "stopped" if self._error is None else self._error.message
+        self._emit(events.ServiceStopped(record))
+        if self._error is not None:
+            raise self._error
+        return record
+
+    # What the broker says.
+
+    def _on_open(self) -> None:
+        self._emit(events.BrokerFound(self._broker.label))
+        self._adjust()
+
+    def _on_lost(self, reason: str, again_in_s: float) -> None:
+        # All that is not acknowledged comes again by the next connection. What workers have in
+        # hand they finish: when it comes again, it is known to be done.
+        self.record.returned += len(self._waiting)
+        self._waiting.clear()
+        if reason:
+            self._emit(events.BrokerLost(self._broker.label, reason, again_in_s))
+
+    def _on_delivery(self, tag: int, properties: pika.BasicProperties, body: bytes) -> None:
+        self._delivered += 1
+        self.record.received += 1
+        key = key_of(properties, body)
+        message = Message(
+            self._delivered,
+            self.link.number,
+            tag,
+            key,
+            body,
+            attempts_of(properties),
+            properties,
+            time.monotonic(),
+        )
+        if b"\0" in body or "\0" in key:
+            message.key = key.replace("\0", "\ufffd")
+            self._settle_failure(0, message, _NUL)
+            return
+        self._waiting.append(message)
+        self._hand_out()
+
+    # What the workers say.
+
+    def _on_worker(self, *_: object) -> None:
+        for key, mask in self._rota.selector.select(0):
+            hand = key.data
+            if key.fileobj is not hand.channel:
+                if not hand.hear():
+                    self._on_end(hand)
+            elif mask == 2:  # selectors.EVENT_WRITE: there is room in the socket again
+                hand.flush()
+            else:
+                self._follow(hand)
+                hand.flush()
+
+    def _follow(self, hand: Hand) -> None:
+        for entry in hand.listen():
+            self._on_entry(hand, entry)
+        self._hand_out()
+        self._adjust()
+
+    def _on_entry(self, hand: Hand, entry: Entry) -> None:
+        if entry.event == READY:
+            hand.is_ready = True
+            return
+        position = entry.claim.position
+        if entry.event == CLAIMED:
+            hand.claimed = position
+            return
+        hand.claimed = None
+        message = hand.sent.pop(position)
+        if entry.event == RELEASED or entry.result is None:
+            self._waiting.appendleft(message)
+        elif entry.event == DEFERRED:
+            self.numbers.count_error(entry.result)
+            self._emit(events.MessageDeferred(hand.number, message.key, entry.result))
+            self._waiting.appendleft(message)
+        elif entry.result.outcome is Outcome.DONE:
+            self._rota.note_done(hand.number)
+            self._settle_done(message, entry.result)
+        else:
+            self._rota.note_done(hand.number)
+            self._settle_failure(hand.number, message, entry.result)
+
+    def _on_end(self, hand: Hand) -> None:
+        """A worker has ended: what it had in hand counts, what it had not begun does not."""
+        self._follow(hand)
+        status = self._rota.take_leave(hand)
+        claimed = hand.sent.pop(hand.claimed, None) if hand.claimed is not None else None
+        self._waiting.extendleft(reversed(hand.forget()))
+        number, words = hand.number, hand.last_words()
+        waits = self._rota.must_wait(hand, status)
+        self._emit(WorkerFinished(number, status, is_replaced := status != 0 and not waits))
+        self._burials += 1
+
+        def buried() -> None:
+            self._burials -= 1
+            if claimed is not None:
+                how = f"died of signal {-status}" if status < 0 else "died"
+                told = f"its worker {how}" + (f": {words}" if words else "")
+                self._settle_failure(number, claimed, Result(Outcome.ORPHANED, message=told))
+            if self._is_stopping:
+                return
+            if waits:
+                pause_s = self._rota.start_later(number)
+                reason = words or f"exit status {status}"
+                self._emit(events.WorkerDelayed(number, reason, pause_s))
+            else:
+                self._rota.start_now(number)
+
+        # Else the server may still finish what the worker began, while another one begins it.
+        if is_replaced or claimed is not None:
+            self.clerk.end_session(number, buried)
+        else:
+            buried()
+        self._hand_out()
+        self._adjust()
+
+    # What becomes of a message.
+
+    def _hand_out(self) -> None:
+        if self._is_stopping or not self.link.is_consuming:
+            self._give_back()
+            return
+        while self._waiting and (hand := self._rota.next()) is not None:
+            message = self._waiting.popleft()
+            if message.link != self.link.number:  # it comes again by the new connection
+                self.record.returned += 1
+                continue
+            hand.send(message)
+
+    def _give_back(self) -> None:
+        while self._waiting:
+            message = self._waiting.pop()
+            self.record.returned += 1
+            if message.link == self.link.number:
+                self.link.give_back(message.tag)
+
+    def _settle_done(self, message: Message, result: Result) -> None:
+        is_duplicate = bool(result.sqlstate)
+        if is_duplicate:
+            self.record.duplicates += 1
+        else:
+            self.record.done += 1
+        self.numbers.count("duplicate" if is_duplicate else "done", message)
+        if message.link == self.link.number:
+            self.link.acknowledge(message.tag)
+
+    def _settle_failure(self, worker: int, message: Message, result: Result) -> None:
+        """Publish a message again, where it waits or where the dead are; then acknowledge it."""
+        if result.outcome is not Outcome.BUSY:
+            self.numbers.count_error(result)
+        if message.link != self.link.number or not self.link.is_open:
+            self.record.returned += 1  # it comes again by the next connection
+            return
+        attempts = message.attempts + (result.outcome is not Outcome.BUSY)
+        is_dead = attempts >= self._stream.attempts or result.sqlstate.startswith(_BROKEN)
+        queue = self._topology.dead if is_dead else self._topology.step(attempts)
+
+        def confirmed() -> None:
+            self.link.acknowledge(message.tag)
+            self.record.dead += is_dead
+            self.record.retried += not is_dead
+            self.record.orphaned += result.outcome is Outcome.ORPHANED
+            self.record.busy += result.outcome is Outcome.BUSY
+            self.numbers.count("dead" if is_dead else "retried", message)
+            self._emit(
+                events.MessageFailed(worker, message.key, result, attempts, queue, is_dead)
+            )
+
+        self.link.publish(queue, message.body, failed(message, attempts, result), confirmed)
+
+    # When to take messages, and when to end.
+
+    def _adjust(self) -> None:
+        was = self.link.is_consuming
+        is_wanted = not self._is_stopping and self._rota.is_ready
+        self.link.consume(is_wanted=is_wanted)
+        if was != self.link.is_consuming:
+            reason = "" if is_wanted else "no worker can take any"
+            if not self._is_stopping:
+                self._emit(events.ConsumingChanged(self.link.is_consuming, reason))
+        if not is_wanted:
+            self._give_back()
+
+    def _on_signal(self, *_: object) -> None:
+        self._signals.clear()
+        for number in self._signals.received[self._heard :]:
+            self._heard += 1
+            self.record.stop_signal = self.record.stop_signal or number
+            is_cancelling = self._heard > 1
+            self._emit(StopRequested(number, is_cancelling))
+            self._stop(is_cancelling=is_cancelling)
+
+    def _fail(self, error: EtlError) -> None:
+        self._error = self._error or error
+        self._stop(is_cancelling=False)
+
+    def _stop(self, *, is_cancelling: bool) -> None:
+        self._is_stopping = True
+        self._rota.drain()
+        if is_cancelling:
+            self._rota.cancel()
+            self._cancelled_at = self._cancelled_at or time.monotonic()
+        self._adjust()
+
+    def _tick(self) -> None:
+        now = time.monotonic()
+        self.record.duration_s = now - self._begun
+        if self._cancelled_at is not None and now - self._cancelled_at > _KILL_S:
+            self._rota.kill()
+        if self._is_stopping and not self._rota.hands and self._closing(now):
+            self._loop.stop()
+            return
+        if not self._is_stopping:
+            self._rota.start_due()
+        if now - self._asked_at > _DEPTHS_S:
+            self._asked_at = now
+            self.link.ask_depths()
+        if now - self._told_at > _PROGRESS_S:
+            self._told_at = now
+            if self.record.settled != self._told_settled:
+                self._told_settled = self.record.settled
+                self._emit(events.ServiceProgressed(self.record))
+        self._loop.call_later(_TICK_S, self._tick)
+
+    def _closing(self, now: float) -> bool:
+        """All workers have ended: settle the rest, close the connection, and say when it is."""
+        is_impatient = self._cancelled_at is not None
+        if self._closed_at is None:
+            if (self._burials or (self.link.is_open and not self.link.is_settled)) and not (
+                is_impatient and now - (self._cancelled_at or now) > _KILL_S
+            ):
+                return False
+            self._closed_at = now
+            self.link.end()
+        return self.link.is_gone or now - self._closed_at > _END_S
