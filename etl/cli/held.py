@@ -67,7 +67,7 @@ def list_held(
     from etl import deploy
     from etl import held as engine
 
-    found = job_named(job) if job is not None else None
+    found = job_named(job, may_be_stream=True) if job is not None else None
     code = _sqlstate(sqlstate)
     with connected(dsn, "held list") as connection:
         deploy.require_current(connection)
@@ -109,7 +109,7 @@ def release_held(
     from etl import deploy
     from etl import held as engine
 
-    found = job_named(job)
+    found = job_named(job, may_be_stream=True)
     code = _sqlstate(sqlstate)
     if sum((bool(keys), sqlstate is not None, outcome is not None, release_all)) != 1:
         raise UsageError(

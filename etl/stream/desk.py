@@ -32,7 +32,6 @@ from etl.stream.topology import Topology
 
 _ABSENT = 404
 _DIFFERENT = 406
-_MOST_LISTED = 10_000
 _NAMED_IN_ERROR = 5
 
 
@@ -201,7 +200,8 @@ def _fetched(
     channel: BlockingChannel, queue: str
 ) -> Iterator[tuple[int, pika.BasicProperties, bytes]]:
     """What is in a queue now; whatever is not acknowledged goes back when the channel closes."""
-    for _ in range(_MOST_LISTED):
+    count = channel.queue_declare(queue, passive=True).method.message_count
+    for _ in range(count):
         method, properties, body = channel.basic_get(queue)
         if method is None or properties is None or body is None:
             return

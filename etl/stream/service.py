@@ -39,6 +39,7 @@ from etl.stream.topology import Topology
 _TICK_S = 0.2
 _KILL_S = 15.0  # after a cancel; a worker gives its statement 5 s and its connection another 5
 _DEPTHS_S = 5.0
+_STUCK_S = 30.0  # it goes round five times a second
 _PROGRESS_S = 60.0
 _END_S = 5.0  # for the broker to confirm that the connection is closed
 # Data exceptions: the message itself is broken, and will be the next time.
@@ -88,7 +89,7 @@ class Service:
         self._closed_at: float | None = None
         self._is_stopping = False
         self._error: EtlError | None = None
-        self._asked_at = self._told_at = self._begun
+        self._asked_at = self._told_at = self._ticked_at = self._begun
         self._told_settled = 0
         self.numbers = Numbers(job.name)
 
@@ -107,6 +108,20 @@ class Service:
     def is_ready(self) -> bool:
         """Whether both connections stand, and messages are taken."""
         return self.link.is_consuming and self._rota.is_ready and self.clerk.is_connected
+
+    @property
+    def trouble(self) -> str:
+        """Why it is not ready, as far as that is known."""
+        if self._is_stopping:
+            return "it is being stopped"
+        if not self.link.is_open:
+            return "no connection to the broker"
+        return self.clerk.reason or "no worker has a connection to the database yet"
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether its loop goes round."""
+        return time.monotonic() - self._ticked_at < _STUCK_S
 
     def run(self) -> StreamRecord:
         """Run until a signal asks to stop.
@@ -338,7 +353,7 @@ class Service:
         self._adjust()
 
     def _tick(self) -> None:
-        now = time.monotonic()
+        now = self._ticked_at = time.monotonic()
         self.record.duration_s = now - self._begun
         if self._cancelled_at is not None and now - self._cancelled_at > _KILL_S:
             self._rota.kill()

@@ -14,6 +14,7 @@ the original, so a crash in between leaves two of the same message and never non
 from dataclasses import dataclass
 
 from etl.jobshape import Stream
+from etl.settings import LARGEST
 
 _FACTOR = 4
 _MOST_DELIVERIES = 20
@@ -59,7 +60,9 @@ class Topology:
             )
             for wait in waits
         ]
-        return [BrokerQueue(self.dead, dict(self._type)), self._main(), *steps]
+        # Looking at dead letters delivers them, and gives them back: that must not use them up.
+        limit: dict[str, str | int] = {"x-delivery-limit": LARGEST} if self._is_quorum else {}
+        return [BrokerQueue(self.dead, {**self._type, **limit}), self._main(), *steps]
 
     def _main(self) -> BrokerQueue:
         if not self._is_quorum:
