@@ -128,7 +128,7 @@ def _service(
         case StopRequested():
             what = "cancelling the" if event.is_cancelling else "finishing the"
             name = signal.Signals(event.signal_number).name
-            return logging.WARNING, f"{name}: {what} {unit}s in hand", asdict(event)
+            return logging.WARNING, f"{name}: {what} messages in hand", asdict(event)
         case events.ServiceProgressed():
             return logging.INFO, f"so far: {_counts(event.record)}", event.record.as_dict()
         case events.ServiceStopped():
