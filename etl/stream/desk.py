@@ -33,6 +33,7 @@ from etl.stream.topology import Topology
 _ABSENT = 404
 _DIFFERENT = 406
 _NAMED_IN_ERROR = 5
+_Letter = tuple[int, pika.BasicProperties, bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,38 +168,39 @@ def release(broker: Broker, stream: Stream, keys: Collection[str] | None) -> lis
         UsageError: One of them is no dead letter; then nothing was released.
     """
     topology = Topology(stream)
-    wanted = None if keys is None else set(keys)
     done: list[str] = []
     with _channel(broker, "held release") as channel:
         declare(channel, topology)
         channel.confirm_delivery()
-        if wanted is not None:
-            there = {key_of(properties, body) for _, properties, body in _fetched(channel, topology.dead)}
-            _require(wanted - there, topology.dead)
-            channel.basic_recover(requeue=True)
-        for tag, properties, body in _fetched(channel, topology.dead):
+        letters = _fetched(channel, topology.dead)
+        for tag, properties, body in letters if keys is None else _named(letters, set(keys)):
             key = key_of(properties, body)
-            if wanted is None or key in wanted:
-                # Confirmed first: a crash in between leaves two, and the second changes nothing.
-                channel.basic_publish("", topology.main, body, released(properties, key), mandatory=True)
-                channel.basic_ack(tag)
-                done.append(key)
+            # Confirmed first: a crash in between leaves two, and the second changes nothing.
+            properties = released(properties, key)
+            channel.basic_publish("", topology.main, body, properties, mandatory=True)
+            channel.basic_ack(tag)
+            done.append(key)
     return sorted(done)
 
 
-def _require(missing: set[str], queue: str) -> None:
+def _named(letters: Iterable[_Letter], keys: set[str]) -> list[_Letter]:
+    """Those with these ids; none is given up before all are found."""
+    found = [letter for letter in letters if key_of(*letter[1:]) in keys]
+    _require(keys - {key_of(*letter[1:]) for letter in found})
+    return found
+
+
+def _require(missing: set[str]) -> None:
     if missing:
         named = ", ".join(repr(key) for key in sorted(missing)[:_NAMED_IN_ERROR])
         more = len(missing) - _NAMED_IN_ERROR
         raise UsageError(
             f"not held: {named}{f' and {more} more' if more > 0 else ''}; nothing was released",
-            f"'etl held list' with the job lists what is in {queue}.",
+            "'etl held list' with the job lists what is.",
         )
 
 
-def _fetched(
-    channel: BlockingChannel, queue: str
-) -> Iterator[tuple[int, pika.BasicProperties, bytes]]:
+def _fetched(channel: BlockingChannel, queue: str) -> Iterator[_Letter]:
     """What is in a queue now; whatever is not acknowledged goes back when the channel closes."""
     count = channel.queue_declare(queue, passive=True).method.message_count
     for _ in range(count):

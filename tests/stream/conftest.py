@@ -11,7 +11,7 @@ from typing import IO, Any, cast
 
 import pytest
 
-from tests.conftest import DEPLOYER, RUNNER, runner
+from tests.conftest import Address, runner
 from tests.stream.broker import OwnBroker, is_installed
 
 QUEUE = "letters"
@@ -155,12 +155,16 @@ Start = Callable[..., Service]
 
 @pytest.fixture
 def stream_environment(
-    environment: dict[str, str], dsn: str, broker: OwnBroker, tmp_path: Path
+    environment: dict[str, str],
+    dsn: str,
+    server_address: Address,
+    broker: OwnBroker,
+    tmp_path: Path,
 ) -> dict[str, str]:
     """The environment of commands that know the job of letters, which the database has."""
     folder = make_job(tmp_path / "jobs")
     known = {**environment, "ETL_JOBS_DIR": str(folder), "ETL_AMQP_URL": broker.url}
-    done = runner(known)("init", ETL_DSN=dsn.replace(f"user={RUNNER}", f"user={DEPLOYER}"))
+    done = runner(known)("init", "--with-roles", ETL_DSN=f"{dsn} user={server_address.user}")
     assert done.status == 0, done.err
     return {**known, "ETL_DSN": dsn}
 
