@@ -104,10 +104,8 @@ class BrokerLink:
     def sever(self, reason: str) -> None:
         """Give this connection up; all that is not acknowledged comes again by the next one."""
         self.is_open = False
-        if self._connection is not None and (
-            self._connection.is_open or self._connection.is_opening  # not when it closes already
-        ):
-            with suppress(AMQPError):
+        if self._connection is not None and not self.is_gone:
+            with suppress(AMQPError):  # it closes already
                 self._connection.close(200, reason)
 
     @property

@@ -69,14 +69,17 @@ class Service:
     Args:
         environment: Of its process.
         arguments: Of the command, the job first.
+        log: A file for its log; None: it is heard.
     """
 
-    def __init__(self, environment: dict[str, str], *arguments: str) -> None:
+    def __init__(
+        self, environment: dict[str, str], *arguments: str, log: int = subprocess.PIPE
+    ) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "etl", *arguments, "--json", "--log-format=json"],
             env=environment,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=log,
             process_group=0,
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
@@ -114,7 +117,7 @@ class Service:
     def wait(self) -> dict[str, Any]:
         """Wait until it has ended. Returns its last word."""
         out, err = self.process.communicate(timeout=60)
-        self.text += err.decode()
+        self.text += (err or b"").decode()
         told: dict[str, Any] = json.loads(out) if out.strip() else {}
         return told
 
