@@ -202,10 +202,8 @@ class Executor:
             sent.begun = sent.begun or began
             self.begun_at = now if self.in_hand else None
             duration_ms = (now - sent.begun) * 1000
-            if error is None:
-                return claim, Result(Outcome.DONE, duration_ms)
-            state, message = _told(error)
-            if _was_done_before(error):
+            state, message = ("", "") if error is None else _told(error)
+            if error is None or _was_done_before(error):
                 return claim, Result(Outcome.DONE, duration_ms, state, message)
             if state == _CANCELLED and self.is_stopping:
                 raise InterruptedItem(claim)

@@ -208,7 +208,9 @@ class _JobFile(TomlFile):
         if given["type"] not in _QUEUE_TYPES:
             raise self.wrong("type", f"must be one of: {', '.join(_QUEUE_TYPES)}", "stream")
         for key, least, most in (
-            ("prefetch", 0, 65_535), ("attempts", 1, 1000), ("keep_ids_days", 1, LARGEST)
+            ("prefetch", 0, 65_535),
+            ("attempts", 1, 1000),
+            ("keep_ids_days", 1, LARGEST),
         ):
             if not least <= given[key] <= most:
                 raise self.wrong(key, f"must be at least {least} and at most {most}", "stream")

@@ -72,9 +72,7 @@ class Session:
         self._server_started_at: datetime = started_at
         self._server_whole_since: datetime = whole_since
         self.flushed_within_s: float = flushed_within_s
-        self.executor = Executor(
-            self._connection, job.transaction, orders.parameters, job.process
-        )
+        self.executor = Executor(self._connection, job.transaction, orders.parameters, job.process)
 
     def _hear(self, notice: Diagnostic) -> None:
         self.heard_of_crash |= notice.sqlstate == _SERVER_CRASHED

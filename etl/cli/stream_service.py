@@ -91,7 +91,9 @@ def _pages(service: Service) -> dict[str, Any]:
     return {"/health": health, "/ready": ready, "/metrics": numbers}
 
 
-def tell_health(job: Job, stream: Stream, broker: Broker, dsn: str | None, *, is_json: bool) -> bool:
+def tell_health(
+    job: Job, stream: Stream, broker: Broker, dsn: str | None, *, is_json: bool
+) -> bool:
     """Print whether all is well. Returns whether it is."""
     problems: list[str] = []
     found: desk.Depths | None = None

@@ -66,7 +66,7 @@ def _lines(event: events.StreamEvent, unit: str) -> Iterator[_Line]:
         case WorkerFinished() | events.WorkerDelayed():
             yield _worker(event)
         case _:
-            yield _service(event, unit)
+            yield _service(event)
 
 
 def _failure(event: events.MessageFailed | events.MessageDeferred, unit: str) -> _Line:
@@ -118,7 +118,6 @@ def _worker(event: WorkerFinished | events.WorkerDelayed) -> _Line:
 
 def _service(
     event: events.ServiceStarted | StopRequested | events.ServiceProgressed | events.ServiceStopped,
-    unit: str,
 ) -> _Line:
     match event:
         case events.ServiceStarted():

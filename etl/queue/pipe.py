@@ -7,8 +7,9 @@ of them goes back as lines of the claim journal (journal.py), so it is read by t
     claimed    it has the message in hand: should it die now, this one may be the cause
     done … busy, deferred, released
 
-A worker has one message in hand; others may lie in the socket, and have not been begun. The service
-sends at most so many as the broker gives it unacknowledged. When the socket ends, so does the queue.
+A worker has one message in hand; others may lie in the socket, and have not been begun. The
+service sends at most so many as the broker gives it unacknowledged. When the socket ends, so does
+the queue.
 """
 
 import socket
@@ -106,14 +107,21 @@ class PipeQueue:
             self.acknowledge(worker, claim, result)
         if settled or not most:
             return []
-        claim = self.claim(worker)
-        return [] if claim is None else [claim]
+        next_one = self.claim(worker)
+        return [] if next_one is None else [next_one]
 
     def release(self, worker: int, claim: Claim) -> None:
         """Give a message back without an attempt."""
         self._tell(line(RELEASED, worker, claim))
 
-    def defer(self, worker: int, claim: Claim, result: Result, *, is_slow: bool) -> None:
+    def defer(
+        self,
+        worker: int,
+        claim: Claim,
+        result: Result,
+        *,
+        is_slow: bool,  # noqa: ARG002
+    ) -> None:
         """Give a message back that has failed for now, through no fault of its own."""
         self._tell(line(DEFERRED, worker, claim, result))
 

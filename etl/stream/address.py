@@ -57,7 +57,10 @@ class Broker:
         """
         try:
             parts = urlsplit(url.strip())
-            port, options = parts.port, dict(parse_qsl(parts.query, strict_parsing=bool(parts.query)))
+            port, options = (
+                parts.port,
+                dict(parse_qsl(parts.query, strict_parsing=bool(parts.query))),
+            )
         except ValueError:
             raise UsageError("the broker's URL cannot be read", _HINT) from None
         # What follows an unescaped / or # of a password would be taken for something else.
@@ -66,7 +69,8 @@ class Broker:
             raise UsageError("the broker's URL cannot be read", _HINT)
         if not options.keys() <= set(_OPTIONS):
             raise UsageError(
-                "the broker's URL has an option that is unknown", f"Known are: {', '.join(_OPTIONS)}."
+                "the broker's URL has an option that is unknown",
+                f"Known are: {', '.join(_OPTIONS)}.",
             )
         for name in ("heartbeat", "connection_timeout"):
             if name in options and not (options[name].isdecimal() and options[name].isascii()):

@@ -98,7 +98,8 @@ def _again(
     kept = {
         name: value
         for name, value in headers(before).items()
-        if name not in _OWN and not name.startswith(("x-death", "x-first-death", "x-last-death"))
+        if name not in _OWN
+        and not name.startswith(("x-death", "x-first-death", "x-last-death"))
         and name != "x-delivery-count"
     }
     return pika.BasicProperties(

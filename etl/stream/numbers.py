@@ -48,7 +48,8 @@ class Numbers:
             "queue_in_flight", "Messages taken and not acknowledged.", registry=self._registry
         )
         self._ready = Gauge(
-            "queue_ready", "Whether messages are taken: both connections stand.",
+            "queue_ready",
+            "Whether messages are taken: both connections stand.",
             registry=self._registry,
         )
         for outcome in ("done", "duplicate", "retried", "dead"):

@@ -13,37 +13,35 @@ harm, because its id is recorded in the transaction that stores it.
 
 import time
 from collections import deque
+from collections.abc import Callable
 
 import pika
 from pika.adapters.select_connection import IOLoop
 
 from etl import db
 from etl.errors import EtlError
-from etl.events import StopRequested, WorkerFinished
+from etl.events import WorkerFinished
 from etl.job import Job
 from etl.jobshape import Stream
 from etl.model import Orders, Outcome, Result
 from etl.queue import CLAIMED, DEFERRED, READY, RELEASED, Entry
-from etl.stop_signals import StopSignals
 from etl.stream import events
 from etl.stream.address import Broker
 from etl.stream.clerk import Clerk
+from etl.stream.ending import Ending
 from etl.stream.hands import Hand
 from etl.stream.link import BrokerLink, Hooks
-from etl.stream.message import Message, attempts_of, failed, key_of
+from etl.stream.message import Message, attempts_of, key_of
 from etl.stream.numbers import Numbers
 from etl.stream.record import StreamRecord
 from etl.stream.rota import Rota
+from etl.stream.settling import Settler
 from etl.stream.topology import Topology
 
 _TICK_S = 0.2
-_KILL_S = 15.0  # after a cancel; a worker gives its statement 5 s and its connection another 5
 _DEPTHS_S = 5.0
 _STUCK_S = 30.0  # it goes round five times a second
 _PROGRESS_S = 60.0
-_END_S = 5.0  # for the broker to confirm that the connection is closed
-# Data exceptions: the message itself is broken, and will be the next time.
-_BROKEN = "22"
 _NUL = Result(Outcome.FAILED, 0.0, "22021", "the message holds a NUL byte, which is no text")
 
 
@@ -68,30 +66,26 @@ class Service:
         record: StreamRecord,
         emit: events.Emit,
     ) -> None:
-        self._job, self._stream, self._target = job, stream, target
+        self._job, self._target = job, target
         self._emit = emit
         self._broker = broker
         self.record = record
         self._topology = Topology(stream)
         self._prefetch = stream.prefetch or record.workers
         self._loop = IOLoop()
+        self.numbers = Numbers(job.name)
         hooks = Hooks(self._on_open, self._on_lost, self._on_delivery, self._fail)
         self.link = BrokerLink(self._loop, broker, self._topology, self._prefetch, hooks)
-        self.clerk = Clerk(target, job, record.instance, self._loop.add_callback_threadsafe)
+        self._settler = Settler(self.link, stream, record, self.numbers, emit)
+        self.clerk = Clerk(target, job, record.instance, self._later)
         self._rota = Rota(record.workers, self._prefetch, self._orders)
-        self._signals = StopSignals()
-        self._heard = 0
+        self._ending = Ending(self.link, self._rota, record, emit)
         self._waiting: deque[Message] = deque()
         self._delivered = 0
         self._burials = 0
         self._begun = time.monotonic()
-        self._cancelled_at: float | None = None
-        self._closed_at: float | None = None
-        self._is_stopping = False
-        self._error: EtlError | None = None
         self._asked_at = self._told_at = self._ticked_at = self._begun
         self._told_settled = 0
-        self.numbers = Numbers(job.name)
 
     def _orders(self, number: int) -> Orders:
         return Orders(
@@ -104,6 +98,10 @@ class Service:
             instance=self.record.instance,
         )
 
+    def _later(self, what: Callable[[], None]) -> None:
+        """Do this in the loop; from any thread."""
+        self._loop.add_callback_threadsafe(what)
+
     @property
     def is_ready(self) -> bool:
         """Whether both connections stand, and messages are taken."""
@@ -112,7 +110,7 @@ class Service:
     @property
     def trouble(self) -> str:
         """Why it is not ready, as far as that is known."""
-        if self._is_stopping:
+        if self._ending.is_near:
             return "it is being stopped"
         if not self.link.is_open:
             return "no connection to the broker"
@@ -135,8 +133,8 @@ class Service:
                 record.instance, record.workers, self._prefetch, self._topology.main
             )
         )
-        with self._signals:
-            self._loop.add_handler(self._signals.fileno(), self._on_signal, self._loop.READ)
+        with self._ending.signals:
+            self._loop.add_handler(self._ending.signals.fileno(), self._on_signal, self._loop.READ)
             self._loop.add_handler(self._rota.selector.fileno(), self._on_worker, self._loop.READ)
             self.clerk.start()
             self.link.connect()
@@ -146,10 +144,10 @@ class Service:
         self._rota.selector.close()
         self._loop.close()
         record.duration_s = time.monotonic() - self._begun
-        record.stop_reason = "stopped" if self._error is None else self._error.message
+        record.stop_reason = "stopped" if self._ending.error is None else self._ending.error.message
         self._emit(events.ServiceStopped(record))
-        if self._error is not None:
-            raise self._error
+        if self._ending.error is not None:
+            raise self._ending.error
         return record
 
     # What the broker says.
@@ -182,7 +180,7 @@ class Service:
         )
         if b"\0" in body or "\0" in key:
             message.key = key.replace("\0", "\ufffd")
-            self._settle_failure(0, message, _NUL)
+            self._settler.failed(0, message, _NUL)
             return
         self._waiting.append(message)
         self._hand_out()
@@ -225,10 +223,10 @@ class Service:
             self._waiting.appendleft(message)
         elif entry.result.outcome is Outcome.DONE:
             self._rota.note_done(hand.number)
-            self._settle_done(message, entry.result)
+            self._settler.done(message, entry.result)
         else:
             self._rota.note_done(hand.number)
-            self._settle_failure(hand.number, message, entry.result)
+            self._settler.failed(hand.number, message, entry.result)
 
     def _on_end(self, hand: Hand) -> None:
         """A worker has ended: what it had in hand counts, what it had not begun does not."""
@@ -246,8 +244,8 @@ class Service:
             if claimed is not None:
                 how = f"died of signal {-status}" if status < 0 else "died"
                 told = f"its worker {how}" + (f": {words}" if words else "")
-                self._settle_failure(number, claimed, Result(Outcome.ORPHANED, message=told))
-            if self._is_stopping:
+                self._settler.failed(number, claimed, Result(Outcome.ORPHANED, message=told))
+            if self._ending.is_near:
                 return
             if waits:
                 pause_s = self._rota.start_later(number)
@@ -267,100 +265,48 @@ class Service:
     # What becomes of a message.
 
     def _hand_out(self) -> None:
-        if self._is_stopping or not self.link.is_consuming:
+        if self._ending.is_near or not self.link.is_consuming:
             self._give_back()
             return
         while self._waiting and (hand := self._rota.next()) is not None:
             message = self._waiting.popleft()
-            if message.link != self.link.number:  # it comes again by the new connection
-                self.record.returned += 1
-                continue
-            hand.send(message)
+            if self._settler.is_current(message):
+                hand.send(message)
+            else:  # it comes again by the new connection
+                self._settler.give_back(message)
 
     def _give_back(self) -> None:
         while self._waiting:
-            message = self._waiting.pop()
-            self.record.returned += 1
-            if message.link == self.link.number:
-                self.link.give_back(message.tag)
-
-    def _settle_done(self, message: Message, result: Result) -> None:
-        is_duplicate = bool(result.sqlstate)
-        if is_duplicate:
-            self.record.duplicates += 1
-        else:
-            self.record.done += 1
-        self.numbers.count("duplicate" if is_duplicate else "done", message)
-        if message.link == self.link.number:
-            self.link.acknowledge(message.tag)
-
-    def _settle_failure(self, worker: int, message: Message, result: Result) -> None:
-        """Publish a message again, where it waits or where the dead are; then acknowledge it."""
-        if result.outcome is not Outcome.BUSY:
-            self.numbers.count_error(result)
-        if message.link != self.link.number or not self.link.is_open:
-            self.record.returned += 1  # it comes again by the next connection
-            return
-        attempts = message.attempts + (result.outcome is not Outcome.BUSY)
-        is_dead = attempts >= self._stream.attempts or result.sqlstate.startswith(_BROKEN)
-        queue = self._topology.dead if is_dead else self._topology.step(attempts)
-
-        def confirmed() -> None:
-            self.link.acknowledge(message.tag)
-            self.record.dead += is_dead
-            self.record.retried += not is_dead
-            self.record.orphaned += result.outcome is Outcome.ORPHANED
-            self.record.busy += result.outcome is Outcome.BUSY
-            self.numbers.count("dead" if is_dead else "retried", message)
-            self._emit(
-                events.MessageFailed(worker, message.key, result, attempts, queue, is_dead)
-            )
-
-        self.link.publish(queue, message.body, failed(message, attempts, result), confirmed)
+            self._settler.give_back(self._waiting.pop())
 
     # When to take messages, and when to end.
 
     def _adjust(self) -> None:
         was = self.link.is_consuming
-        is_wanted = not self._is_stopping and self._rota.is_ready
+        is_wanted = not self._ending.is_near and self._rota.is_ready
         self.link.consume(is_wanted=is_wanted)
         if was != self.link.is_consuming:
             reason = "" if is_wanted else "no worker can take any"
-            if not self._is_stopping:
+            if not self._ending.is_near:
                 self._emit(events.ConsumingChanged(self.link.is_consuming, reason))
         if not is_wanted:
             self._give_back()
 
     def _on_signal(self, *_: object) -> None:
-        self._signals.clear()
-        for number in self._signals.received[self._heard :]:
-            self._heard += 1
-            self.record.stop_signal = self.record.stop_signal or number
-            is_cancelling = self._heard > 1
-            self._emit(StopRequested(number, is_cancelling))
-            self._stop(is_cancelling=is_cancelling)
+        self._ending.heed()
+        self._adjust()
 
     def _fail(self, error: EtlError) -> None:
-        self._error = self._error or error
-        self._stop(is_cancelling=False)
-
-    def _stop(self, *, is_cancelling: bool) -> None:
-        self._is_stopping = True
-        self._rota.drain()
-        if is_cancelling:
-            self._rota.cancel()
-            self._cancelled_at = self._cancelled_at or time.monotonic()
+        self._ending.begin(error)
         self._adjust()
 
     def _tick(self) -> None:
         now = self._ticked_at = time.monotonic()
         self.record.duration_s = now - self._begun
-        if self._cancelled_at is not None and now - self._cancelled_at > _KILL_S:
-            self._rota.kill()
-        if self._is_stopping and not self._rota.hands and self._closing(now):
+        if self._ending.is_over(now, is_waiting=self._burials > 0):
             self._loop.stop()
             return
-        if not self._is_stopping:
+        if not self._ending.is_near:
             self._rota.start_due()
         if now - self._asked_at > _DEPTHS_S:
             self._asked_at = now
@@ -371,15 +317,3 @@ class Service:
                 self._told_settled = self.record.settled
                 self._emit(events.ServiceProgressed(self.record))
         self._loop.call_later(_TICK_S, self._tick)
-
-    def _closing(self, now: float) -> bool:
-        """All workers have ended: settle the rest, close the connection, and say when it is."""
-        is_impatient = self._cancelled_at is not None
-        if self._closed_at is None:
-            if (self._burials or (self.link.is_open and not self.link.is_settled)) and not (
-                is_impatient and now - (self._cancelled_at or now) > _KILL_S
-            ):
-                return False
-            self._closed_at = now
-            self.link.end()
-        return self.link.is_gone or now - self._closed_at > _END_S

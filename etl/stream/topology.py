@@ -7,8 +7,8 @@
         +--broken, or attempts used up--> telemetry.dead --held release--> telemetry
 
 One queue for each time to wait: in a single one a message that waits long would hold up those
-behind it. A service publishes to them and waits for the broker's confirmation before it acknowledges
-the original, so a crash in between leaves two of the same message and never none.
+behind it. A service publishes to them and waits for the broker's confirmation before it
+acknowledges the original, so a crash in between leaves two of the same message and never none.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from etl.settings import LARGEST
 
 _FACTOR = 4
 _MOST_DELIVERIES = 20
-"""So often a quorum queue delivers a message that nobody acknowledges: then it kills its service."""
+"""So often a quorum queue delivers a message that nobody acknowledges: it kills its services."""
 
 
 @dataclass(frozen=True, slots=True)

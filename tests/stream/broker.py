@@ -1,4 +1,4 @@
-"""A RabbitMQ of the tests' own: own node, ports, folders and cookie; restarted and killed at will."""
+"""A RabbitMQ of the tests' own: own node, ports, folders and cookie; killed at will."""
 
 import os
 import shutil
@@ -109,7 +109,9 @@ class OwnBroker:
             lines.append(line.decode(errors="replace"))
             if "completed with" in lines[-1]:
                 return
-        raise RuntimeError("the broker did not start: " + "".join(lines[-20:]) + log.read_text()[-2000:])
+        raise RuntimeError(
+            "the broker did not start: " + "".join(lines[-20:]) + log.read_text()[-2000:]
+        )
 
     def stop(self) -> None:
         """Stop it in good order."""
@@ -144,9 +146,7 @@ class OwnBroker:
     def depth(self, queue: str) -> int:
         """How many messages of a queue nobody has taken."""
         with self.connect() as connection:
-            return int(
-                connection.channel().queue_declare(queue, passive=True).method.message_count
-            )
+            return int(connection.channel().queue_declare(queue, passive=True).method.message_count)
 
     def purge(self, *queues: str) -> None:
         """Delete these queues, with what is in them."""

@@ -17,7 +17,7 @@ SELECT
         'map', (ARRAY['island', 'desert', 'snow', 'city'])[1 + m.number % 4],
         'mode', (ARRAY['solo', 'duo', 'squad'])[1 + m.number % 3],
         'started_at', m.started_at,
-        'ended_at', m.started_at + INTERVAL '30 minutes',
+        'ended_at', m.started_at + CAST('30 minutes' AS interval),
         'players', (
             SELECT json_agg(json_build_object('player', format('player-%s', p.number), 'team', (p.number + 3) / 4))
             FROM generate_series(1, CAST(:players AS integer)) AS p (number)
@@ -25,7 +25,8 @@ SELECT
         'events', (
             SELECT
                 coalesce(json_agg(json_strip_nulls(json_build_object(
-                    'at', m.started_at + e.number * (INTERVAL '30 minutes' / (1 + CAST(:players AS integer) * CAST(:events AS integer))),
+                    'at', m.started_at + e.number * CAST('30 minutes' AS interval)
+                    / (1 + CAST(:players AS integer) * CAST(:events AS integer)),
                     'type', e.type,
                     'player', format('player-%s', 1 + (e.chance >> 8) % CAST(:players AS integer)),
                     'victim', CASE
@@ -56,7 +57,9 @@ SELECT
         )
     ) AS text) AS body
 FROM (
-    SELECT n.number, TIMESTAMPTZ '2026-01-01 00:00:00+00' + n.number * INTERVAL '1 minute' AS started_at
+    SELECT
+        n.number,
+        CAST('2026-01-01 00:00:00+00' AS timestamptz) + n.number * CAST('1 minute' AS interval) AS started_at
     FROM generate_series(CAST(:first AS bigint), CAST(:last AS bigint)) AS n (number)
 ) AS m
 ORDER BY m.number;
