@@ -1,6 +1,7 @@
 """A message, and what its headers say of the attempts at it."""
 
 import hashlib
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -8,7 +9,7 @@ from typing import Any
 
 import pika
 
-from etl.model import Result
+from etl.model import Outcome, Result
 
 ATTEMPTS, OUTCOME, SQLSTATE, REASON, FAILED_AT = (
     "x-etl-attempts",
@@ -43,6 +44,19 @@ class Message:
     attempts: int
     properties: pika.BasicProperties
     taken_at: float
+
+
+NO_TEXT = Result(Outcome.FAILED, 0.0, "22021", "the message holds a NUL byte, which is no text")
+"""Of a message that PostgreSQL would take for shorter than it is."""
+
+
+def delivered(
+    position: int, link: int, tag: int, properties: pika.BasicProperties, body: bytes
+) -> Message:
+    """A message that has just come."""
+    attempts, now = attempts_of(properties), time.monotonic()
+    key = key_of(properties, body)
+    return Message(position, link, tag, key, body, attempts, properties, now)
 
 
 def key_of(properties: pika.BasicProperties, body: bytes) -> str:

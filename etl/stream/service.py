@@ -31,7 +31,7 @@ from etl.stream.clerk import Clerk
 from etl.stream.ending import Ending
 from etl.stream.hands import Hand
 from etl.stream.link import BrokerLink, Hooks
-from etl.stream.message import Message, attempts_of, key_of
+from etl.stream.message import NO_TEXT, Message, delivered
 from etl.stream.numbers import Numbers
 from etl.stream.record import StreamRecord
 from etl.stream.rota import Rota
@@ -42,7 +42,6 @@ _TICK_S = 0.2
 _DEPTHS_S = 5.0
 _STUCK_S = 30.0  # it goes round five times a second
 _PROGRESS_S = 60.0
-_NUL = Result(Outcome.FAILED, 0.0, "22021", "the message holds a NUL byte, which is no text")
 
 
 class Service:
@@ -68,20 +67,18 @@ class Service:
     ) -> None:
         self._job, self._target = job, target
         self._emit = emit
-        self._broker = broker
+        self._broker, self._queue = broker, stream.queue
         self.record = record
-        self._topology = Topology(stream)
         self._prefetch = stream.prefetch or record.workers
         self._loop = IOLoop()
         self.numbers = Numbers(job.name)
         hooks = Hooks(self._on_open, self._on_lost, self._on_delivery, self._fail)
-        self.link = BrokerLink(self._loop, broker, self._topology, self._prefetch, hooks)
+        self.link = BrokerLink(self._loop, broker, Topology(stream), self._prefetch, hooks)
         self._settler = Settler(self.link, stream, record, self.numbers, emit)
         self.clerk = Clerk(target, job, record.instance, self._later)
         self._rota = Rota(record.workers, self._prefetch, self._orders)
         self._ending = Ending(self.link, self._rota, record, emit)
         self._waiting: deque[Message] = deque()
-        self._delivered = 0
         self._burials = 0
         self._begun = time.monotonic()
         self._asked_at = self._told_at = self._ticked_at = self._begun
@@ -128,11 +125,8 @@ class Service:
             EtlError: It cannot go on.
         """
         record = self.record
-        self._emit(
-            events.ServiceStarted(
-                record.instance, record.workers, self._prefetch, self._topology.main
-            )
-        )
+        begun = (record.instance, record.workers, self._prefetch, self._queue)
+        self._emit(events.ServiceStarted(*begun))
         with self._ending.signals:
             self._loop.add_handler(self._ending.signals.fileno(), self._on_signal, self._loop.READ)
             self._loop.add_handler(self._rota.selector.fileno(), self._on_worker, self._loop.READ)
@@ -165,22 +159,10 @@ class Service:
             self._emit(events.BrokerLost(self._broker.label, reason, again_in_s))
 
     def _on_delivery(self, tag: int, properties: pika.BasicProperties, body: bytes) -> None:
-        self._delivered += 1
         self.record.received += 1
-        key = key_of(properties, body)
-        message = Message(
-            self._delivered,
-            self.link.number,
-            tag,
-            key,
-            body,
-            attempts_of(properties),
-            properties,
-            time.monotonic(),
-        )
-        if b"\0" in body or "\0" in key:
-            message.key = key.replace("\0", "\ufffd")
-            self._settler.failed(0, message, _NUL)
+        message = delivered(self.record.received, self.link.number, tag, properties, body)
+        if "\0" in message.key or b"\0" in body:
+            self._settler.failed(0, message, NO_TEXT)
             return
         self._waiting.append(message)
         self._hand_out()
@@ -285,10 +267,9 @@ class Service:
         was = self.link.is_consuming
         is_wanted = not self._ending.is_near and self._rota.is_ready
         self.link.consume(is_wanted=is_wanted)
-        if was != self.link.is_consuming:
+        if was != self.link.is_consuming and not self._ending.is_near:
             reason = "" if is_wanted else "no worker can take any"
-            if not self._ending.is_near:
-                self._emit(events.ConsumingChanged(self.link.is_consuming, reason))
+            self._emit(events.ConsumingChanged(self.link.is_consuming, reason))
         if not is_wanted:
             self._give_back()
 
