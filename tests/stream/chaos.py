@@ -26,6 +26,20 @@ from tests.faults.servers import OwnServer
 from tests.stream.broker import OwnBroker
 from tests.stream.conftest import QUEUE, Service, make_job
 
+KINDS = (
+    "kill_worker",
+    "kill_service",
+    "stop_service",
+    "restart_broker",
+    "kill_broker",
+    "restart_server",
+    "crash_server",
+    "end_session",
+    "cut_amqp",
+    "cut_pg",
+    "freeze_amqp",
+)
+"""What is done; ``freeze_amqp`` is found out by heartbeats alone."""
 _BETWEEN = 40
 """Messages for each fault."""
 _PATIENCE_S = 40.0
@@ -95,32 +109,24 @@ class Chaos:
         arguments = ("letters", "--workers=2", "--prefetch=6")
         return Service(self._environment, *arguments, log=self._log.fileno())
 
-    def run(self, faults: int) -> Outcome:
-        """Do it."""
-        kinds: list[Callable[[], object]] = [
-            self._kill_worker,
-            self._kill_service,
-            self._stop_service,
-            self._restart_broker,
-            self._kill_broker,
-            self._restart_server,
-            self._crash_server,
-            self._end_session,
-            self._cut_amqp,
-            self._cut_pg,
-            self._freeze_amqp,
-        ]
-        order: list[Callable[[], object]] = []
+    def plan(self, faults: int) -> list[str]:
+        """So many faults, each kind as often as the others."""
+        order: list[str] = []
         while len(order) < faults:
-            order += self._chance.sample(kinds, len(kinds))
+            order += self._chance.sample(KINDS, len(KINDS))
+        return order[:faults]
+
+    def run(self, faults: list[str]) -> Outcome:
+        """Do these faults, in this order."""
         self._wait_for(self._is_declared)
-        for fault in order[:faults]:
+        for name in faults:
+            fault: Callable[[], None] = getattr(self, f"_{name}")
             before = self._settled()
             self._publish(_BETWEEN)
             wanted = before + self._chance.randrange(1, _BETWEEN // 2)
             self._wait_for(lambda wanted=wanted: self._settled() >= wanted)  # type: ignore[misc]
             fault()
-            self.outcome.faults[fault.__name__[1:]] += 1
+            self.outcome.faults[name] += 1
         self._wait_for(self._is_over)
         self._service.stop()
         self._judge()
@@ -233,7 +239,8 @@ def main() -> None:
     begun = time.monotonic()
     with ExitStack() as stack:
         broker = stack.enter_context(OwnBroker())
-        found = Chaos(stack, broker, int(seed), kind[0] if kind else "quorum").run(int(faults))
+        chaos = Chaos(stack, broker, int(seed), kind[0] if kind else "quorum")
+        found = chaos.run(chaos.plan(int(faults)))
     took = time.monotonic() - begun
     out = sys.stdout
     out.write(f"{sum(found.faults.values())} faults in {took:.0f} s: {dict(found.faults)}\n")
