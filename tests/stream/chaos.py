@@ -42,7 +42,7 @@ KINDS = (
 """What is done; ``freeze_amqp`` is found out by heartbeats alone."""
 _BETWEEN = 40
 """Messages for each fault."""
-_PATIENCE_S = 40.0
+_PATIENCE_S = 120.0
 
 
 @dataclass
