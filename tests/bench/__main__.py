@@ -29,6 +29,7 @@ from tests.bench import (
     queue,
     shell_way,
     start,
+    stream,
 )
 from tests.bench.measure import Measurement, as_json, table
 from tests.bench.server import CommandError, Server
@@ -54,6 +55,7 @@ BARS: dict[int, Callable[[Bench], Iterator[Measurement]]] = {
     16: caches.speed_up,
     17: caches.nothing_changed,
     18: caches.reading,
+    21: stream.measure,
 }
 
 

@@ -128,7 +128,7 @@ class Chaos:
             fault()
             self.outcome.faults[name] += 1
         self._wait_for(self._is_over)
-        self._service.stop()
+        self._service.stop()  # and nothing that was still under way is stored once more
         self._judge()
         return self.outcome
 
@@ -161,7 +161,10 @@ class Chaos:
         return int(str(stored)) + self._broker.depth(f"{QUEUE}.dead")
 
     def _is_over(self) -> bool:
-        return self._settled() >= self.outcome.published
+        if self._settled() < self.outcome.published:
+            return False
+        self._judge()  # a dead letter may be there twice, so their number alone says too little
+        return not any(wrong.endswith("stored 0 times") for wrong in self.outcome.wrong)
 
     def _ask(self, query: str) -> tuple[object, ...]:
         with self._server.connect(self._database) as connection:
@@ -176,6 +179,8 @@ class Chaos:
                 raise TimeoutError(f"{self.outcome} settled {self._settled()}\n{said}")
 
     def _judge(self) -> None:
+        self.outcome.wrong.clear()
+        self.outcome.dead.clear()
         with self._server.connect(self._database) as connection:
             rows = connection.execute("SELECT message_id FROM letters.seen")
             self.outcome.stored = Counter(str(key) for (key,) in rows)

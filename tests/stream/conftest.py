@@ -24,6 +24,7 @@ queue = "letters"
 type = "{type}"
 attempts = 3
 back_off = "100ms"
+longest_back_off = "400ms"
 [defaults]
 lock_timeout = "{lock_timeout}"
 """
