@@ -55,7 +55,9 @@ BARS: dict[int, Callable[[Bench], Iterator[Measurement]]] = {
     16: caches.speed_up,
     17: caches.nothing_changed,
     18: caches.reading,
-    21: stream.measure,
+    21: stream.throughput,
+    22: stream.memory,
+    23: stream.latency,
 }
 
 

@@ -108,9 +108,7 @@ def _children(pid: int) -> list[int]:
     return []
 
 
-def look(
-    process: "subprocess.Popen[bytes]", parent: Peaks, worker: Peaks
-) -> None:
+def look(process: "subprocess.Popen[bytes]", parent: Peaks, worker: Peaks) -> None:
     """Note what a process has now, and the largest of its workers."""
     _look(process.pid, parent)
     for child in _children(process.pid):

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from itertools import count
 from typing import Any
@@ -23,8 +23,11 @@ from tests.stream.broker import OwnBroker
 
 _QUEUE = "telemetry"
 _WORKERS = 2
-_RATE = "SELECT (count(*) - 1) / extract(epoch FROM max(stored_at) - min(stored_at)) FROM {}"
-_MATCHES = "telemetry.matches"
+_RATE = (
+    "SELECT (count(*) - 1) / extract(epoch FROM max(stored_at) - min(stored_at))"
+    " FROM telemetry.matches"
+)
+_STORED = "SELECT match_id, extract(epoch FROM stored_at) FROM telemetry.matches"
 _FLAT = 1.1
 _LOAD = 0.6
 """Of what the plain script can do: the load under which latencies are measured."""
@@ -32,40 +35,51 @@ _LOAD = 0.6
 Messages = list[tuple[str, bytes]]
 
 
-def measure(bench: Bench) -> Iterator[Measurement]:
-    """All three, with one broker."""
-    with OwnBroker() as broker:
-        stage = _Stage(bench, broker)
-        sizes = stage.messages(bench.size.stream_messages, 60, 50)
-        large = sum(len(body) for _, body in sizes) / len(sizes) / 1e3
+def throughput(bench: Bench) -> Iterator[Measurement]:
+    """Messages a second, of a queue that was full."""
+    with _stage(bench) as stage:
+        messages = stage.usual()
+        size = sum(len(body) for _, body in messages) / len(messages) / 1e3
         ours, plain = alternate(
-            bench.size.rounds, lambda: stage.ours(sizes), lambda: stage.plain(sizes)
+            bench.size.rounds, lambda: stage.ours(messages), lambda: stage.plain(messages)
         )
-        yield Measurement(
-            21, f"messages of {large:,.0f} kB with {_WORKERS} workers", ours.told("/s"),
-            f"plain script {plain.told('/s')}", ours.median / plain.median, "x", 1.6,
-            is_least=True,
-        )  # fmt: skip
-        yield from _memory(bench, stage)
-        rate = plain.median * _LOAD
-        mine = stage.latencies(sizes, rate, is_ours=True)
-        theirs = stage.latencies(sizes, rate, is_ours=False)
-        yield Measurement(
-            23, f"99 % are stored within, at {rate:,.0f} messages/s", f"{mine[98]:,.0f} ms",
-            f"plain script {theirs[98]:,.0f} ms", mine[98] / theirs[98], "x", 1.0, is_least=False,
-            details=(f"median {mine[49]:,.0f} ms, plain script {theirs[49]:,.0f} ms",),
-        )  # fmt: skip
+    yield Measurement(
+        21, f"messages of {size:,.0f} kB with {_WORKERS} workers", ours.told("/s"),
+        f"plain script {plain.told('/s')}", ours.median / plain.median, "x", 1.6, is_least=True,
+    )  # fmt: skip
 
 
-def _memory(bench: Bench, stage: "_Stage") -> Iterator[Measurement]:
+def memory(bench: Bench) -> Iterator[Measurement]:
+    """Most memory, after a tenth of many small messages and after all."""
     many = bench.size.stream_many
-    few, peaks = stage.peaks(stage.messages(many, 2, 4))
+    with _stage(bench) as stage:
+        few, peaks = stage.peaks(stage.messages(many, 2, 4))
     growth = max(peaks[role]["VmHWM"] / few[role]["VmHWM"] for role in peaks)
     told = ", ".join(f"{role} {peak['VmHWM']:.1f} MB" for role, peak in peaks.items())
     yield Measurement(
         22, f"peak RSS after {many:,} messages against a tenth of them", told, "", growth, "x",
         _FLAT, is_least=False,
     )  # fmt: skip
+
+
+def latency(bench: Bench) -> Iterator[Measurement]:
+    """From publishing to the stored row, under a load that one process can just bear."""
+    with _stage(bench) as stage:
+        messages = stage.usual()
+        rate = stage.plain(messages) * _LOAD
+        mine = stage.latencies(messages, rate, is_ours=True)
+        theirs = stage.latencies(messages, rate, is_ours=False)
+    yield Measurement(
+        23, f"99 % are stored within, at {rate:,.0f} messages/s", f"{mine[98]:,.0f} ms",
+        f"plain script {theirs[98]:,.0f} ms", mine[98] / theirs[98], "x", 1.0, is_least=False,
+        details=(f"median {mine[49]:,.0f} ms, plain script {theirs[49]:,.0f} ms",),
+    )  # fmt: skip
+
+
+@contextmanager
+def _stage(bench: Bench) -> "Generator[_Stage]":
+    with OwnBroker() as broker:
+        yield _Stage(bench, broker)
 
 
 class _Stage:
@@ -81,6 +95,10 @@ class _Stage:
             rows = db.run(connection, self._job.sample_messages, **values)
             return [(str(key), str(body).encode()) for key, body in rows]
 
+    def usual(self) -> Messages:
+        """Messages of a usual size."""
+        return self.messages(self._bench.size.stream_messages, 60, 50)
+
     def _fresh(self) -> str:
         name = self._server.database(f"bench_stream_{next(self._numbers)}")
         with self._ours(name):  # makes the queues
@@ -88,7 +106,7 @@ class _Stage:
         return name
 
     @contextmanager
-    def _ours(self, name: str) -> Iterator["subprocess.Popen[bytes]"]:
+    def _ours(self, name: str) -> Generator["subprocess.Popen[bytes]"]:
         """A service, as soon as it takes messages."""
         command = [*etl_command(), "telemetry", f"--workers={_WORKERS}", "--log-format=json"]
         environment = self._server.environment(name) | {"ETL_AMQP_URL": self._broker.url}
@@ -107,7 +125,7 @@ class _Stage:
             raise CommandError(f"the service exits with {process.returncode}")
 
     @contextmanager
-    def _plain(self, name: str, messages: Messages) -> Iterator["subprocess.Popen[bytes]"]:
+    def _plain(self, name: str, messages: Messages) -> Generator["subprocess.Popen[bytes]"]:
         arguments = [self._broker.url, self._server.dsn(name), str(len(messages))]
         command = [sys.executable, "-m", "tests.bench.stream_plain", *arguments]
         with subprocess.Popen(command) as process:
@@ -124,7 +142,7 @@ class _Stage:
                 time.sleep(0.05)
 
     def _rate(self, name: str) -> float:
-        ((rate,),) = self._bench.rows(_RATE.format(_MATCHES), name)
+        ((rate,),) = self._bench.rows(_RATE, name)
         self._server.drop(name)
         return float(rate)
 
@@ -175,7 +193,7 @@ class _Stage:
                 properties = pika.BasicProperties(message_id=key, delivery_mode=2)
                 channel.basic_publish("", _QUEUE, body, properties)
             self._wait(name, len(messages))
-        rows = self._bench.rows("SELECT match_id, extract(epoch FROM stored_at) FROM " + _MATCHES, name)
+        rows = self._bench.rows(_STORED, name)
         self._server.drop(name)
         waited = [(float(at) - published[str(key)]) * 1000 for key, at in rows]
         return list(Samples(statistics.quantiles(waited, n=100)).values)

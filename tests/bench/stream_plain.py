@@ -20,8 +20,9 @@ def main() -> None:
     with psycopg.connect(dsn) as database, pika.BlockingConnection(pika.URLParameters(url)) as amqp:
         channel = amqp.channel()
         channel.basic_qos(prefetch_count=2)
-        found: Any
-        for found, properties, body in channel.consume("telemetry"):
+        delivery: Any
+        for delivery in channel.consume("telemetry"):
+            found, properties, body = delivery
             database.execute(ACKNOWLEDGE, [properties.message_id])
             database.execute(STORE, [properties.message_id, body.decode()])
             database.commit()

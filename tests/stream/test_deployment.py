@@ -5,8 +5,10 @@ import shlex
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.main import get_command
 
 from etl.cli.main import build
 from tests.conftest import REPOSITORY
@@ -18,11 +20,9 @@ UNIT = FOLDER / "etl-telemetry.service"
 
 def _options(command: list[str]) -> set[str]:
     """The options of a command of the real program."""
-    from typer.main import get_command
-
-    found = get_command(build())
+    found: Any = get_command(build())
     for name in command:
-        found = found.commands[name]  # type: ignore[attr-defined]
+        found = found.commands[name]
     return {option for parameter in found.params for option in parameter.opts}
 
 
