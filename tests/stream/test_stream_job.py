@@ -12,7 +12,8 @@ from tests.stream.conftest import Start
 from tests.stream.test_service import check
 
 _EXPECTED = """
-SELECT p ->> 'player', count(*) FILTER (WHERE e ->> 'player' = p ->> 'player' AND e ->> 'type' = $2),
+SELECT p ->> 'player',
+    count(*) FILTER (WHERE e ->> 'player' = p ->> 'player' AND e ->> 'type' = $2),
     count(*) FILTER (WHERE e ->> 'victim' = p ->> 'player' AND e ->> 'type' = $2),
     coalesce(sum((e ->> 'amount')::numeric)
         FILTER (WHERE e ->> 'player' = p ->> 'player' AND e ->> 'type' = 'damage'), 0)
