@@ -3,15 +3,19 @@
 import selectors
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Generic, TypeVar
 
 from etl.model import Orders
 from etl.process import Process
 
+P = TypeVar("P", bound=Process)
 
-class Crew:
+
+class Crew(Generic[P]):
     """The workers of one cycle.
 
     Args:
+        make: Starts a process.
         orders: Makes the orders of the worker with this number.
         selector: Watches each worker's standard error; the data is the worker.
         first: Number of the first worker.
@@ -23,21 +27,25 @@ class Crew:
     """
 
     def __init__(
-        self, orders: Callable[[int], Orders], selector: selectors.BaseSelector, first: int = 1
+        self,
+        make: Callable[[], P],
+        orders: Callable[[int], Orders],
+        selector: selectors.BaseSelector,
+        first: int = 1,
     ) -> None:
-        self.at_work: dict[int, Process] = {}
+        self.at_work: dict[int, P] = {}
         self.size = 0
         self.is_paused = False
-        self._orders, self._first = orders, first
+        self._make, self._orders, self._first = make, orders, first
         self._selector = selector
-        self._idle: list[Process] = []
+        self._idle: list[P] = []
         self._awaited: set[int] = set()
 
     def prepare(self, workers: int) -> None:
         """Start this many processes now, so that they load while the queue is being built."""
         with suppress(OSError):  # start tries again, and says so
             while len(self._idle) < workers:
-                self._idle.append(Process())
+                self._idle.append(self._make())
 
     def dismiss_idle(self) -> None:
         """End the processes that were prepared and are not needed."""
@@ -52,7 +60,7 @@ class Crew:
         Raises:
             OSError: It cannot be started.
         """
-        process = self._idle.pop() if self._idle else Process()
+        process = self._idle.pop() if self._idle else self._make()
         process.begin(self._orders(number))
         if self.is_paused:
             process.tell("pause")
@@ -80,7 +88,7 @@ class Crew:
         """Whether there should be a worker of this number."""
         return number < self._first + self.size
 
-    def take_leave(self, process: Process) -> tuple[int, bool]:
+    def take_leave(self, process: P) -> tuple[int, bool]:
         """Let a worker go whose standard error has ended.
 
         Returns:

@@ -16,6 +16,7 @@ raises. What is done about a failure at once is decided here, by its SQLSTATE::
     55P03         somebody holds a lock        busy
     57014         the statement timeout        deferred to the slow lane; there, failed
     _HOPELESS     as every item would fare     no outcome: the worker decides
+    23505         of etl.done_message          done, and was so before: nothing was done now
     connection    lost with the item in hand   no outcome: the worker decides
     others        the item's own               failed
 
@@ -31,9 +32,10 @@ from dataclasses import dataclass
 
 import psycopg
 from psycopg import pq
-from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus, TransactionStatus
+from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
 
 from etl import db
+from etl.answer import first_row, line, told, was_done_before
 from etl.errors import EtlError, FileError
 from etl.model import Claim, Outcome, Result
 from etl.queue import Frame
@@ -59,7 +61,6 @@ _NO_COPY = (
     "copies rows from or to its client, which has none and reads none",
     "Read and write tables, or files of the server.",
 )
-_MESSAGE_LENGTH = 500
 
 
 @dataclass(slots=True)
@@ -77,8 +78,8 @@ class Executor:
 
     Args:
         connection: In autocommit; used by nobody else while an item is in hand.
-        statements: The job's process.sql; behind it, where the job's data have no dirty mark,
-            the engine's statement that acknowledges the item. They are one transaction.
+        statements: The job's process.sql; behind or before it, where the job's data have no dirty
+            mark, the engine's statement that acknowledges the item. They are one transaction.
         parameters: Values that are the same for every item, such as as_of.
         frame: What the queue has run around them; None: nothing.
 
@@ -118,7 +119,9 @@ class Executor:
 
         A second one may be sent when ``is_prepared``.
         """
-        given = {**claim.values, **self._parameters}
+        given: dict[str, object] = {**claim.values, **self._parameters}
+        if claim.body is not None:
+            given["body"] = claim.body
         values = [_encoded(one.bind(given)) for _, one in self._statements]
         frame = self._frame
         if frame is None:
@@ -185,10 +188,10 @@ class Executor:
             sent.begun = sent.begun or began
             self.begun_at = now if self.in_hand else None
             duration_ms = (now - sent.begun) * 1000
-            if error is None:
-                return claim, Result(Outcome.DONE, duration_ms)
+            state, message = ("", "") if error is None else told(error)
+            if error is None or was_done_before(error):
+                return claim, Result(Outcome.DONE, duration_ms, state, message)
             self._undo()
-            state, message = _told(error)
             if state == _CANCELLED and self.is_stopping:
                 raise InterruptedItem(claim)
             if state not in _RETRIED or not sent.retries_left or duration_ms > timeout_s * 1000:
@@ -223,7 +226,7 @@ class Executor:
         if self._frame is None or good < final:
             return error
         # What failed behind its COMMIT is not the item's.
-        row = None if error is not None or last is None or not last.ntuples else _first(last)
+        row = None if error is not None or last is None or not last.ntuples else first_row(last)
         self._frame.heed(self.in_hand[0], row)
         return None
 
@@ -232,10 +235,12 @@ class Executor:
         error: pq.abc.PGresult | None = None
         last: pq.abc.PGresult | None = None
         server, good, was_end = self._server, 0, False
+        unknown = len(self._statements) - self._prepared
         try:
             while (answer := self._next()) is None or answer.status != ExecStatus.PIPELINE_SYNC:
                 if answer is not None and answer.status in _COPIES:
-                    _, statement = self._statements[0]
+                    begun = good - len(self._sent[0].before) - unknown
+                    _, statement = self._statements[begun]
                     raise FileError(statement.path, statement.line, *_NO_COPY)
                 if answer is not None and answer.status == ExecStatus.FATAL_ERROR:
                     error = error or answer
@@ -267,26 +272,14 @@ class Executor:
 
     def _loss(self, error: "pq.abc.PGresult | None") -> LostItem:
         self.begun_at = None
-        state, message = _told(error) if error is not None else ("", "")
+        state, message = told(error) if error is not None else ("", "")
         if not message:
-            message = _line(self._server.error_message)
+            message = line(self._server.error_message)
         return LostItem(self.in_hand[0], Result(Outcome.FAILED, 0.0, state or LOST, message))
 
 
 def _encoded(values: Sequence[object]) -> list[bytes | None]:
-    return [None if value is None else str(value).encode() for value in values]
-
-
-def _first(answer: "pq.abc.PGresult") -> list[bytes | None]:
-    return [answer.get_value(0, n) for n in range(answer.nfields)]
-
-
-def _told(error: "pq.abc.PGresult") -> tuple[str, str]:
-    """SQLSTATE and message of an error, as far as it has them."""
-    state = error.error_field(DiagnosticField.SQLSTATE) or b""
-    said = error.error_field(DiagnosticField.MESSAGE_PRIMARY) or error.error_message
-    return state.decode(), _line(said)
-
-
-def _line(said: bytes) -> str:
-    return said.decode(errors="replace").strip().partition("\n")[0][:_MESSAGE_LENGTH]
+    return [
+        value if value is None or isinstance(value, bytes) else str(value).encode()
+        for value in values
+    ]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from etl import jobfile
 from etl.errors import FileError, UsageError
-from etl.jobshape import Batches, HealthLimits, JobOption, Scope
+from etl.jobshape import Batches, HealthLimits, JobOption, Scope, Stream
 from etl.settings import milliseconds, sql_folder
 from etl.sqlfile import Statement, shipped, single
 from etl.trust import first_open_to_all
@@ -40,6 +40,7 @@ class Job:
         freshness_goals: How long an item of a level may be dirty, seconds; of those with a goal.
         health_limits: From when on nothing is claimed, for the server's sake.
         batches: How its key ranges are processed; None: its items are none.
+        stream: Where its messages come from; None: its items are none.
         options: Options of its command, which are variables of its queries.
         shows_levels: Whether progress is shown level by level.
         scope: What of it this is about.
@@ -61,6 +62,7 @@ class Job:
     freshness_goals: dict[int, float]
     health_limits: HealthLimits
     batches: Batches | None = None
+    stream: Stream | None = None
     options: tuple[JobOption, ...] = ()
     shows_levels: bool = False
     scope: Scope = field(default_factory=Scope)
@@ -105,8 +107,7 @@ class Job:
         return {
             "statement_timeout": milliseconds(timeout_s),
             "lock_timeout": milliseconds(self.lock_timeout_s),
-            # Of a batch it is a small part, and a crash then undoes none that was told as done.
-            "synchronous_commit": "off" if self.batches is None else "on",
+            "synchronous_commit": "on" if self.commits_at_once else "off",
         }
 
     def sized(self, batch_size: int | None) -> "Job":
@@ -116,9 +117,21 @@ class Job:
         return replace(self, batches=replace(self.batches, start=batch_size, most=batch_size))
 
     @property
-    def acknowledgement(self) -> list[Statement]:
-        """What the engine sends behind process.sql, in its transaction: one statement, or none."""
-        return [] if self.batches is None else [shipped("engine/acknowledge_range")]
+    def commits_at_once(self) -> bool:
+        """Whether what was told as done is on disk, so that no crash of the server undoes it.
+
+        Of a batch the wait is a small part, and whoever has acknowledged a message gets it no more.
+        """
+        return self.batches is not None or self.stream is not None
+
+    @property
+    def transaction(self) -> list[Statement]:
+        """The statements of one item's transaction: process.sql, and where its data have no dirty
+        mark, the engine's own that acknowledges the item. For a message that one comes first: it
+        fails where the message was done before."""
+        if self.stream is not None:
+            return [shipped("engine/acknowledge_message"), self.process]
+        return [self.process, *([shipped("engine/acknowledge_range")] if self.batches else [])]
 
     @cached_property
     def cut(self) -> Statement:
@@ -181,17 +194,25 @@ class Job:
         """Tells what people want to know of a finished cycle; None where the job does not."""
         return self._voluntary("summary.sql", {"cycle_id"})
 
+    @cached_property
+    def sample_messages(self) -> Statement:
+        """Makes messages by chance, for a stream."""
+        return self._statement("sample_messages.sql", {"seed", "first", "last"})
+
     @property
     def has_verify(self) -> bool:
         """Whether it has a query that finds wrong items by other means."""
         return (self.folder / "verify.sql").exists()
 
     def check(self) -> None:
-        """Read the files that a cycle needs.
+        """Read the files that a cycle needs, or a stream.
 
         Raises:
             FileError: One is missing or broken.
         """
+        if self.stream is not None:
+            _ = self.process
+            return
         _ = (self.prioritize, self.backlog, self.process)
         _ = (self.preview, self.summary_of_cycle, self.cut if self.batches else None)
 

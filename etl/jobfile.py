@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from etl.errors import FileError, UsageError
-from etl.jobshape import Batches, HealthLimits, JobOption
+from etl.jobshape import Batches, HealthLimits, JobOption, Stream
 from etl.settings import LARGEST, LONGEST_S, duration_s
 from etl.tomlfile import TomlFile, is_line
 
@@ -28,6 +28,7 @@ _TOP: dict[str, type] = {
     "health": dict,
     "progress": str,
     "batches": dict,
+    "stream": dict,
     "options": dict,
 }
 _DEFAULTS: dict[str, Any] = {
@@ -48,6 +49,17 @@ _HEALTH: dict[str, Any] = {
     "load_per_processor": 0.0,
 }
 _BATCHES: dict[str, Any] = {"start": 1000, "most": 50_000, "target": "500ms", "growth": 2.0}
+_STREAM: dict[str, Any] = {
+    "queue": "",
+    "type": "quorum",
+    "prefetch": 0,
+    "attempts": 5,
+    "back_off": "5s",
+    "longest_back_off": "10min",
+    "keep_ids_days": 30,
+}
+_QUEUE = re.compile(r"(?!amq\.)[A-Za-z0-9_.:-]{1,200}\Z")
+_QUEUE_TYPES = ("quorum", "classic")
 _OPTION: dict[str, type] = {"help": str, "choices": list}
 # What every job's command has already, and the variables that the engine binds.
 _TAKEN = frozenset(
@@ -111,6 +123,8 @@ class _JobFile(TomlFile):
         self._check_limits(defaults)
         levels = self._levels(table.get("levels", {}))
         limit = defaults["time_limit"]
+        if "stream" in table:  # a message that is too slow waits for its next attempt
+            defaults["slow_statement_timeout"] = defaults["statement_timeout"]
         return {
             "title": table["title"],
             "summary": table.get("summary", table["title"]),
@@ -119,6 +133,7 @@ class _JobFile(TomlFile):
             "freshness_goals": self._goals(table.get("freshness", {}), levels),
             "health_limits": self._health(),
             "batches": self._batches(),
+            "stream": self._stream(),
             "options": self._options(),
             "shows_levels": table.get("progress", "cycle") == "levels",
             **{
@@ -146,10 +161,11 @@ class _JobFile(TomlFile):
         for key, known in (("acknowledge", _ACKNOWLEDGE), ("progress", _PROGRESS)):
             if table.get(key, known[0]) not in known:
                 raise self.wrong(key, f"must be one of: {', '.join(known)}")
-        # What has no mark of its own is acknowledged as a range of keys.
-        if (table.get("acknowledge") == "ledger") != ("batches" in table):
-            hint = 'acknowledge = "ledger" and [batches] belong together.'
-            raise FileError(self.path, 1, "one of the two is missing", hint)
+        # What has no mark of its own is acknowledged as a range of keys, or as a message.
+        kinds = [key for key in ("batches", "stream") if key in table]
+        if len(kinds) != (table.get("acknowledge") == "ledger"):
+            hint = 'acknowledge = "ledger" and either [batches] or [stream] belong together.'
+            raise FileError(self.path, 1, "one of the two is missing, or there are both", hint)
 
     def _check_limits(self, defaults: dict[str, Any]) -> None:
         for key in ("max_items", "max_attempts", "keep_attempts_days"):
@@ -183,6 +199,25 @@ class _JobFile(TomlFile):
         target_s = self.duration("target", given["target"], "batches")
         start = min(given["start"], given["most"])
         return Batches(start, given["most"], target_s, float(given["growth"]))
+
+    def _stream(self) -> Stream | None:
+        if "stream" not in self.table:
+            return None
+        given = self.section("stream", _STREAM)
+        if not _QUEUE.match(given["queue"]):
+            raise self.wrong("queue", "must be a name of letters, digits, _ . : and -", "stream")
+        if given["type"] not in _QUEUE_TYPES:
+            raise self.wrong("type", f"must be one of: {', '.join(_QUEUE_TYPES)}", "stream")
+        for key, least, most in (
+            ("prefetch", 0, 65_535),
+            ("attempts", 1, 1000),
+            ("keep_ids_days", 1, LARGEST),
+        ):
+            if not least <= given[key] <= most:
+                raise self.wrong(key, f"must be at least {least} and at most {most}", "stream")
+        for key in ("back_off", "longest_back_off"):
+            given[f"{key}_s"] = self.duration(key, given.pop(key), "stream")
+        return Stream(**given)
 
     def _options(self) -> tuple[JobOption, ...]:
         return tuple(

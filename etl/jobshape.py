@@ -43,6 +43,29 @@ class Batches:
 
 
 @dataclass(frozen=True, slots=True)
+class Stream:
+    """The queue of a message broker whose messages are a job's items.
+
+    Attributes:
+        queue: Its name.
+        type: quorum or classic.
+        prefetch: Messages taken and not acknowledged; 0: one for each worker.
+        attempts: Then a message is dead.
+        back_off_s: Before the second attempt, seconds; then four times as long each time.
+        longest_back_off_s: But no longer than that, seconds.
+        keep_ids_days: So long a message that comes again is known to be done.
+    """
+
+    queue: str
+    type: str
+    prefetch: int
+    attempts: int
+    back_off_s: float
+    longest_back_off_s: float
+    keep_ids_days: int
+
+
+@dataclass(frozen=True, slots=True)
 class JobOption:
     """An option of a job's command, and a variable of its queries.
 

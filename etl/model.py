@@ -30,6 +30,7 @@ class Claim(NamedTuple):
         values: All columns of the item's row of the prioritization query, as text.
         is_slow: It ran into the statement timeout in this cycle; now it may take longer.
         rest: What remains of the item, where this is only a part of it: see keyrange.py.
+        body: Of a message, as it came; None: it is none.
     """
 
     position: int
@@ -38,6 +39,7 @@ class Claim(NamedTuple):
     values: dict[str, str | None]
     is_slow: bool = False
     rest: "Claim | None" = None
+    body: bytes | None = None
 
 
 class Result(NamedTuple):
@@ -71,6 +73,8 @@ class Orders:
             of a machine share. None: no limit.
         batch_size: Keys of every batch; None: as the job says.
         names: The columns of the prioritization, where the queue is in the database; else empty.
+        channel: Descriptor of the socket that messages come through; None: claim from a folder.
+        instance: Which service this is; empty: a cycle.
     """
 
     number: int
@@ -82,6 +86,8 @@ class Orders:
     deadline: float | None = None
     batch_size: int | None = None
     names: list[str] = field(default_factory=list[str])
+    channel: int | None = None
+    instance: str = ""
 
     def to_json(self) -> str:
         """As the one line that a worker reads."""

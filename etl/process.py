@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Collection
 from contextlib import suppress
 from typing import IO, cast
 
@@ -18,6 +19,9 @@ from etl.model import Orders
 class Process:
     """A worker process; it loads its program while it waits for its orders.
 
+    Args:
+        inherited: Descriptors that it has too, by the same numbers.
+
     Attributes:
         number: Which worker it is; 0 before it has orders.
 
@@ -25,7 +29,7 @@ class Process:
         OSError: It cannot be started.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, inherited: Collection[int] = ()) -> None:
         self.number = 0
         # It inherits SIGTERM blocked, and lets it through once it can heed it.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
@@ -37,6 +41,7 @@ class Process:
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 process_group=0,
+                pass_fds=inherited,
             )
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)

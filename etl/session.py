@@ -28,14 +28,16 @@ _SERVER_CRASHED = "57P02"
 _ANSWER_S = 10.0
 
 
-def session_name(job: Job, worker: int | None) -> str:
+def session_name(job: Job, worker: int | None, instance: str = "") -> str:
     """The application_name of a worker's connections, for a DBA in pg_stat_activity.
 
     Args:
         job: What runs there.
         worker: Its number; None: a pattern (LIKE) of those of all workers.
+        instance: Of which service, where several may run at once; empty: there is but one cycle.
     """
-    return f"etl:{job.command} w{'%' if worker is None else worker}"
+    of_service = f" {instance}" if instance else ""
+    return f"etl:{job.command} w{'%' if worker is None else worker}{of_service}"
 
 
 class Session:
@@ -57,7 +59,7 @@ class Session:
     """
 
     def __init__(self, orders: Orders, job: Job, frame: Frame | None = None) -> None:
-        self._name = session_name(job, orders.number)
+        self._name = session_name(job, orders.number, orders.instance)
         self._job, self._deadline = job, orders.deadline
         self.heard_of_crash = False
         self._connection = db.connect(db.Target(orders.dsn, orders.label), self._name)
@@ -72,9 +74,7 @@ class Session:
         self._server_started_at: datetime = started_at
         self._server_whole_since: datetime = whole_since
         self.flushed_within_s: float = flushed_within_s
-        self.executor = Executor(
-            self._connection, [job.process, *job.acknowledgement], orders.parameters, frame
-        )
+        self.executor = Executor(self._connection, job.transaction, orders.parameters, frame)
 
     def lend(self, use: Callable[[db.Connection], object]) -> None:
         """Let a queue claim over this connection; it is given up where that fails."""

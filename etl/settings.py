@@ -55,6 +55,11 @@ def positive(name: str, text: str) -> int:
     return number
 
 
+def is_number(text: object) -> bool:
+    """Whether a text is a whole number that a limit can be, from 0 on."""
+    return isinstance(text, str) and text.isascii() and text.isdecimal() and int(text) <= LARGEST
+
+
 def duration_s(name: str, text: str, longest_s: float = _WEEK_S) -> float:
     """Read a duration such as 500ms, 90s, 15m (or 15min), 2h, 1d.
 

@@ -89,7 +89,7 @@ class Supervisor:
         self._hooks = hooks
         self._emit = emit
         self._selector = selectors.DefaultSelector()
-        self._crew = Crew(hooks.orders, self._selector, first_worker)
+        self._crew = Crew(Process, hooks.orders, self._selector, first_worker)
         self._signals_heard = 0
         self._is_stopping = False
         self._cancelled_at: float | None = None

@@ -94,7 +94,7 @@ class RolledBack:
     ) -> None:
         self._connection = connection
         self._job = job
-        self._executor = Executor(connection, [job.process, *job.acknowledgement], parameters)
+        self._executor = Executor(connection, job.transaction, parameters)
 
     def attempt(self, claim: Claim) -> Attempt:
         """Run the statement for one item, and roll it back.

@@ -13,6 +13,7 @@ from etl.cli.detach import detach
 from etl.cli.job_options import add_options, batch_size, in_scope
 from etl.cli.options import AsOf, Dsn, Json, check_key, day
 from etl.cli.output import printable
+from etl.cli.stream import stream_commands
 from etl.errors import FileError
 from etl.job import Job
 
@@ -35,7 +36,10 @@ def add_jobs(app: typer.Typer, paths: list[Path]) -> None:
         except FileError as problem:
             app.command(name, help=printable(f"(broken: {problem.message})"))(_broken(problem))
         else:
-            app.command(name, help=printable(job.summary))(_command(job))
+            if job.stream is None:
+                app.command(name, help=printable(job.summary))(_command(job))
+            else:
+                app.add_typer(stream_commands(job, job.stream), name=name)
 
 
 def _broken(problem: FileError) -> Callable[[], None]:

@@ -58,7 +58,7 @@ def command() -> Callable[..., None]:
         from etl import deploy
         from etl.verification import Verifier
 
-        found = job_named(job)
+        found = job_named(job, may_be_stream=True)
         if sum((sample is not None, every, item is not None)) > 1:
             raise UsageError("--sample, --all and --item exclude each other", "Give one of them.")
         if item is not None:

@@ -20,27 +20,33 @@ from typing import Protocol
 from etl.model import Claim, Result
 from etl.queue.file import FileQueue
 from etl.queue.frame import Frame
-from etl.queue.journal import CLAIMED, DEFERRED, TAKEN_BACK, Entry, escape
+from etl.queue.journal import CLAIMED, DEFERRED, READY, RELEASED, TAKEN_BACK, Entry, escape
 from etl.queue.open_claims import OpenClaims, Settled
+from etl.queue.pipe import Lines, PipeQueue, head
 from etl.queue.rowlocks import RowQueue
 from etl.queue.table import TableQueue
 
 __all__ = [
     "CLAIMED",
     "DEFERRED",
+    "READY",
+    "RELEASED",
     "TAKEN_BACK",
     "Buildable",
     "Claims",
     "Entry",
     "FileQueue",
     "Frame",
+    "Lines",
     "OpenClaims",
+    "PipeQueue",
     "Queue",
     "RowQueue",
     "Settled",
     "TableQueue",
     "Watched",
     "escape",
+    "head",
 ]
 
 

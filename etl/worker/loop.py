@@ -36,8 +36,8 @@ class Worker:
     def __init__(self, orders: Orders) -> None:
         self._orders = orders
         self._job = load_job(Path(orders.job_folder)).sized(orders.batch_size)
-        self._queue = queue_of(orders, self._job)
         self._gate = Gate(orders.deadline)
+        self._queue = queue_of(orders, self._job, self._gate)
         self._session: Session | None = None
         self._answer_due_s = 0.0
         self._cancelled_at: float | None = None
@@ -174,7 +174,7 @@ class Worker:
         is_done = result.outcome is Outcome.DONE
         self._doubts.dispel(is_done=is_done)
         self._pace.note(claim, result)
-        if is_done and not self._pace.is_divisible:
+        if is_done and not self._job.commits_at_once:
             self._unflushed.add(claim.position, session.flushed_within_s)
 
     def _acknowledge(

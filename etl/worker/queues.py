@@ -1,19 +1,31 @@
 """Which queue a worker claims from: what its orders name."""
 
 import os
+import socket
 from pathlib import Path
 
 from etl.job import Job
 from etl.model import Orders
-from etl.queue import Claims, FileQueue, RowQueue
+from etl.queue import Claims, FileQueue, PipeQueue, RowQueue
 from etl.session import Session
 from etl.settings import host_timeout_s
+from etl.worker.gate import Gate
 
 _BESIDE_S = 60.0  # for claim and acknowledgement, at the very most
 
 
-def queue_of(orders: Orders, job: Job) -> Claims:
-    """The queue that these orders name, for a worker of this job."""
+def queue_of(orders: Orders, job: Job, gate: Gate) -> Claims:
+    """The queue that these orders name.
+
+    Args:
+        orders: Of this worker.
+        job: What it works on.
+        gate: Who waits for an item must not do so any longer when it closes.
+    """
+    if orders.channel is not None:
+        queue = PipeQueue(socket.socket(fileno=orders.channel))
+        gate.when_stopped(queue.interrupt)
+        return queue
     folder = Path(orders.queue_folder)
     if not orders.names:
         return FileQueue(folder)

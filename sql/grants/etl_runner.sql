@@ -37,6 +37,10 @@ GRANT UPDATE (server_process, since, left_at) ON etl.crew TO etl_runner;
 GRANT UPDATE (position) ON etl.queue_item TO etl_runner;
 GRANT USAGE ON SEQUENCE etl.queue_end TO etl_runner;
 
+-- A message is acknowledged in its own transaction, and forgotten when it is old; the lock is for
+-- forgetting.
+GRANT SELECT, INSERT, UPDATE, DELETE ON etl.done_message TO etl_runner;
+
 -- Held when they fail, deleted when they are done or released.
 GRANT SELECT, INSERT, UPDATE, DELETE ON etl.held_item TO etl_runner;
 

@@ -30,6 +30,7 @@ from tests.bench import (
     shared_queue,
     shell_way,
     start,
+    stream,
 )
 from tests.bench.measure import Measurement, as_json, table
 from tests.bench.server import CommandError, Server
@@ -57,6 +58,9 @@ BARS: dict[int, Callable[[Bench], Iterator[Measurement]]] = {
     18: caches.reading,
     19: shared_queue.users,
     20: shared_queue.claims,
+    21: stream.throughput,
+    22: stream.memory,
+    23: stream.latency,
 }
 
 

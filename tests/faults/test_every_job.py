@@ -118,7 +118,7 @@ def kill(processes: Iterable[int]) -> None:
 
 
 def test_every_shipped_job_is_tried() -> None:
-    assert {one.name for one in shipped_jobs()} == set(WRITES)
+    assert {one.name for one in shipped_jobs() if one.stream is None} == set(WRITES)
 
 
 def test_a_cycle_makes_all_right(case: Case, etl: Etl) -> None:

@@ -1,0 +1,165 @@
+"""A RabbitMQ of the tests' own: own node, ports, folders and cookie; killed at will."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, cast
+
+import pika
+from pika.adapters.blocking_connection import BlockingChannel
+
+SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
+
+
+def is_installed() -> bool:
+    """Whether there is a broker to start."""
+    return SERVER.exists()
+
+
+def free_port() -> int:
+    """A port of this host that nobody uses."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class OwnBroker:
+    """A broker; it runs while entered, and is gone afterwards.
+
+    Attributes:
+        port: Where it listens.
+        url: How to reach it.
+    """
+
+    def __init__(self) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="etl-rabbit-"))
+        self.port = free_port()
+        self.url = f"amqp://guest:guest@127.0.0.1:{self.port}/"
+        self._process: subprocess.Popen[bytes] | None = None
+        plugins = self._folder / "enabled_plugins"
+        plugins.write_text("[].\n")
+        config = self._folder / "rabbitmq.conf"
+        config.write_text(f"listeners.tcp.1 = 127.0.0.1:{self.port}\nlog.console = false\n")
+        # Its own name service too: one that is shared would outlive the tests, or end with others.
+        self._environment = {
+            **{k: v for k, v in os.environ.items() if not k.startswith(("RABBITMQ_", "ERL_"))},
+            "HOME": str(self._folder),
+            "RABBITMQ_NODENAME": f"etl{self.port}@localhost",
+            "RABBITMQ_DIST_PORT": str(free_port()),
+            "ERL_EPMD_PORT": str(free_port()),
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "RABBITMQ_MNESIA_BASE": str(self._folder / "mnesia"),
+            "RABBITMQ_LOG_BASE": str(self._folder / "log"),
+            "RABBITMQ_PID_FILE": str(self._folder / "pid"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(plugins),
+            "RABBITMQ_CONFIG_FILE": str(config),
+            "RABBITMQ_CONF_ENV_FILE": "/dev/null",
+            "RABBITMQ_GENERATED_CONFIG_DIR": str(self._folder / "config"),
+            "RABBITMQ_ALLOW_INPUT": "true",  # no shell around it that outlives a kill
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 2:2 +sbwt none -noinput",
+            "LANG": "C.UTF-8",
+        }
+
+    def __enter__(self) -> "OwnBroker":
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.kill()
+        epmd = shutil.which("epmd", path="/usr/bin:/usr/local/bin")
+        if epmd is not None:
+            subprocess.run(
+                [epmd, "-kill"], env=self._environment, check=False, capture_output=True, timeout=30
+            )
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether its process is there."""
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> None:
+        """Start it where it is down; returns when it takes connections."""
+        if self.is_running:
+            return
+        log = self._folder / "console.log"
+        with log.open("ab") as said:
+            self._process = subprocess.Popen(
+                [SERVER],
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=said,
+                start_new_session=True,
+                cwd=self._folder,
+            )
+        out = cast(IO[bytes], self._process.stdout)
+        lines: list[str] = []
+        for line in out:
+            lines.append(line.decode(errors="replace"))
+            if "completed with" in lines[-1]:
+                return
+        raise RuntimeError(
+            "the broker did not start: " + "".join(lines[-20:]) + log.read_text()[-2000:]
+        )
+
+    def stop(self) -> None:
+        """Stop it in good order."""
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """SIGKILL it."""
+        self._end(signal.SIGKILL)
+
+    def restart(self) -> None:
+        """Stop and start it."""
+        self.stop()
+        self.start()
+
+    def _end(self, number: signal.Signals) -> None:
+        if self._process is None:
+            return
+        if self._process.poll() is None:
+            if number is signal.SIGKILL:
+                os.killpg(self._process.pid, number)
+            else:
+                self._process.send_signal(number)
+        self._process.wait(60)
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+        self._process = None
+
+    def connect(self) -> pika.BlockingConnection:
+        """A connection of a test's own."""
+        return pika.BlockingConnection(pika.URLParameters(self.url))
+
+    def depth(self, queue: str) -> int:
+        """How many messages of a queue nobody has taken."""
+        with self.connect() as connection:
+            return int(connection.channel().queue_declare(queue, passive=True).method.message_count)
+
+    def purge(self, *queues: str) -> None:
+        """Delete these queues, with what is in them."""
+        with self.connect() as connection:
+            channel: BlockingChannel = connection.channel()
+            for queue in queues:
+                channel.queue_delete(queue)
+
+    def publish(self, queue: str, *messages: tuple[str | None, bytes], **more: Any) -> None:
+        """Publish messages, each an id and a body."""
+        with self.connect() as connection:
+            channel = connection.channel()
+            channel.confirm_delivery()
+            for key, body in messages:
+                properties = pika.BasicProperties(message_id=key, delivery_mode=2, **more)
+                channel.basic_publish("", queue, body, properties, mandatory=True)
