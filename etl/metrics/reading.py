@@ -107,24 +107,33 @@ class _Reader:
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
             ((reading.asked_at,),) = connection.execute("SELECT clock_timestamp()").fetchall()
             reading.is_deployed = db.one(connection, shipped("engine/has_ledger")) == (True,)
-            for job in reading.jobs:
-                if not reading.is_deployed:
+            if not reading.is_deployed:
+                for job in reading.jobs:
                     job.is_current = False
-                    continue
+                return
+            for job in reading.jobs:
                 with self._part(job, "schema"):
                     self._schema(job)
-                if not job.is_here:
-                    continue
+            here = [job for job in reading.jobs if job.is_here]
+            for job in here:
                 with self._part(job, "ledger"):
                     self._totals(job)
                     self._cycles(job)
-                with self._part(job, "backlog"):
+            # Last, and shared fairly: these are the ones that may take long.
+            for waiting, job in zip(range(len(here), 0, -1), here, strict=True):
+                with self._part(job, "backlog", share=waiting):
                     self._backlog(job)
 
     @contextmanager
-    def _part(self, job: JobReading, name: str) -> Generator[None]:
-        """Read a part as far as the time allows; a failure leaves the others alone."""
-        left_s = max(_SHORTEST_S, self._until - time.monotonic())
+    def _part(self, job: JobReading, name: str, share: int = 1) -> Generator[None]:
+        """Read a part as far as the time allows; a failure leaves the others alone.
+
+        Args:
+            job: Whose.
+            name: Which.
+            share: How many parts the time that is left is for.
+        """
+        left_s = max(_SHORTEST_S, (self._until - time.monotonic()) / share)
         job.parts[name] = False
         try:
             with self._connection.transaction():
