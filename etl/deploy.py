@@ -17,8 +17,8 @@ from pathlib import Path
 
 from etl import __version__, db, held, roles
 from etl.errors import FileError, SchemaError
+from etl.folders import sql_folder
 from etl.job import Job
-from etl.settings import sql_folder
 from etl.sqlfile import read_text, shipped, statements
 
 ENGINE = "etl"

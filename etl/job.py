@@ -12,8 +12,9 @@ from pathlib import Path
 
 from etl import jobfile
 from etl.errors import FileError, UsageError
+from etl.folders import sql_folder
 from etl.jobshape import Batches, HealthLimits, JobOption, Scope, Stream
-from etl.settings import milliseconds, sql_folder
+from etl.settings import milliseconds
 from etl.sqlfile import Statement, shipped, single
 from etl.trust import first_open_to_all
 

@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from etl import db
 from etl.errors import CycleRunningError, StateFolderError
-from etl.settings import MAKE_ROOM
+from etl.folders import MAKE_ROOM
 from etl.sqlfile import shipped
 from etl.trust import open_private
 

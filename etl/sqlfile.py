@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 
 from etl.errors import FileError
-from etl.settings import sql_folder
+from etl.folders import sql_folder
 from etl.trust import read_file
 
 _TOKEN = re.compile(

@@ -23,7 +23,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from pytest_postgresql import factories
 
-from etl import deploy, grants, job, roles, settings
+from etl import deploy, folders, grants, job, roles
 from etl.db import Connection, Target, connect
 from etl.embedded import EmbeddedServer
 from etl.job import Job
@@ -76,12 +76,12 @@ def server_address() -> Generator[Address]:
 
 def shipped_job() -> Job:
     """The job that this project is about."""
-    return job.load(settings.sql_folder() / "jobs" / "datamart_users")
+    return job.load(folders.sql_folder() / "jobs" / "datamart_users")
 
 
 def shipped_jobs() -> list[Job]:
     """All that are shipped."""
-    return [job.load(path) for path in job.job_paths([settings.sql_folder() / "jobs"])]
+    return [job.load(path) for path in job.job_paths([folders.sql_folder() / "jobs"])]
 
 
 def load_schema(**address: Any) -> None:

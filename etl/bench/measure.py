@@ -25,10 +25,10 @@ from etl.bench.one_worker import BareLoop, measure, warm_up
 from etl.bench.report import Listing, OneWorker, Report, Run
 from etl.bench.waits import Seen, limit_of
 from etl.errors import BenchRunningError, StateFolderError
+from etl.folders import MAKE_ROOM, private_folder
 from etl.job import Job
 from etl.model import Claim, CycleRecord, Orders
 from etl.queue import FileQueue
-from etl.settings import MAKE_ROOM, private_folder
 from etl.sqlfile import shipped
 
 _WARM_UP_ITEMS = 10

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from etl import job, settings
+from etl import folders, job
 from etl.cli.output import say
 from etl.errors import FileError, SchemaError, UsageError
 from etl.job import Job
@@ -58,7 +58,7 @@ def embedded_server() -> "EmbeddedServer":
     """The server of this user's state folder."""
     from etl.embedded import EmbeddedServer
 
-    return EmbeddedServer.of(settings.state_path(os.environ), os.environ)
+    return EmbeddedServer.of(folders.state_path(os.environ), os.environ)
 
 
 def target(dsn: str | None) -> "Target":
@@ -133,7 +133,7 @@ def jobs_dir() -> Path | None:
 
 def job_paths() -> list[Path]:
     """The folders of all jobs, whole or broken."""
-    return job.job_paths(settings.job_folders(jobs_dir(), os.environ))
+    return job.job_paths(folders.job_folders(jobs_dir(), os.environ))
 
 
 def whole_jobs() -> list[Job]:

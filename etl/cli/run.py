@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import typer
 
-from etl import db, settings
+from etl import db, folders
 from etl.cli.detach import tell_begun
 from etl.cli.display import Display, LogLines
 from etl.cli.narrator import Narrator
@@ -85,7 +85,7 @@ def _record(
 ) -> CycleRecord:
     """Run a cycle, after the one that runs if that is wanted."""
     while True:
-        cycle = Cycle(job, database, settings.state_path(os.environ), options, emit)
+        cycle = Cycle(job, database, folders.state_path(os.environ), options, emit)
         try:
             return cycle.run()
         except CycleRunningError as error:

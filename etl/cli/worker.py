@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from etl import settings
+from etl import folders, settings
 from etl.cli.options import Dsn, JobName, Json, job_named, target
 from etl.cli.output import say, tell, to_json
 
@@ -53,7 +53,7 @@ def worker(
     )
     database = target(dsn)
     display = LogLines(found, Narrator(found.unit), is_json=False)
-    crew = HostCrew(found, database, settings.state_path(os.environ), options, display)
+    crew = HostCrew(found, database, folders.state_path(os.environ), options, display)
     with display, db.reached():
         records = crew.run()
     told = {

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from etl import db, ledger
 from etl.events import CycleRecovered, Emit
+from etl.folders import private_folder
 from etl.job import Job
 from etl.model import CycleRecord, Outcome
 from etl.queue import FileQueue, OpenClaims, TableQueue
 from etl.session import session_name
-from etl.settings import private_folder
 from etl.sqlfile import shipped
 from etl.trust import open_private
 

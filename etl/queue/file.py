@@ -26,11 +26,11 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from etl.errors import StateFolderError
+from etl.folders import MAKE_ROOM, private_folder
 from etl.keyrange import whole
 from etl.model import Claim, Result
 from etl.queue.journal import CLAIMED, DEFERRED, RELEASED, TAKEN_BACK, Entry, Journal, line
 from etl.queue.rows import Rows, write_rows
-from etl.settings import MAKE_ROOM, private_folder
 from etl.trust import open_private
 
 _CURSOR_LENGTH = 41

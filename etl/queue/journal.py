@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from etl.errors import StateFolderError
+from etl.folders import MAKE_ROOM
 from etl.keyrange import FIRST_KEY
 from etl.model import WEIGHT, Claim, Outcome, Result
-from etl.settings import MAKE_ROOM
 from etl.trust import open_private
 
 CLAIMED = "claimed"

@@ -14,7 +14,7 @@ the queue.
 
 import socket
 import struct
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 
 from etl.errors import WorkerStoppedError
@@ -60,6 +60,7 @@ class PipeQueue:
     """
 
     has_few_left = True
+    others_have_some = False  # what a dead worker had the service sends again
 
     def __init__(self, channel: socket.socket) -> None:
         self._channel = channel
@@ -69,10 +70,6 @@ class PipeQueue:
         """Let a claim that waits end without an item; from any thread."""
         with suppress(OSError):  # the service is gone, and so nobody waits
             self._channel.shutdown(socket.SHUT_RD)
-
-    def build(self, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
-        """Nothing is built here: the broker has the messages."""
-        raise NotImplementedError
 
     def claim(self, worker: int) -> Claim | None:
         """Wait for the next message; None: there will be none any more."""
@@ -131,14 +128,6 @@ class PipeQueue:
     def depth(self) -> int:
         """There may always come more."""
         return 1
-
-    def entries(self) -> list[Entry]:
-        """The service reads them, at the other end."""
-        return []
-
-    def history(self) -> Iterator[Entry]:
-        """None is kept."""
-        return iter(())
 
     def close(self) -> None:
         """Let go of it."""

@@ -21,10 +21,10 @@ from psycopg.errors import LockNotAvailable, QueryCanceled
 
 from etl import db
 from etl.errors import FileError
+from etl.folders import private_folder
 from etl.model import WEIGHT, Claim, Outcome, Result
 from etl.queue.journal import CLAIMED, DEFERRED, RELEASED, Entry, Journal, escape
 from etl.queue.rowlocks import array
-from etl.settings import private_folder
 from etl.sqlfile import shipped
 
 Perform = Callable[[Callable[[db.Connection], object]], bool]

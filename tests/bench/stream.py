@@ -14,7 +14,7 @@ from typing import Any
 
 import pika
 
-from etl import db, job, settings
+from etl import db, folders, job
 from tests.bench.measure import Measurement, Samples, alternate
 from tests.bench.memory import Peaks, look
 from tests.bench.server import CommandError, etl_command
@@ -86,7 +86,7 @@ class _Stage:
     def __init__(self, bench: Bench, broker: OwnBroker) -> None:
         self._bench, self._server, self._broker = bench, bench.server, broker
         self._numbers = count(1)
-        self._job = job.load(settings.sql_folder() / "jobs" / "telemetry")
+        self._job = job.load(folders.sql_folder() / "jobs" / "telemetry")
 
     def messages(self, how_many: int, players: int, events: int) -> Messages:
         """Sample messages."""

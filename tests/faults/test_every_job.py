@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from etl import db, job, settings
+from etl import db, folders, job
 from etl.db import Connection
 from etl.sqlfile import statements
 from tests.conftest import Etl, shipped_jobs
@@ -87,7 +87,7 @@ def case(
 ) -> Case:
     """Each job in turn, all of its sample out of date; and the queue of its cycles."""
     name, environment["QUEUE"] = request.param
-    folder = settings.sql_folder() / "jobs" / name
+    folder = folders.sql_folder() / "jobs" / name
     with connection.transaction():
         for statement in statements(folder / "sample.sql"):
             db.run(connection, statement, scale=SCALE, as_of=DAY)

@@ -12,7 +12,7 @@ import pytest
 
 from etl import db
 from etl.db import Connection, Target, connect
-from etl.settings import sql_folder
+from etl.folders import sql_folder
 from etl.sqlfile import statements
 from tests.conftest import Etl, runner
 from tests.support import DAY

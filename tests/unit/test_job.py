@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from etl.errors import FileError, UsageError
+from etl.folders import sql_folder
 from etl.job import Job, command_name, job_paths, load
 from etl.jobshape import HealthLimits
-from etl.settings import sql_folder
 
 SHIPPED = sql_folder() / "jobs" / "datamart_users"
 TOML = 'title = "Topics"\nunit = "topic"\n'

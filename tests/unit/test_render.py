@@ -27,9 +27,9 @@ from etl.events import (
     StopRequested,
     WorkerFinished,
 )
+from etl.folders import sql_folder
 from etl.job import load
 from etl.model import Claim, CycleRecord, LevelCount, Outcome, Result
-from etl.settings import sql_folder
 
 FAILED = Result(Outcome.FAILED, 1.5, "57014", "slow")
 JOB = load(sql_folder() / "jobs" / "datamart_users")

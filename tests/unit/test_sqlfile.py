@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from etl.errors import FileError
-from etl.settings import sql_folder
+from etl.folders import sql_folder
 from etl.sqlfile import Statement, read_text, shipped, single, statements
 
 HERE = Path("some.sql")

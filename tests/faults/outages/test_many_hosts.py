@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from etl import settings
 from etl.db import Connection
+from etl.folders import sql_folder
 from tests.conftest import RUNNER
 from tests.faults.conftest import GATE, open_gate, wait_until_at_gate
 from tests.faults.outages.conftest import Cycles
@@ -183,7 +183,7 @@ def test_a_host_with_other_files_of_the_job_is_refused(
 ) -> None:
     folders = [tmp_path / name / "quick_users" for name in ("here", "there")]
     for folder in folders:
-        shutil.copytree(settings.sql_folder() / "jobs" / "datamart_users", folder)
+        shutil.copytree(sql_folder() / "jobs" / "datamart_users", folder)
         for name in ("schema", "procedures"):  # the database has them already
             shutil.rmtree(folder / name)
     process = folders[1] / "process.sql"
