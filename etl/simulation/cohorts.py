@@ -181,4 +181,4 @@ def ages(oldest_first: Iterable[tuple[int, int]]) -> Ages:
     def of_rank(rank: int) -> int:
         return counted[bisect.bisect_left(ranks, rank)][0]
 
-    return Ages(counted[0][0], of_rank(-(-total // 10)), of_rank(-(-total // 2)))
+    return Ages(counted[0][0], of_rank(-(-total // 20)), of_rank(-(-total // 2)))

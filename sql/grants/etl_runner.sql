@@ -39,7 +39,8 @@ GRANT USAGE ON SEQUENCE etl.queue_end TO etl_runner;
 
 -- A message is acknowledged in its own transaction, and forgotten when it is old; the lock is for
 -- forgetting.
-GRANT SELECT, INSERT, UPDATE, DELETE ON etl.done_message TO etl_runner;
+GRANT SELECT, INSERT, DELETE ON etl.done_message TO etl_runner;
+GRANT UPDATE (done_at) ON etl.done_message TO etl_runner;
 
 -- Held when they fail, deleted when they are done or released.
 GRANT SELECT, INSERT, UPDATE, DELETE ON etl.held_item TO etl_runner;

@@ -104,6 +104,7 @@ DELETED_FROM = (
     "etl.crew",
     "etl.held_item",
     "etl.done_range",
+    "etl.done_message",
     "cache.warmed",
     "cache.mark",
     "cache.hit",
