@@ -65,6 +65,7 @@ def claims(bench: Bench) -> Iterator[Measurement]:
         server.psql(bench.database, "-v", f"items={items}", "-f", SQL / "shared_queue.sql")
         folder = server.folder / f"shared-{time.monotonic_ns()}"
         with server.connect(bench.database) as connection:
+            connection.execute("SET synchronous_commit = off")  # as in workers
 
             def perform(action: object) -> bool:
                 return action is not None
