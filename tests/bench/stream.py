@@ -108,7 +108,9 @@ class _Stage:
     @contextmanager
     def _ours(self, name: str) -> Generator["subprocess.Popen[bytes]"]:
         """A service, as soon as it takes messages."""
-        command = [*etl_command(), "telemetry", f"--workers={_WORKERS}", "--log-format=json"]
+        # A worker has its next message at hand, as the plain script has.
+        options = (f"--workers={_WORKERS}", f"--prefetch={2 * _WORKERS}", "--log-format=json")
+        command = [*etl_command(), "telemetry", *options]
         environment = self._server.environment(name) | {"ETL_AMQP_URL": self._broker.url}
         with subprocess.Popen(
             command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment
