@@ -1,6 +1,8 @@
 """``etl worker``: a crew beside a cycle, on one host; several hosts are in tests/faults/outages."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -165,3 +167,26 @@ def test_a_pause_and_a_cancellation_reach_a_crew(
     open_gate(gate)
     status, out, err = run.end()
     assert (status, json.loads(out)["stop_reason"]) == (0, "cancelled"), err
+
+
+def test_a_crew_that_stands_still_is_not_waited_for(
+    start: Start, gate: Connection, environment: dict[str, str], dsn: str, tmp_path: Path
+) -> None:
+    """Its processes are stopped: the kernel goes on answering for them."""
+    run = start(*POSTGRES, HOST_TIMEOUT="1s")
+    wait_until_at_gate(gate)
+    crew = subprocess.Popen(
+        [sys.executable, "-m", "etl", "worker", "datamart-users", "--workers=1", "--json"],
+        env={**environment, "ETL_DSN": dsn, "ETL_STATE_DIR": str(tmp_path / "other")},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        while gate.execute("SELECT FROM etl.crew").rowcount == 0:
+            assert crew.poll() is None, crew.communicate()
+        os.kill(crew.pid, signal.SIGSTOP)
+        open_gate(gate)
+        status, out, err = run.end()
+        assert (status, json.loads(out)["done"]) == (0, 6), err
+    finally:
+        crew.kill()
+        crew.communicate()
