@@ -15,6 +15,7 @@ _DURATION = re.compile(r"(\d{1,9})(ms|s|m|min|h|d)\Z", re.ASCII)
 _UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _WORKERS_EACH, _MOST_WORKERS = 8, 32  # `--workers auto`: a processor, and in all
 _HOST_TIMEOUT_S = 15.0
+_SHORTEST_HOST_TIMEOUT_S = 1.0
 _WEEK_S = 7 * 24 * 3600.0  # PostgreSQL's timeouts end at 24 days
 
 LONGEST_S = 3660 * 24 * 3600.0
@@ -100,10 +101,16 @@ def host_timeout_s(environ: Mapping[str, str]) -> float:
     """``HOST_TIMEOUT``: a host of which nothing is heard for so long loses its items, seconds.
 
     Raises:
-        UsageError: It is no time.
+        UsageError: It is no time, or so short that a busy host would count as gone.
     """
     text = environ.get("HOST_TIMEOUT", "")
-    return duration_s("HOST_TIMEOUT", text) if text else _HOST_TIMEOUT_S
+    seconds = duration_s("HOST_TIMEOUT", text) if text else _HOST_TIMEOUT_S
+    if seconds < _SHORTEST_HOST_TIMEOUT_S:
+        raise UsageError(
+            f"HOST_TIMEOUT must be at least 1s, not {text!r}",
+            "A host that is only busy would lose its items.",
+        )
+    return seconds
 
 
 def milliseconds(seconds: float) -> str:

@@ -18,7 +18,9 @@ from etl.events import (
     CommitsLost,
     ConnectionFound,
     ConnectionLost,
+    CycleAwaited,
     CycleFinished,
+    CycleJoined,
     CycleRecovered,
     Event,
     ItemAttempted,
@@ -61,6 +63,8 @@ class Narrator:
                 yield self._chosen(event)
             case CycleFinished():
                 yield self._finished(event.record)
+            case CycleAwaited() | CycleJoined():
+                yield self._of_another(event)
             case ClaimingPaused() | ClaimingResumed() | CancelRequested():
                 yield self._control(event)
             case _:
@@ -114,6 +118,18 @@ class Narrator:
                 what = "cancelling the" if event.is_cancelling else "finishing the"
                 text = f"cancelled by an operator: {what} {self._unit}s in hand"
         return logging.WARNING, text, asdict(event)
+
+    def _of_another(self, event: CycleAwaited | CycleJoined) -> Line:
+        match event:
+            case CycleAwaited():
+                text = "waiting for a cycle with --queue postgres"
+            case CycleJoined():
+                # Its workers may have the numbers of those in the cycle before.
+                self._attempts.clear()
+                self._done.clear()
+                s = "" if event.workers == 1 else "s"
+                text = f"taking part in cycle {event.cycle_id} with {event.workers} worker{s}"
+        return logging.INFO, text, asdict(event)
 
     def _backlog(self, event: BacklogCounted) -> Iterator[Line]:
         record, unit = event.record, self._unit

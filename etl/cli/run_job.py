@@ -129,6 +129,7 @@ def _command(job: Job) -> Callable[..., None]:
 
         if only is not None:
             check_key(only)
+        settings.host_timeout_s(os.environ)  # the workers use it: said before a cycle begins
         count, most = settings.workers(workers, os.environ)
         options = CycleOptions(
             as_of=day(as_of, may_be_future=dry_run),

@@ -8,6 +8,7 @@ import typer
 from etl import folders, settings
 from etl.cli.options import Dsn, JobName, Json, job_named, target
 from etl.cli.output import say, tell, to_json
+from etl.errors import UsageError
 
 _FAILED = 1
 
@@ -18,8 +19,9 @@ def worker(
         str | None,
         typer.Option(
             "--workers",
-            metavar="N",
-            help="Worker processes. Else MAX_THREADS (processors), less one.",
+            metavar="N|auto",
+            help="Worker processes; auto: more, as long as that brings more items a second. "
+            "Else MAX_THREADS (processors), less one.",
         ),
     ] = None,
     follow: Annotated[
@@ -42,12 +44,18 @@ def worker(
     from etl import db
     from etl.cli.display import LogLines
     from etl.cli.narrator import Narrator
-    from etl.cycle import CrewOptions, HostCrew
+    from etl.cycle import WORKERS_OF_A_CREW, CrewOptions, HostCrew
 
     found = job_named(job)
+    settings.host_timeout_s(os.environ)  # the workers use it: said before one is started
     count, most = settings.workers(workers, os.environ)
+    if count > WORKERS_OF_A_CREW:
+        raise UsageError(
+            f"--workers {count:,} are too many for one host", f"At most {WORKERS_OF_A_CREW} are."
+        )
     options = CrewOptions(
-        workers=min(most or count, 999),
+        workers=count,
+        most_workers=most,
         follows=follow,
         time_limit_s=settings.time_limit_s(time_limit, os.environ, None),
     )

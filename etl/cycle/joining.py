@@ -18,7 +18,8 @@ from etl import db, deploy
 from etl.cycle.leftovers import crew_folder, queues_folder, settle_dead_crews
 from etl.cycle.sharing import require_same_files
 from etl.cycle.steering import Steering
-from etl.events import Emit
+from etl.errors import UsageError
+from etl.events import CycleAwaited, CycleJoined, Emit
 from etl.job import Job
 from etl.link import Link
 from etl.model import CycleRecord, Orders
@@ -28,6 +29,7 @@ from etl.settings import host_timeout_s
 from etl.sqlfile import shipped
 from etl.stop_signals import StopSignals
 from etl.supervisor import Hooks, Supervisor
+from etl.tuner import Tuner
 
 _LOOK_EVERY_S = 1.0
 _LONGEST_S = 60.0  # for a transaction of the supervisor's own
@@ -51,12 +53,14 @@ class CrewOptions:
     """What a user may decide about a crew.
 
     Attributes:
-        workers: How many workers.
+        workers: How many workers, at most 999.
+        most_workers: How many there may be, where more are tried as long as they bring something.
         follows: Whether to wait for a cycle, and for the next one, until a signal comes.
         time_limit_s: Claim nothing after that many seconds; None: no limit.
     """
 
     workers: int
+    most_workers: int | None = None
     follows: bool = False
     time_limit_s: float | None = None
 
@@ -99,22 +103,31 @@ class HostCrew:
         """Join the running cycle, or each, one after the other.
 
         Raises:
-            UsageError: The files of the job are not those of the cycle.
+            UsageError: The files of the job are not those of the cycle, or the rights are missing.
             EtlError: It had to stop; what was done stays done.
         """
         self._job.check()
         last: int | None = None
+        is_told = False
         link = Link(self._target, self._job.command, self._emit, is_crew=True)
         with closing(link), StopSignals() as signals:
             deploy.require_current(link.connection, self._job)
+            if db.one(link.connection, shipped("queue/may_join")) != (True,):
+                raise UsageError(
+                    "this login may not take part in a cycle",
+                    "Connect as a member of etl_runner (docs/roles.md).",
+                )
             while not signals.received and not self._is_over():
                 cycle = self._find(link)
                 if cycle is not None and not cycle.is_closing and cycle.cycle_id != last:
-                    last = cycle.cycle_id
+                    last, is_told = cycle.cycle_id, False
                     deploy.require_current(link.connection, self._job)
                     require_same_files(self._job, cycle.files)
                     self._take_part(link, cycle, signals)
                 elif self._options.follows:
+                    if not is_told:
+                        self._emit(CycleAwaited())
+                    is_told = True
                     signals.wait(_LOOK_EVERY_S)
                 if not self._options.follows:
                     break
@@ -143,6 +156,7 @@ class HostCrew:
             counts_keys=self._job.batches is not None, queue="postgres",
         )  # fmt: skip
         self.records.append(record)
+        self._emit(CycleJoined(cycle.cycle_id, crew, workers))
         folder = queues_folder(self._state, link.connection, self._job)
         settle_dead_crews(link.connection, folder, self._job, cycle.cycle_id)
         with (
@@ -197,5 +211,7 @@ class HostCrew:
         )
         supervisor = Supervisor(queue, record, signals, hooks, self._emit, first_worker=first + 1)
         with closing(supervisor):
-            supervisor.drain(self._options.workers)
+            most = self._options.most_workers
+            tuner = None if most is None else Tuner(self._options.workers, most)
+            supervisor.drain(self._options.workers, tuner)
             steering.end()

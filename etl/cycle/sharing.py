@@ -1,6 +1,7 @@
 """What a cycle shares with other hosts, where its queue is in the database."""
 
 import hashlib
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,9 +15,11 @@ from etl.model import CycleRecord
 from etl.queue import FileQueue, TableQueue
 from etl.queue.table import told_as_json
 from etl.session import session_name
+from etl.settings import host_timeout_s
 from etl.sqlfile import shipped
 
 _PATIENCE_S = 60.0
+_CHECK_IN_S = 5.0  # crews check in once a second; a busy server may be late
 _FILES = ("job.toml", "process.sql", "cut.sql")
 
 
@@ -94,6 +97,7 @@ class OtherHosts:
         self._link, self._job = link, job
         self._cycle_id = None if isinstance(queue, FileQueue) else queue.cycle_id
         self._is_enough = is_enough
+        self._silence_s = host_timeout_s(os.environ) + _CHECK_IN_S
         self._asked_at: float | None = None
         self._is_closing = False
 
@@ -106,14 +110,16 @@ class OtherHosts:
     def are_at_work(self) -> bool:
         """Whether any are left, now that this host's workers are gone; no more may come.
 
-        Whose connection is gone is not waited for. Where it is this one that is lost, nobody knows:
+        Whose connection is gone, or who has not checked in for longer than ``HOST_TIMEOUT``, is
+        not waited for: a process that stands still keeps its connection. Where it is this one that is lost, nobody knows:
         then it is waited for a minute, because the outcomes are there, too.
         """
         if self._cycle_id is None:
             return False
         self.dismiss()
         found: list[int] = []
-        crews, given = shipped("queue/crews"), {"cycle_id": self._cycle_id}
+        crews = shipped("queue/crews")
+        given = {"cycle_id": self._cycle_id, "silence_s": self._silence_s}
         if self._link.attempt(lambda to: found.extend(db.one(to, crews, **given))):
             self._asked_at = time.monotonic()
             return found[0] > 0

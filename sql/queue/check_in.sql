@@ -1,4 +1,4 @@
--- Tells which connection a crew has now, where it had to find another one.
+-- Tells that a crew is at work, and over which connection.
 --
 -- Parameters: :'cycle_id', :'crew'
 -- Returns:    nothing
@@ -6,6 +6,4 @@
 -- Locks:      the row
 -- Cost:       constant; once a second
 UPDATE etl.crew SET server_process = pg_backend_pid(), since = clock_timestamp()
-WHERE
-    cycle_id = CAST(:'cycle_id' AS bigint) AND crew = CAST(:'crew' AS integer)
-    AND server_process <> pg_backend_pid();
+WHERE cycle_id = CAST(:'cycle_id' AS bigint) AND crew = CAST(:'crew' AS integer);

@@ -1,6 +1,8 @@
 """``etl worker``: a crew beside a cycle, on one host; several hosts are in tests/faults/outages."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -8,10 +10,11 @@ from typing import Any
 
 import jsonschema
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from etl.db import Connection
-from tests.conftest import REPOSITORY, Etl
-from tests.faults.conftest import Start, gate, open_gate, start, wait_until_at_gate
+from tests.conftest import READER, REPOSITORY, Etl, runner
+from tests.faults.conftest import GATE, Start, gate, open_gate, start, wait_until_at_gate
 
 _ = (gate, start)
 _BY_WORKER = """
@@ -43,6 +46,74 @@ def test_a_cycle_with_a_file_queue_cannot_be_joined(
     )
     open_gate(gate)
     assert run.end()[0] == 0
+
+
+@pytest.mark.parametrize(
+    "command", [("datamart-users", "--queue=postgres"), ("worker", "datamart-users", "--follow")]
+)
+@pytest.mark.parametrize("time", ["soon", "0s", "999ms"])
+def test_a_wrong_host_timeout_is_refused_before_anything_begins(
+    environment: dict[str, str], dsn: str, connection: Connection, command: list[str], time: str
+) -> None:
+    ran = runner({**environment, "ETL_DSN": dsn, "HOST_TIMEOUT": time})(*command)
+    assert ran.status == 2
+    assert ran.err.startswith("etl: HOST_TIMEOUT must be ")
+    assert connection.execute("SELECT FROM etl.cycle").rowcount == 0
+
+
+def test_who_may_only_read_is_told_so_before_a_cycle_begins(
+    environment: dict[str, str], dsn: str
+) -> None:
+    reading = make_conninfo(dsn, user=READER)
+    ran = runner({**environment, "ETL_DSN": reading})("worker", "datamart-users", "--follow")
+    assert ran.status == 2
+    assert "etl: this login may not take part in a cycle\n" in ran.err
+
+
+def test_auto_begins_with_as_many_workers_as_without(etl: Etl) -> None:
+    told = [etl("worker", "datamart-users", "--json", *more) for more in ((), ("--workers=auto",))]
+    assert told[0].out == told[1].out
+    assert etl("worker", "datamart-users", "--workers=1000").status == 2
+
+
+_BECAME_DIRTY = "UPDATE dwh.dimension_users SET modified = TRUE"
+
+
+def test_who_follows_takes_part_in_one_cycle_after_the_other_until_a_signal(
+    start: Start, gate: Connection, environment: dict[str, str], dsn: str, tmp_path: Path
+) -> None:
+    """And tells of each cycle what was done there."""
+    crew = subprocess.Popen(
+        [sys.executable, "-m", "etl", "worker", "datamart-users", "--follow", "--workers=1",
+         "--json"],
+        env={**environment, "ETL_DSN": dsn, "ETL_STATE_DIR": str(tmp_path / "other")},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert crew.stderr is not None
+    while "waiting for a cycle with --queue postgres" not in (line := crew.stderr.readline()):
+        assert line
+    for _ in range(2):
+        gate.execute(_BECAME_DIRTY.encode())
+        run = start(*POSTGRES)
+        while "taking part in cycle" not in (line := crew.stderr.readline()):
+            assert line
+        wait_until_at_gate(gate)
+        while gate.execute("SELECT FROM etl.queue_item").rowcount > 1:
+            pass
+        open_gate(gate)
+        while "worker 1001: finished, " not in (line := crew.stderr.readline()):
+            assert line
+        here = int(line.split("finished, ")[1].split()[0])
+        status, out, err = run.end()
+        assert (status, json.loads(out)["done"]) == (0, 6), err
+        cycle_id = json.loads(out)["cycle_id"]
+        shares = "SELECT count(*) FROM etl.attempt WHERE worker = 1001 AND cycle_id = $1"
+        assert gate.execute(shares.encode(), [cycle_id]).fetchall() == [(here,)]
+        gate.execute("SELECT pg_advisory_lock($1)", [GATE])
+    crew.terminate()
+    out, err = crew.communicate(timeout=60)
+    assert crew.returncode == 128 + 15, err
+    assert len(json.loads(out)["cycles"]) == 2
 
 
 def test_a_crew_does_its_share_and_tells_it_as_the_schema_says(
@@ -96,3 +167,26 @@ def test_a_pause_and_a_cancellation_reach_a_crew(
     open_gate(gate)
     status, out, err = run.end()
     assert (status, json.loads(out)["stop_reason"]) == (0, "cancelled"), err
+
+
+def test_a_crew_that_stands_still_is_not_waited_for(
+    start: Start, gate: Connection, environment: dict[str, str], dsn: str, tmp_path: Path
+) -> None:
+    """Its processes are stopped: the kernel goes on answering for them."""
+    run = start(*POSTGRES, HOST_TIMEOUT="1s")
+    wait_until_at_gate(gate)
+    crew = subprocess.Popen(
+        [sys.executable, "-m", "etl", "worker", "datamart-users", "--workers=1", "--json"],
+        env={**environment, "ETL_DSN": dsn, "ETL_STATE_DIR": str(tmp_path / "other")},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        while gate.execute("SELECT FROM etl.crew").rowcount == 0:
+            assert crew.poll() is None, crew.communicate()
+        os.kill(crew.pid, signal.SIGSTOP)
+        open_gate(gate)
+        status, out, err = run.end()
+        assert (status, json.loads(out)["done"]) == (0, 6), err
+    finally:
+        crew.kill()
+        crew.communicate()
