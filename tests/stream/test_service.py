@@ -216,3 +216,24 @@ def test_a_password_is_told_to_nobody(stream_environment: dict[str, str], tmp_pa
     taken = etl("letters", "health", ETL_AMQP_URL_FILE=str(file))
     assert taken.status == 1
     assert "cannot reach the broker at 127.0.0.1 port 1" in taken.out
+
+
+def test_queues_that_are_otherwise_end_it_and_nothing_else_is_taken_for_that(
+    start: Start, broker: OwnBroker, stream_environment: dict[str, str]
+) -> None:
+    with broker.connect() as connection:
+        connection.channel().queue_declare(DEAD, durable=True)
+    service = start()
+    service.wait()
+    assert service.process.returncode == 2
+    assert "is not as the job says" in service.text
+    assert "BrokerLost" not in service.text
+    etl = runner(stream_environment)
+    for command in (("held", "list", "letters"), ("held", "release", "letters", "--all")):
+        refused = etl(*command)
+        assert (refused.status, "inequivalent arg" in refused.err) == (2, True)
+    # The same code of the broker: a message that is larger than it takes.
+    large = etl("telemetry", "publish-sample", "--count=1", "--players=100", "--events=12000")
+    assert large.status == 2
+    assert "larger than configured" in large.err
+    assert "job.toml" not in large.err
