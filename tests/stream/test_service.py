@@ -198,6 +198,21 @@ def test_health_says_what_is_wrong(
     assert len(told["problems"]) == 2
 
 
+def test_by_tls(start: Start, broker: OwnBroker, stream_environment: dict[str, str]) -> None:
+    etl = runner(stream_environment)
+    trusting = f"{broker.tls_url}?cacertfile={broker.ca}"
+    service = start("letters", ETL_AMQP_URL=trusting).ready()
+    broker.publish(QUEUE, ("end", b"raise 22000"))
+    service.until("MessageFailed", message_id="end")
+    for url in (trusting, f"{broker.tls_url}?verify=verify_none"):
+        assert etl("letters", "health", ETL_AMQP_URL=url).status == 0
+    for url in (broker.tls_url, trusting.replace("localhost", "127.0.0.1")):
+        refused = etl("letters", "health", ETL_AMQP_URL=url)
+        assert refused.status == 1
+        assert "CERTIFICATE_VERIFY_FAILED" in refused.out
+    service.stop()
+
+
 def test_a_password_is_told_to_nobody(stream_environment: dict[str, str], tmp_path: Path) -> None:
     etl = runner({k: v for k, v in stream_environment.items() if k != "ETL_AMQP_URL"})
     url = "amqp://guest:geheim@127.0.0.1:1/"
