@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator, ValidationError
 from etl.db import Connection
 from tests.conftest import REPOSITORY, runner
 from tests.stream.broker import OwnBroker
-from tests.stream.conftest import GATE, QUEUE, Start
+from tests.stream.conftest import GATE, QUEUE, Start, make_job
 
 DEAD = f"{QUEUE}.dead"
 
@@ -139,6 +139,42 @@ def test_a_second_signal_cancels(start: Start, broker: OwnBroker, connection: Co
     assert told["returned"] == told["received"]
     assert not seen(connection)
     assert broker.depth(QUEUE) == 3
+
+
+def test_what_is_given_back_often_is_no_dead_letter(
+    start: Start, broker: OwnBroker, connection: Connection
+) -> None:
+    start().ready().stop()
+    broker.publish(QUEUE, ("slow", b"wait"), headers={"x-etl-attempts": 1, "mine": "kept"})
+    for _ in range(15):
+        with broker.connect() as taker:
+            assert taker.channel().basic_get(QUEUE)[0] is not None
+    connection.execute("SELECT pg_advisory_lock($1)", [GATE])
+    service = start("letters", "--workers=1").ready()
+    waiting = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    while not connection.execute(waiting).fetchall():
+        pass
+    service.process.send_signal(signal.SIGTERM)
+    service.until("StopRequested", is_cancelling=False)
+    assert service.stop()["returned"] == 1
+    with broker.connect() as taker:
+        properties = taker.channel().basic_get(QUEUE)[1]
+        assert properties is not None
+        told = properties.headers
+        assert told == {"x-etl-attempts": 1, "mine": "kept", "x-delivery-count": 0}
+
+
+def test_classic_queues(
+    start: Start, broker: OwnBroker, connection: Connection, stream_environment: dict[str, str]
+) -> None:
+    make_job(Path(stream_environment["ETL_JOBS_DIR"]), "classic")
+    service = start().ready()
+    broker.publish(QUEUE, ("good", b"x"), ("good", b"x"), ("bad", b"raise P0001"))
+    service.until("MessageFailed", message_id="bad", is_dead=True)
+    told = service.stop()
+    assert (told["done"], told["duplicates"], told["retried"], told["dead"]) == (1, 1, 2, 1)
+    (item,) = json.loads(runner(stream_environment)("held", "list", "letters", "--json").out)
+    assert (item["item_key"], item["attempts"], item["sqlstate"]) == ("bad", 3, "P0001")
 
 
 def test_a_worker_that_dies_costs_its_message_an_attempt(
