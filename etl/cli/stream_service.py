@@ -18,7 +18,7 @@ from etl.stream.address import Broker
 from etl.stream.record import StreamRecord
 from etl.stream.service import Service
 
-_AT_ONCE = 20  # sample messages made by one query; the largest have 16 MB each
+_AT_ONCE = 5  # sample messages made by one query; the largest have 20 MB each
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,8 @@ def _failure(event: events.MessageFailed | events.MessageDeferred, unit: str) ->
         "sqlstate": result.sqlstate,
         "reason": result.message,
     }
-    what = f"worker {event.worker}: {unit} {event.key}"
+    # What no worker can be given has the number 0.
+    what = f"worker {event.worker}: " * (event.worker > 0) + f"{unit} {event.key}"
     if isinstance(event, events.MessageDeferred):
         return logging.WARNING, f"{what} comes again at once: {result.message}{code}", facts
     facts |= {"attempts": event.attempts, "queue": event.queue, "is_dead": event.is_dead}

@@ -28,6 +28,9 @@ _OPTIONS = (
     "heartbeat",
     "connection_timeout",
 )
+_SECONDS = {"heartbeat", "connection_timeout"}
+_MOST_S = 65_535  # what the protocol has room for
+_VERIFIES = ("verify_peer", "verify_none")
 _HINT = "Write it as amqp://user:password@host:5672/vhost; in a password write @ as %40, / as %2F."
 # A peer that vanishes is noticed after two heartbeats; a broker that takes nothing, as with a
 # full disk, is given up after the other.
@@ -63,18 +66,28 @@ class Broker:
             )
         except ValueError:
             raise UsageError("the broker's URL cannot be read", _HINT) from None
+        # Such as a second line: the reader of URLs would make one of both.
+        is_odd = port == 0 or any(each.isspace() for each in url.strip())
         # What follows an unescaped / or # of a password would be taken for something else.
         is_spilled = "@" in parts.path or bool(parts.fragment)
-        if parts.scheme not in _PORTS or not parts.hostname or is_spilled:
+        if parts.scheme not in _PORTS or not parts.hostname or is_spilled or is_odd:
             raise UsageError("the broker's URL cannot be read", _HINT)
         if not options.keys() <= set(_OPTIONS):
             raise UsageError(
                 "the broker's URL has an option that is unknown",
                 f"Known are: {', '.join(_OPTIONS)}.",
             )
-        for name in ("heartbeat", "connection_timeout"):
-            if name in options and not (options[name].isdecimal() and options[name].isascii()):
-                raise UsageError(f"{name} in the broker's URL is no number", "Give seconds.")
+        for name in _SECONDS & options.keys():
+            given = options[name]
+            if not (given.isdecimal() and given.isascii() and int(given[:9]) <= _MOST_S):
+                raise UsageError(
+                    f"{name} in the broker's URL is no number of seconds up to {_MOST_S:,}",
+                    "Give seconds.",
+                )
+        if options.get("verify", _VERIFIES[0]) not in _VERIFIES:
+            raise UsageError(
+                "verify in the broker's URL is unknown", f"Known are: {', '.join(_VERIFIES)}."
+            )
         vhost = unquote(parts.path[1:]) or "/"
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
         label = f"{host} port {port or _PORTS[parts.scheme]}"
@@ -123,7 +136,7 @@ class Broker:
                 f"a certificate of the broker's URL cannot be used: {error.strerror or error}",
                 "Check cacertfile, certfile and keyfile.",
             ) from error
-        if options.get("verify") == "verify_none":
+        if options.get("verify") == _VERIFIES[1]:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         return context
@@ -160,4 +173,6 @@ def _from_file(path: Path) -> str:
     if found.st_uid not in (0, os.geteuid()) or found.st_mode & 0o027:
         hint = f"chmod 600 '{path}', and let it belong to whoever runs etl."
         raise FileError(path, None, "others can read or change it", hint)
+    if not content.strip():
+        raise FileError(path, None, "it is empty", "It should hold the broker's URL.")
     return content.decode(errors="replace").strip()

@@ -75,17 +75,17 @@ class Clerk:
     def _work(self) -> None:
         waiting: list[tuple[int, Callable[[], None]]] = []
         while True:
-            try:
-                task = self._tasks.get(timeout=0.2 if waiting else _PING_S)
-                if task is None:
-                    break
-                waiting.append(task)
-            except queue.Empty:
-                pass
             if self._attempt(waiting):
                 for _, then in waiting:
                     self._tell(then)
                 waiting = []
+            try:
+                task = self._tasks.get(timeout=0.2 if waiting else _PING_S)
+            except queue.Empty:
+                continue
+            if task is None:
+                break
+            waiting.append(task)
         if self._connection is not None:
             self._connection.close()
 

@@ -16,7 +16,7 @@ from etl.errors import BrokerUnreachableError, SchemaError, UsageError
 from etl.held import HeldItem
 from etl.jobshape import Stream
 from etl.stream.address import Broker
-from etl.stream.link import words
+from etl.stream.link import is_different, words
 from etl.stream.message import (
     ATTEMPTS,
     FAILED_AT,
@@ -31,7 +31,6 @@ from etl.stream.message import (
 from etl.stream.topology import Topology
 
 _ABSENT = 404
-_DIFFERENT = 406
 _NAMED_IN_ERROR = 5
 _Letter = tuple[int, pika.BasicProperties, bytes]
 
@@ -59,7 +58,7 @@ def _channel(broker: Broker, purpose: str) -> Generator[BlockingChannel]:
 
     Raises:
         BrokerUnreachableError: No connection was had, or it was lost.
-        UsageError: A queue is there, with other arguments.
+        UsageError: A queue is there, with other arguments; or the broker refuses something else.
         SchemaError: A queue is not there.
     """
     try:
@@ -75,12 +74,15 @@ def _channel(broker: Broker, purpose: str) -> Generator[BlockingChannel]:
                 f"the broker at {broker.label} does not have the queue: {error.reply_text}",
                 "The service makes it when it first runs.",
             ) from error
-        if error.reply_code == _DIFFERENT:
+        if is_different(error):
             raise UsageError(
                 f"a queue at {broker.label} is not as the job says: {error.reply_text}",
                 "Correct [stream] in job.toml; or empty that queue and delete it.",
             ) from error
-        raise BrokerUnreachableError(f"{broker.label}: {error.reply_text}") from error
+        raise UsageError(
+            f"the broker at {broker.label} refuses: {words(error)}",
+            "Nothing more was done; what it had confirmed before, it has.",
+        ) from error
     except (AMQPError, OSError) as error:
         raise BrokerUnreachableError(
             f"cannot reach the broker at {broker.label}: {words(error)}",

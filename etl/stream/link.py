@@ -8,6 +8,7 @@ Everything the broker has not heard of when a connection ends, it delivers again
 deliveries mean something on their own connection only: ``number`` tells one from the other.
 """
 
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,7 +24,10 @@ from etl.stream.address import Broker
 from etl.stream.topology import Topology
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 15.0
-_DIFFERENT = 406  # PRECONDITION_FAILED: the queue is there with other arguments
+_DIFFERENT = 406  # PRECONDITION_FAILED
+_BY_US = 200  # what this side gives when it closes a connection
+
+_WRAPPED = re.compile(r"\w+: \((\d+)\) '(.*)'")
 
 Delivered = Callable[[int, pika.BasicProperties, bytes], None]
 
@@ -106,7 +110,7 @@ class BrokerLink:
         self.is_open = False
         if self._connection is not None and not self.is_gone:
             with suppress(AMQPError):  # it closes already
-                self._connection.close(200, reason)
+                self._connection.close(_BY_US, reason)
 
     @property
     def is_gone(self) -> bool:
@@ -230,14 +234,15 @@ class BrokerLink:
     def _on_channel_closed(self, _channel: Channel, reason: Exception) -> None:
         if self._is_ending:
             return
-        if isinstance(reason, ChannelClosedByBroker) and reason.reply_code == _DIFFERENT:
+        if isinstance(reason, ChannelClosedByBroker) and is_different(reason):
+            self._is_ending = True  # the next connection would find the same
             self._hooks.on_fault(
                 UsageError(
                     f"a queue at {self._broker.label} is not as the job says: {reason.reply_text}",
                     "Correct [stream] in job.toml; or empty that queue and delete it.",
                 )
             )
-        self.sever(str(reason))
+        self.sever(words(reason))
 
     def _on_lost(self, _connection: object, reason: object) -> None:
         self.is_open = False
@@ -251,6 +256,11 @@ class BrokerLink:
         self._hooks.on_lost(words(reason), pause_s)
 
 
+def is_different(reason: ChannelClosedByBroker) -> bool:
+    """Whether a queue is there with other arguments; the broker's code means other things too."""
+    return reason.reply_code == _DIFFERENT and "inequivalent" in str(reason.reply_text)
+
+
 def words(reason: object) -> str:
     """Why a connection ended, in one line: the innermost reason that the library knows."""
     while True:
@@ -261,6 +271,9 @@ def words(reason: object) -> str:
             break
         reason = found
     code, text = getattr(reason, "reply_code", None), getattr(reason, "reply_text", None)
+    told = " ".join(str(reason).split())
+    if wrapped := _WRAPPED.fullmatch(told):  # the library kept no more of it than its text
+        code, text = wrapped.groups()
     if code is not None:
-        return f"{text} ({code})"
-    return " ".join(str(reason).split()) or type(reason).__name__
+        return f"{text}" if code == _BY_US else f"{text} ({code})"
+    return told or type(reason).__name__

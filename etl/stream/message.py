@@ -99,6 +99,19 @@ def released(properties: pika.BasicProperties, key: str) -> pika.BasicProperties
     return _again(properties, key, {})
 
 
+def deliveries_of(message: Message) -> int:
+    """How often it was delivered before; the broker counts that in quorum queues only."""
+    told = headers(message.properties).get("x-delivery-count", 0)
+    return told if isinstance(told, int) else 0
+
+
+def renewed(message: Message) -> pika.BasicProperties:
+    """The properties of a message that is published again as it is, delivered to nobody yet."""
+    told = headers(message.properties)
+    kept = {name: told[name] for name in _OWN if name in told}
+    return _again(message.properties, message.key, kept)
+
+
 def fresh(key: str) -> pika.BasicProperties:
     """The properties of a new message."""
     return pika.BasicProperties(

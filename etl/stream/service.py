@@ -111,7 +111,7 @@ class Service:
             return "it is being stopped"
         if not self.link.is_open:
             return "no connection to the broker"
-        return self.clerk.reason or "no worker has a connection to the database yet"
+        return self.clerk.reason or "no connection to the database yet"
 
     @property
     def is_alive(self) -> bool:

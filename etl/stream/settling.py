@@ -4,10 +4,10 @@ from etl.jobshape import Stream
 from etl.model import Outcome, Result
 from etl.stream import events
 from etl.stream.link import BrokerLink
-from etl.stream.message import Message, failed
+from etl.stream.message import Message, deliveries_of, failed, renewed
 from etl.stream.numbers import Numbers
 from etl.stream.record import StreamRecord
-from etl.stream.topology import Topology
+from etl.stream.topology import MOST_DELIVERIES, Topology
 
 # Data exceptions: the message itself is broken, and will be the next time.
 _BROKEN = "22"
@@ -55,10 +55,22 @@ class Settler:
             self._link.acknowledge(message.tag)
 
     def give_back(self, message: Message) -> None:
-        """It was not attempted: the broker delivers it once more."""
+        """It was not attempted: the broker delivers it once more.
+
+        Each time counts as a delivery, and after so many the broker makes it a dead letter: not
+        while this service says that it was not the message's fault.
+        """
         self._record.returned += 1
-        if self.is_current(message):
+        if not self.is_current(message):
+            return
+        if deliveries_of(message) < MOST_DELIVERIES // 2:
             self._link.give_back(message.tag)
+            return
+
+        def confirmed() -> None:
+            self._link.acknowledge(message.tag)
+
+        self._link.publish(self._topology.main, message.body, renewed(message), confirmed)
 
     def failed(self, worker: int, message: Message, result: Result) -> None:
         """Publish it again, where it waits or where the dead are; then acknowledge it."""

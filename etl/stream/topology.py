@@ -17,7 +17,7 @@ from etl.jobshape import Stream
 from etl.settings import LARGEST
 
 _FACTOR = 4
-_MOST_DELIVERIES = 20
+MOST_DELIVERIES = 20
 """So often a quorum queue delivers a message that nobody acknowledges: it kills its services."""
 
 
@@ -67,7 +67,7 @@ class Topology:
     def _main(self) -> BrokerQueue:
         if not self._is_quorum:
             return BrokerQueue(self.main, {})
-        limit = {"x-delivery-limit": _MOST_DELIVERIES}
+        limit = {"x-delivery-limit": MOST_DELIVERIES}
         return BrokerQueue(self.main, {**self._type, **limit, **self._dead_letters_to(self.dead)})
 
     @property

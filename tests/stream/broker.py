@@ -28,12 +28,22 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def _certify(certificate: Path, key: Path) -> None:
+    """Make a certificate for localhost that vouches for itself."""
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2"
+    names = ("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost")
+    files = ("-out", certificate, "-keyout", key)
+    subprocess.run([*command.split(), *names, *files], check=True, capture_output=True, timeout=60)
+
+
 class OwnBroker:
     """A broker; it runs while entered, and is gone afterwards.
 
     Attributes:
         port: Where it listens.
         url: How to reach it.
+        tls_url: How to reach it by TLS, without options.
+        ca: The certificate that it can be checked with.
     """
 
     def __init__(self) -> None:
@@ -43,8 +53,16 @@ class OwnBroker:
         self._process: subprocess.Popen[bytes] | None = None
         plugins = self._folder / "enabled_plugins"
         plugins.write_text("[].\n")
+        tls_port = free_port()
+        self.tls_url = f"amqps://guest:guest@localhost:{tls_port}/"
+        self.ca, key = self._folder / "ca.pem", self._folder / "key.pem"
+        _certify(self.ca, key)
         config = self._folder / "rabbitmq.conf"
-        config.write_text(f"listeners.tcp.1 = 127.0.0.1:{self.port}\nlog.console = false\n")
+        config.write_text(
+            f"listeners.tcp.1 = 127.0.0.1:{self.port}\nlog.console = false\n"
+            f"listeners.ssl.1 = 127.0.0.1:{tls_port}\n"
+            f"ssl_options.certfile = {self.ca}\nssl_options.keyfile = {key}\n"
+        )
         # Its own name service too: one that is shared would outlive the tests, or end with others.
         self._environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith(("RABBITMQ_", "ERL_"))},

@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator, ValidationError
 from etl.db import Connection
 from tests.conftest import REPOSITORY, runner
 from tests.stream.broker import OwnBroker
-from tests.stream.conftest import GATE, QUEUE, Start
+from tests.stream.conftest import GATE, QUEUE, Start, make_job
 
 DEAD = f"{QUEUE}.dead"
 
@@ -107,7 +107,9 @@ def test_a_signal_lets_it_finish_what_it_has_in_hand(
     start: Start, broker: OwnBroker, connection: Connection
 ) -> None:
     connection.execute("SELECT pg_advisory_lock($1)", [GATE])
-    service = start("letters", "--workers=1", "--prefetch=3").ready()
+    # One in hand: it stops to take any before it hears that this one is done, so nothing can be
+    # begun in between. What a worker has and did not begin, the next test looks at.
+    service = start("letters", "--workers=1", "--prefetch=1").ready()
     broker.publish(QUEUE, ("slow", b"wait"), ("b", b"x"), ("c", b"x"))
     waiting = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
     while not connection.execute(waiting).fetchall():
@@ -124,8 +126,8 @@ def test_a_signal_lets_it_finish_what_it_has_in_hand(
 
 def test_a_second_signal_cancels(start: Start, broker: OwnBroker, connection: Connection) -> None:
     connection.execute("SELECT pg_advisory_lock($1)", [GATE])
-    service = start("letters", "--workers=1").ready()
-    broker.publish(QUEUE, ("slow", b"wait"))
+    service = start("letters", "--workers=1", "--prefetch=3").ready()
+    broker.publish(QUEUE, ("slow", b"wait"), ("b", b"x"), ("c", b"x"))
     waiting = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
     while not connection.execute(waiting).fetchall():
         pass
@@ -133,9 +135,46 @@ def test_a_second_signal_cancels(start: Start, broker: OwnBroker, connection: Co
     service.until("StopRequested", is_cancelling=False)
     told = service.stop(signal.SIGINT)
     assert service.process.returncode == 128 + signal.SIGTERM
-    assert (told["done"], told["returned"]) == (0, 1)
+    assert (told["done"], told["in_hand"]) == (0, 0)
+    assert told["returned"] == told["received"]
     assert not seen(connection)
-    assert broker.depth(QUEUE) == 1
+    assert broker.depth(QUEUE) == 3
+
+
+def test_what_is_given_back_often_is_no_dead_letter(
+    start: Start, broker: OwnBroker, connection: Connection
+) -> None:
+    start().ready().stop()
+    broker.publish(QUEUE, ("slow", b"wait"), headers={"x-etl-attempts": 1, "mine": "kept"})
+    for _ in range(15):
+        with broker.connect() as taker:
+            assert taker.channel().basic_get(QUEUE)[0] is not None
+    connection.execute("SELECT pg_advisory_lock($1)", [GATE])
+    service = start("letters", "--workers=1").ready()
+    waiting = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    while not connection.execute(waiting).fetchall():
+        pass
+    service.process.send_signal(signal.SIGTERM)
+    service.until("StopRequested", is_cancelling=False)
+    assert service.stop()["returned"] == 1
+    with broker.connect() as taker:
+        properties = taker.channel().basic_get(QUEUE)[1]
+        assert properties is not None
+        told = properties.headers
+        assert told == {"x-etl-attempts": 1, "mine": "kept", "x-delivery-count": 0}
+
+
+def test_classic_queues(
+    start: Start, broker: OwnBroker, connection: Connection, stream_environment: dict[str, str]
+) -> None:
+    make_job(Path(stream_environment["ETL_JOBS_DIR"]), "classic")
+    service = start().ready()
+    broker.publish(QUEUE, ("good", b"x"), ("good", b"x"), ("bad", b"raise P0001"))
+    service.until("MessageFailed", message_id="bad", is_dead=True)
+    told = service.stop()
+    assert (told["done"], told["duplicates"], told["retried"], told["dead"]) == (1, 1, 2, 1)
+    (item,) = json.loads(runner(stream_environment)("held", "list", "letters", "--json").out)
+    assert (item["item_key"], item["attempts"], item["sqlstate"]) == ("bad", 3, "P0001")
 
 
 def test_a_worker_that_dies_costs_its_message_an_attempt(
@@ -195,6 +234,21 @@ def test_health_says_what_is_wrong(
     assert len(told["problems"]) == 2
 
 
+def test_by_tls(start: Start, broker: OwnBroker, stream_environment: dict[str, str]) -> None:
+    etl = runner(stream_environment)
+    trusting = f"{broker.tls_url}?cacertfile={broker.ca}"
+    service = start("letters", ETL_AMQP_URL=trusting).ready()
+    broker.publish(QUEUE, ("end", b"raise 22000"))
+    service.until("MessageFailed", message_id="end")
+    for url in (trusting, f"{broker.tls_url}?verify=verify_none"):
+        assert etl("letters", "health", ETL_AMQP_URL=url).status == 0
+    for url in (broker.tls_url, trusting.replace("localhost", "127.0.0.1")):
+        refused = etl("letters", "health", ETL_AMQP_URL=url)
+        assert refused.status == 1
+        assert "CERTIFICATE_VERIFY_FAILED" in refused.out
+    service.stop()
+
+
 def test_a_password_is_told_to_nobody(stream_environment: dict[str, str], tmp_path: Path) -> None:
     etl = runner({k: v for k, v in stream_environment.items() if k != "ETL_AMQP_URL"})
     url = "amqp://guest:geheim@127.0.0.1:1/"
@@ -213,3 +267,24 @@ def test_a_password_is_told_to_nobody(stream_environment: dict[str, str], tmp_pa
     taken = etl("letters", "health", ETL_AMQP_URL_FILE=str(file))
     assert taken.status == 1
     assert "cannot reach the broker at 127.0.0.1 port 1" in taken.out
+
+
+def test_queues_that_are_otherwise_end_it_and_nothing_else_is_taken_for_that(
+    start: Start, broker: OwnBroker, stream_environment: dict[str, str]
+) -> None:
+    with broker.connect() as connection:
+        connection.channel().queue_declare(DEAD, durable=True)
+    service = start()
+    service.wait()
+    assert service.process.returncode == 2
+    assert "is not as the job says" in service.text
+    assert "BrokerLost" not in service.text
+    etl = runner(stream_environment)
+    for command in (("held", "list", "letters"), ("held", "release", "letters", "--all")):
+        refused = etl(*command)
+        assert (refused.status, "inequivalent arg" in refused.err) == (2, True)
+    # The same code of the broker: a message that is larger than it takes.
+    large = etl("telemetry", "publish-sample", "--count=1", "--players=100", "--events=12000")
+    assert large.status == 2
+    assert "larger than configured" in large.err
+    assert "job.toml" not in large.err

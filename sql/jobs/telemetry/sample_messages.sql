@@ -33,7 +33,7 @@ SELECT
                         WHEN e.type <> 'landing'
                             THEN format('player-%s', 1 + (e.chance >> 24) % CAST(:players AS integer))
                     END,
-                    'amount', CASE WHEN e.type = 'damage' THEN ((e.chance >> 40) % 1000) / 10.0 END,
+                    'amount', CASE WHEN e.type = 'damage' THEN round(((e.chance >> 40) % 1000) / 10.0, 1) END,
                     'x', (e.chance >> 12) % 8000,
                     'y', (e.chance >> 28) % 8000
                 )) ORDER BY e.number), '[]')
