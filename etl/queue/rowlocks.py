@@ -76,6 +76,7 @@ class RowQueue:
         self._is_begun = False
         self._ahead: Claim | None = None
         self._acknowledged: int | None = None
+        self._held_key = ""  # as it was claimed: a part of a range has a key of its own
 
     def attach(self, connection: db.Connection) -> None:
         """Claim on this connection from now on; what was claimed on another one is not held.
@@ -183,7 +184,7 @@ class RowQueue:
             self.others_have_some = bool(self._one(shipped("queue/has_items"), {})[0])
             self._floor = 0
             return None
-        self._floor = claim.position
+        self._floor, self._held_key = claim.position, claim.item_key
         self._tell(line(CLAIMED, worker, claim), is_claim=True)
         return claim
 
@@ -212,6 +213,7 @@ class RowQueue:
         return {
             "cycle_id": self._cycle_id,
             "position": claim.position,
+            "held_key": self._held_key,
             "worker": self._worker,
             "outcome": result.outcome.value,
             "sqlstate": result.sqlstate,
@@ -223,7 +225,8 @@ class RowQueue:
         }
 
     def _give_back(self, claim: Claim, values: _Values) -> bool:
-        given = {"position": claim.position, "worker": self._worker, **values}
+        item = {"position": claim.position, "held_key": self._held_key}
+        given = {**item, "worker": self._worker, **values}
         return self._settle(shipped("queue/give_back"), given)
 
     def _settle(self, statement: Statement, values: _Values) -> bool:

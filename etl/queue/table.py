@@ -122,7 +122,7 @@ class TableQueue:
             return
         db.run(
             connection, shipped("queue/acknowledge"), **given,
-            position=claim.position, outcome=result.outcome.value,
+            position=claim.position, held_key=claim.item_key, outcome=result.outcome.value,
             weight=claim.values.get(WEIGHT) or None, rest_key=None, rest=None,
         )  # fmt: skip
 

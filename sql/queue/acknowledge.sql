@@ -2,6 +2,8 @@
 -- Where it is a part of a key range, the rest takes its place.
 --
 -- Parameters: :'cycle_id', :'position', :'worker', :'outcome', :'sqlstate', :'message'
+--             :'held_key'    key of the item as it was claimed: the rest of a range stands where the
+--                            range stood, and is another item
 --             :'item_key', :'weight'  what the ledger is told; a part of a range has its own
 --             :'rest_key', :'rest'    key and fields of the rest; null: there is none
 -- Returns:    one row: whether the item was there, and nobody else's
@@ -15,6 +17,7 @@ WITH gone AS (
         FROM etl.queue_item AS f
         WHERE
             f.cycle_id = CAST(:'cycle_id' AS bigint) AND f.position = CAST(:'position' AS bigint)
+            AND f.item_key = CAST(:'held_key' AS text)
         FOR UPDATE SKIP LOCKED
     ) AS free
     WHERE i.cycle_id = free.cycle_id AND i.position = free.position

@@ -1,6 +1,8 @@
 -- Gives an item back: it goes to the end of the queue.
 --
 -- Parameters: :'cycle_id', :'position', :'worker'
+--             :'held_key'    key of the item as it was claimed: the rest of a range stands where the
+--                            range stood, and is another item
 --             :'is_slow'     true: it ran into the statement timeout; null: as before
 --             :'sqlstate', :'message'  where it failed for now, how; null: no attempt came about
 -- Returns:    one row: whether the item was there, and nobody else's
@@ -14,6 +16,7 @@ WITH gone AS (
         FROM etl.queue_item AS f
         WHERE
             f.cycle_id = CAST(:'cycle_id' AS bigint) AND f.position = CAST(:'position' AS bigint)
+            AND f.item_key = CAST(:'held_key' AS text)
         FOR UPDATE SKIP LOCKED
     ) AS free
     WHERE i.cycle_id = free.cycle_id AND i.position = free.position

@@ -17,7 +17,7 @@ from etl.queue.table import told_as_json
 
 DSN = "ETL_TEST_QUEUE_DSN"
 """The environment variable that says which database has the tables."""
-_LIMITS_S = (60.0, 600.0)
+LIMITS_S = (60.0, 600.0)
 
 
 @dataclass
@@ -87,7 +87,7 @@ class SharedQueue:
                 "SELECT names FROM etl.queue WHERE cycle_id = $1", [self._cycle_id]
             ).fetchone()
             self._names = found[0] if found else []
-        queue = RowQueue(self._folder, self._cycle_id, self._names, worker, _LIMITS_S)
+        queue = RowQueue(self._folder, self._cycle_id, self._names, worker, LIMITS_S)
         queue.attach(self._connect())
         return Holder(worker, queue)
 
