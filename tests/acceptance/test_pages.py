@@ -1,6 +1,7 @@
-"""The runbook has every exit status and every check of doctor; the page of tests every command."""
+"""What pages list is what there is: exit statuses, checks, commands, tests, layers."""
 
 import re
+import tomllib
 from pathlib import Path
 
 from etl.cli.exit_statuses import EXIT_STATUSES
@@ -42,3 +43,13 @@ def test_the_tests_that_are_named_are_there() -> None:
     named = set(re.findall(r"[a-z_/]+/test_[a-z_]+\.py", page)) - {"tests/integration/test_held.py"}
     assert named
     assert not [name for name in named if not (REPOSITORY / "tests" / name).is_file()]
+
+
+def test_the_layers_are_told_in_their_order() -> None:
+    contributing = (REPOSITORY / "CONTRIBUTING.md").read_text()
+    (told,) = re.findall(r"^## Layers\n.*?^```\n(.*?)^```", contributing, re.DOTALL | re.MULTILINE)
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
+    (contract,) = project["tool"]["importlinter"]["contracts"]
+    layers = [re.split(r" [|:] ", layer) for layer in contract["layers"]]
+    modules = [name for layer in layers for name in layer if name != "__main__"]
+    assert [line.split()[0] for line in told.splitlines()] == modules
