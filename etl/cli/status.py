@@ -10,7 +10,7 @@ import typer
 
 from etl.cli.options import AnyJob, AsOf, Dsn, Json, connected, day, deployed_jobs
 from etl.cli.output import columns, printable, tell, to_json
-from etl.cli.words import age, moment, seconds
+from etl.cli.words import age, counted, moment, seconds
 from etl.settings import LARGEST
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def text(status: "Status") -> str:
     if not any(level.goal_s for level in status.levels):
         verdict = "no goals are set"
     lines = [
-        f"{status.title}: {status.backlog:,} dirty {unit}; {verdict}  ({moment(status.asked_at)})",
+        f"{status.title}: {counted(status.backlog, f'dirty {status.unit}')}; {verdict}  ({moment(status.asked_at)})",
         "",
         *_levels(status),
     ]
