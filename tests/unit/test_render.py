@@ -196,7 +196,7 @@ def test_a_failure_is_told_with_reason_and_sqlstate() -> None:
             "worker 1: user 42 comes again at the end of the cycle: slow",
         ),
         (ConnectionLost("gone away"), "WARNING", "lost the database: gone away"),
-        (CommitsLost(37), "WARNING", "the server has crashed; 37 users that were done just"),
+        (CommitsLost(37), "WARNING", "the server has crashed; what it has lost is done again: 37"),
         (ConnectionFound(), "WARNING", "found the database again"),
         (CycleRecovered(41, 1200, 2), "WARNING", "cycle 41 before was cut off: 1,200 users"),
         (CycleFinished(record()), "ERROR", "1,200 of 2,000 users done, 2 failed"),
