@@ -33,7 +33,7 @@ _COMMANDS = (
 )
 _SVG = """<svg viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg">
 <style>
-.{unique_id}-matrix {{ font: {char_height}px "Fira Code", Menlo, Consolas, "DejaVu Sans Mono", monospace;
+.{unique_id}-matrix {{ font: {char_height}px Menlo, Consolas, "DejaVu Sans Mono", monospace;
   line-height: {line_height}px; font-variant-east-asian: full-width; }}
 {styles}
 </style>
@@ -68,17 +68,21 @@ def photograph(page: Path, picture: Path) -> None:
 
 def on_terminal(arguments: list[str], environment: dict[str, str]) -> bytes:
     """What a command writes to a terminal."""
-    child, terminal = pty.fork()
-    if not child:
-        os.execvpe(sys.executable, [sys.executable, "-m", "etl", *arguments], environment)
+    terminal, its_end = pty.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 50, _WIDTH, 0, 0))
+    child = subprocess.Popen(
+        [sys.executable, "-m", "etl", *arguments],
+        env=environment, stdin=its_end, stdout=its_end, stderr=its_end, start_new_session=True,
+    )  # fmt: skip
+    os.close(its_end)
     written = b""
     try:
         while piece := os.read(terminal, 1 << 16):
             written += piece
     except OSError:  # the end, as a terminal has it
         pass
-    os.waitpid(child, 0)
+    child.wait()
+    os.close(terminal)
     return written
 
 

@@ -78,8 +78,9 @@ class Narrator:
         facts = asdict(event)
         match event:
             case CycleRecovered():
+                attempted = counted(event.claimed, self._unit)
                 text = (
-                    f"cycle {event.cycle_id} before was cut off: {counted(event.claimed, self._unit)} "
+                    f"cycle {event.cycle_id} before was cut off: {attempted} "
                     f"attempted, {event.orphaned:,} of them in hand; its record is closed now"
                 )
             case ItemDeferred():

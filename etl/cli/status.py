@@ -80,8 +80,9 @@ def text(status: "Status") -> str:
     verdict = f"over their goal: {', '.join(late)}" if late else "all within their goals"
     if not any(level.goal_s for level in status.levels):
         verdict = "no goals are set"
+    backlog = counted(status.backlog, f"dirty {status.unit}")
     lines = [
-        f"{status.title}: {counted(status.backlog, f'dirty {status.unit}')}; {verdict}  ({moment(status.asked_at)})",
+        f"{status.title}: {backlog}; {verdict}  ({moment(status.asked_at)})",
         "",
         *_levels(status),
     ]
