@@ -9,7 +9,7 @@ from typing import Any
 
 from etl.cli.progress import Progress
 from etl.cli.render import as_json, outcome_line, prediction_line
-from etl.cli.words import seconds
+from etl.cli.words import counted, seconds
 from etl.events import (
     BacklogCounted,
     CancelRequested,
@@ -82,8 +82,9 @@ class Narrator:
         facts = asdict(event)
         match event:
             case CycleRecovered():
+                attempted = counted(event.claimed, self._unit)
                 text = (
-                    f"cycle {event.cycle_id} before was cut off: {event.claimed:,} {self._unit}s "
+                    f"cycle {event.cycle_id} before was cut off: {attempted} "
                     f"attempted, {event.orphaned:,} of them in hand; its record is closed now"
                 )
             case ItemDeferred():
@@ -95,8 +96,8 @@ class Narrator:
                 )
             case CommitsLost():
                 text = (
-                    f"the server has crashed; {event.items:,} {self._unit}s that were done just "
-                    "before are done again"
+                    "the server has crashed; what it has lost is done again: "
+                    f"{counted(event.items, self._unit)}"
                 )
             case ConnectionLost():
                 text = f"lost the database: {event.reason}; the workers go on as far as they can"
@@ -141,7 +142,7 @@ class Narrator:
         if not record.found:
             yield logging.INFO, f"no {unit}s to refresh", facts
             return
-        yield logging.INFO, f"found {record.found:,} {unit}s to refresh: {levels}", facts
+        yield logging.INFO, f"found {counted(record.found, unit)} to refresh: {levels}", facts
         if event.queued < record.found:
             yield logging.INFO, f"{self._limit(event)} in order of priority", facts
         if record.predicted is not None:
@@ -184,13 +185,13 @@ class Narrator:
         elif self._attempts[worker] % _EVERY == 0:
             yield (
                 logging.INFO,
-                f"worker {worker}: {self._attempts[worker]:,} {self._unit}s "
+                f"worker {worker}: {counted(self._attempts[worker], self._unit)} "
                 f"(now: {self._unit} {event.claim.item_key})",
                 {"worker": worker, "attempted": self._attempts[worker]},
             )
 
     def _worker(self, event: WorkerFinished) -> Line:
-        total = f"{self._done[event.worker]:,} {self._unit}s done"
+        total = f"{counted(self._done[event.worker], self._unit)} done"
         if event.exit_status == 0:
             return logging.INFO, f"worker {event.worker}: finished, {total}", asdict(event)
         cause = (

@@ -10,7 +10,7 @@ import typer
 
 from etl.cli.options import AnyJob, AsOf, Dsn, Json, connected, day, deployed_jobs
 from etl.cli.output import columns, printable, tell, to_json
-from etl.cli.words import age, moment, seconds
+from etl.cli.words import age, counted, moment, seconds
 from etl.settings import LARGEST
 
 if TYPE_CHECKING:
@@ -80,8 +80,9 @@ def text(status: "Status") -> str:
     verdict = f"over their goal: {', '.join(late)}" if late else "all within their goals"
     if not any(level.goal_s for level in status.levels):
         verdict = "no goals are set"
+    backlog = counted(status.backlog, f"dirty {status.unit}")
     lines = [
-        f"{status.title}: {status.backlog:,} dirty {unit}; {verdict}  ({moment(status.asked_at)})",
+        f"{status.title}: {backlog}; {verdict}  ({moment(status.asked_at)})",
         "",
         *_levels(status),
     ]

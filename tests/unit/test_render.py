@@ -198,7 +198,7 @@ def test_a_failure_is_told_with_reason_and_sqlstate() -> None:
             "worker 1: user 42 comes again at the end of the cycle: slow",
         ),
         (ConnectionLost("gone away"), "WARNING", "lost the database: gone away"),
-        (CommitsLost(37), "WARNING", "the server has crashed; 37 users that were done just"),
+        (CommitsLost(37), "WARNING", "the server has crashed; what it has lost is done again: 37"),
         (ConnectionFound(), "WARNING", "found the database again"),
         (CycleAwaited(), "INFO", "waiting for a cycle with --queue postgres"),
         (CycleJoined(41, 2, 1), "INFO", "taking part in cycle 41 with 1 worker"),
