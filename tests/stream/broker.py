@@ -60,6 +60,7 @@ class OwnBroker:
         config = self._folder / "rabbitmq.conf"
         config.write_text(
             f"listeners.tcp.1 = 127.0.0.1:{self.port}\nlog.console = false\n"
+            "max_message_size = 8000000\n"
             f"listeners.ssl.1 = 127.0.0.1:{tls_port}\n"
             f"ssl_options.certfile = {self.ca}\nssl_options.keyfile = {key}\n"
         )

@@ -284,7 +284,7 @@ def test_queues_that_are_otherwise_end_it_and_nothing_else_is_taken_for_that(
         refused = etl(*command)
         assert (refused.status, "inequivalent arg" in refused.err) == (2, True)
     # The same code of the broker: a message that is larger than it takes.
-    large = etl("telemetry", "publish-sample", "--count=1", "--players=100", "--events=12000")
+    large = etl("telemetry", "publish-sample", "--count=1", "--players=100", "--events=700")
     assert large.status == 2
     assert "larger than configured" in large.err
     assert "job.toml" not in large.err

@@ -60,6 +60,12 @@ def test_matches_become_statistics(
     assert again.status == 0
     while 'processed_total{outcome="duplicate"} 2.0' not in ask(port, "/metrics")[1]:
         pass
+    broker.publish("telemetry", ("torn", b'{"match_id": '))
+    while 'processed_total{outcome="dead"} 1.0' not in (told := ask(port, "/metrics")[1]):
+        pass
+    assert 'worker_errors_total{sqlstate="22P02"} 1.0' in told
+    assert 'queue_depth{queue="telemetry.dead"}' in told
+    assert "queue_ready 1.0" in told
     service.stop()
 
     assert properties.message_id is not None
@@ -80,6 +86,16 @@ def test_matches_become_statistics(
     )
     wrong = json.loads(etl("verify", "telemetry", "--json").out)
     assert wrong["wrong"] == 5
+
+
+def test_without_a_broker_it_lives_and_is_not_ready(start: Start) -> None:
+    service = start("letters", "--serve=0", ETL_AMQP_URL="amqp://127.0.0.1:1/")
+    service.until("BrokerLost")
+    port = int(service.text.partition("answering at http://127.0.0.1:")[2].partition("/")[0])
+    assert ask(port, "/ready") == (503, "not ready: no connection to the broker\n")
+    assert ask(port, "/health")[0] == 200
+    assert "queue_ready 0.0" in ask(port, "/metrics")[1]
+    service.stop()
 
 
 def test_a_message_that_is_no_match_is_a_data_error(connection: Connection) -> None:
