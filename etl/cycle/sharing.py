@@ -111,8 +111,8 @@ class OtherHosts:
         """Whether any are left, now that this host's workers are gone; no more may come.
 
         Whose connection is gone, or who has not checked in for longer than ``HOST_TIMEOUT``, is
-        not waited for: a process that stands still keeps its connection. Where it is this one that is lost, nobody knows:
-        then it is waited for a minute, because the outcomes are there, too.
+        not waited for: a process that stands still keeps its connection. Where it is this one that
+        is lost, nobody knows: then it is waited for a minute, because the outcomes are there, too.
         """
         if self._cycle_id is None:
             return False
