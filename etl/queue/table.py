@@ -13,6 +13,7 @@ on that host does, or the next crew. The items of a host that never comes back c
 """
 
 import json
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -55,6 +56,7 @@ class TableQueue:
         self._perform = perform
         self._takes_outcomes = takes_outcomes
         self._has_told = False
+        self._settled: list[Entry] = []
         self._given: Mapping[str, object] = {}
         self._connect: Callable[[], db.Connection]  # from ``to_be_built`` on
 
@@ -120,11 +122,13 @@ class TableQueue:
         if result.outcome is not Outcome.ORPHANED:
             db.run(connection, shipped("queue/fail_deferred"), **given)
             return
-        db.run(
+        (is_there,) = db.one(
             connection, shipped("queue/acknowledge"), **given,
             position=claim.position, held_key=claim.item_key, outcome=result.outcome.value,
             weight=claim.values.get(WEIGHT) or None, rest_key=None, rest=None,
         )  # fmt: skip
+        if is_there and not self._takes_outcomes:  # else it comes with the others
+            self._settled.append(Entry(time.time(), result.outcome.value, worker, claim, result))
 
     def release(self, worker: int, claim: Claim) -> None:
         """Nothing: the claim of a dead worker ends with its transaction."""
@@ -146,7 +150,8 @@ class TableQueue:
         Outcomes are read before the journal: what has one was claimed before, and is told so.
         """
         if not self._takes_outcomes:
-            return self._journal.entries()
+            settled, self._settled = self._settled, []
+            return settled + self._journal.entries()
         if self._has_told:
             self._has_told = False
             return []

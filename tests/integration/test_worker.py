@@ -190,3 +190,37 @@ def test_a_crew_that_stands_still_is_not_waited_for(
     finally:
         crew.kill()
         crew.communicate()
+
+
+def test_a_crew_tells_of_the_item_that_its_dead_worker_had(
+    start: Start,
+    connection: Connection,
+    gate: Connection,
+    environment: dict[str, str],
+    dsn: str,
+    tmp_path: Path,
+) -> None:
+    """As the cycle does: the same counts, the same exit status."""
+    connection.execute(
+        b"CREATE TRIGGER all_wait BEFORE INSERT OR UPDATE ON dwh.datamart_users FOR EACH ROW"
+        b" EXECUTE FUNCTION wait_at_gate()"
+    )
+    run = start(*POSTGRES)
+    wait_until_at_gate(gate)
+    crew = subprocess.Popen(
+        [sys.executable, "-m", "etl", "worker", "datamart-users", "--workers=1", "--json"],
+        env={**environment, "ETL_DSN": dsn, "ETL_STATE_DIR": str(tmp_path / "other")},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    waiting = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    while gate.execute(waiting.encode()).rowcount < 2:
+        assert crew.poll() is None, crew.communicate()
+    found = subprocess.run(["pgrep", "-P", str(crew.pid)], capture_output=True, check=True)
+    os.kill(int(found.stdout), signal.SIGKILL)
+    while gate.execute("SELECT FROM etl.attempt WHERE outcome = 'orphaned'").rowcount == 0:
+        assert crew.poll() is None, crew.communicate()
+    open_gate(gate)
+    out, err = crew.communicate(timeout=60)
+    status, told, said = run.end()
+    assert (crew.returncode, status) == (1, 1), err + said
+    assert json.loads(out)["cycles"][0]["orphaned"] == json.loads(told)["orphaned"] == 1
