@@ -65,10 +65,12 @@ class Claims(Protocol):
         has_few_left: Whether hardly anything was left to claim when this user last did.
         others_have_some: Whether, when nothing was left to claim, what others have in hand may
             come free without anybody's say.
+        ends_with_connection: Whether a claim does so.
     """
 
     has_few_left: bool
     others_have_some: bool
+    ends_with_connection: bool
 
     def claim(self, worker: int) -> Claim | None:
         """Take the first item that nobody has; None when there is none."""

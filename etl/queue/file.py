@@ -45,6 +45,7 @@ class FileQueue:
         folder: Its private folder; made where it is missing.
     """
 
+    ends_with_connection = False
     others_have_some = False  # the supervisor gives back what a dead worker had
 
     def __init__(self, folder: Path) -> None:

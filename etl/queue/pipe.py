@@ -60,6 +60,7 @@ class PipeQueue:
     """
 
     has_few_left = True
+    ends_with_connection = False
     others_have_some = False  # what a dead worker had the service sends again
 
     def __init__(self, channel: socket.socket) -> None:

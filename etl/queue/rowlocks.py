@@ -50,10 +50,11 @@ class RowQueue:
 
     Attributes:
         has_few_left: Always: nobody may have a second item in hand.
+        ends_with_connection: Always.
         others_have_some: Whether, when nothing was left to claim, others still had items in hand.
     """
 
-    has_few_left = True
+    has_few_left = ends_with_connection = True
     undo = shipped("queue/undo")
 
     def __init__(
@@ -144,8 +145,12 @@ class RowQueue:
         return self.exchange(worker, [(claim, result)], most=0)
 
     def release(self, worker: int, claim: Claim) -> None:
-        """Give a claim back without an attempt; the item goes to the end of the queue."""
-        self._give_back(whole(claim), {"is_slow": None, "sqlstate": None, "message": None})
+        """Give a claim back without an attempt; the item goes to the end of the queue.
+
+        Where the claim has ended with its connection the item is free, and stays where it is.
+        """
+        if self._is_begun and not self._connection.closed:
+            self._give_back(whole(claim), {"is_slow": None, "sqlstate": None, "message": None})
         self._tell(line(RELEASED, worker, claim))
 
     def defer(self, worker: int, claim: Claim, result: Result, *, is_slow: bool) -> None:

@@ -198,6 +198,7 @@ class TableQueue:
         Args:
             connection: In the transaction that closes the record.
         """
+        db.run(connection, shipped("queue/end"), cycle_id=self.cycle_id)
         db.run(connection, shipped("queue/settle"), cycle_id=self.cycle_id)
         self._take(connection)
 

@@ -185,13 +185,11 @@ class Worker:
         self._claim(session, settled, max(0, room))
 
     def _claim(self, session: Session, settled: Sequence[tuple[Claim, Result]], most: int) -> None:
-        """Acknowledge these, and claim up to so many.
-
-        Where the queue is over the connection that is lost, what was not acknowledged is free.
-        """
+        """Acknowledge these, and claim up to so many; with a lost connection they are free."""
         try:
             self._claimed.extend(self._queue.exchange(self._orders.number, settled, most))
         except DatabaseUnreachableError:
+            self._claimed.extend([claim for claim, _ in settled])
             self._lost(session, None)
 
     def _see_to(self, session: Session, trouble: InterruptedItem | UnsettledItem) -> None:
@@ -256,6 +254,8 @@ class Worker:
         number = self._orders.number
         was_orderly = blamed is not None and blamed.was_orderly
         waiting = list(session.executor.in_hand)[1:]
+        while self._queue.ends_with_connection and self._claimed:
+            waiting.append(self._claimed.popleft())
         try:
             successor = self._reconnect(has_item=True)
             if successor is not None:

@@ -1,5 +1,5 @@
 -- Acknowledges an item, in its own transaction; or, where its worker is dead, in one of its own.
--- Where it is a part of a key range, the rest takes its place.
+-- Where it is a part of a key range, the rest takes its place, unless the queue is being ended.
 --
 -- Parameters: :'cycle_id', :'position', :'worker', :'outcome', :'sqlstate', :'message'
 --             :'held_key'    key of the item as it was claimed: the rest of a range stands where the
@@ -8,7 +8,7 @@
 --             :'rest_key', :'rest'    key and fields of the rest; null: there is none
 -- Returns:    one row: whether the item was there, and nobody else's
 -- Writes:     etl.queue_item, etl.queue_outcome
--- Locks:      the rows
+-- Locks:      the rows; where there is a rest, the queue against being ended
 -- Cost:       constant
 WITH gone AS (
     DELETE FROM etl.queue_item AS i
@@ -40,7 +40,12 @@ kept AS (
     INSERT INTO etl.queue_item (cycle_id, position, item_key, level, fields, is_slow)
     SELECT g.cycle_id, g.position, CAST(:'rest_key' AS text), g.level, CAST(:'rest' AS text[]), g.is_slow
     FROM gone AS g
-    WHERE CAST(:'rest_key' AS text) IS NOT NULL
+    WHERE CASE
+        WHEN CAST(:'rest_key' AS text) IS NOT NULL THEN EXISTS (
+            SELECT FROM etl.queue AS q WHERE q.cycle_id = CAST(:'cycle_id' AS bigint)
+            FOR KEY SHARE SKIP LOCKED
+        )
+    END
 )
 
 SELECT count(*) = 1 AS was_there FROM gone;

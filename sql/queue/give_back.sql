@@ -1,4 +1,4 @@
--- Gives an item back: it goes to the end of the queue.
+-- Gives an item back: it goes to the end of the queue, unless that is being ended.
 --
 -- Parameters: :'cycle_id', :'position', :'worker'
 --             :'held_key'    key of the item as it was claimed: the rest of a range stands where the
@@ -7,7 +7,7 @@
 --             :'sqlstate', :'message'  where it failed for now, how; null: no attempt came about
 -- Returns:    one row: whether the item was there, and nobody else's
 -- Writes:     etl.queue_item; where it failed, etl.queue_outcome
--- Locks:      the rows
+-- Locks:      the rows; the queue against being ended
 -- Cost:       constant
 WITH gone AS (
     DELETE FROM etl.queue_item AS i
@@ -47,6 +47,10 @@ again AS (
         CASE WHEN CAST(:'message' AS text) IS NOT NULL THEN CAST(:'worker' AS integer) END,
         nullif(CAST(:'sqlstate' AS text), ''), CAST(:'message' AS text)
     FROM gone AS g
+    WHERE EXISTS (
+        SELECT FROM etl.queue AS q WHERE q.cycle_id = CAST(:'cycle_id' AS bigint)
+        FOR KEY SHARE SKIP LOCKED
+    )
 )
 
 SELECT count(*) = 1 AS was_there FROM gone;

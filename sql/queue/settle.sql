@@ -3,17 +3,13 @@
 --
 -- Parameters: :'cycle_id'
 -- Returns:    nothing
--- Writes:     etl.queue_item, etl.queue_outcome, etl.queue, etl.crew
+-- Writes:     etl.queue_item, etl.queue_outcome, etl.crew
 -- Locks:      the rows; it waits for those of items in hand
 -- Cost:       in proportion to the items left
 WITH gone AS (
     DELETE FROM etl.queue_item AS i
     WHERE i.cycle_id = CAST(:'cycle_id' AS bigint)
     RETURNING i.*
-),
-
-closed AS (
-    DELETE FROM etl.queue AS q WHERE q.cycle_id = CAST(:'cycle_id' AS bigint)
 ),
 
 dismissed AS (

@@ -51,6 +51,7 @@ class SharedQueue:
 
     has_few_left = True
     others_have_some = False
+    ends_with_connection = True
 
     def __init__(self, address: str) -> None:
         self._folder = Path(address)
