@@ -10,10 +10,13 @@ from etl.errors import UsageError
 LARGEST = 2**31 - 1
 """The largest number that a limit can be."""
 
+MOST_WORKERS = 999
+"""Of one host: a worker's number tells its crew in the thousands."""
+
 _YES, _NO = ("true", "yes", "1", "on"), ("false", "no", "0", "off")
 _DURATION = re.compile(r"(\d{1,9})(ms|s|m|min|h|d)\Z", re.ASCII)
 _UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
-_WORKERS_EACH, _MOST_WORKERS = 8, 32  # `--workers auto`: a processor, and in all
+_WORKERS_EACH, _MOST_BY_ITSELF = 8, 32  # `--workers auto`: a processor, and in all
 _HOST_TIMEOUT_S = 15.0
 _SHORTEST_HOST_TIMEOUT_S = 1.0
 _WEEK_S = 7 * 24 * 3600.0  # PostgreSQL's timeouts end at 24 days
@@ -134,10 +137,17 @@ def workers(flag: str | None, environ: Mapping[str, str]) -> tuple[int, int | No
 
     Returns:
         How many; and where the flag is ``auto``, how many there may become, else None.
+
+    Raises:
+        UsageError: There are more than ``MOST_WORKERS``.
     """
     if flag == "auto":
-        return worker_count(environ), min(_MOST_WORKERS, _WORKERS_EACH * processors())
-    return (worker_count(environ) if flag is None else positive("--workers", flag)), None
+        return worker_count(environ), min(_MOST_BY_ITSELF, _WORKERS_EACH * processors())
+    count = worker_count(environ) if flag is None else positive("--workers", flag)
+    if count > MOST_WORKERS:
+        problem = f"{count:,} workers are too many for one host"
+        raise UsageError(problem, f"Give {MOST_WORKERS} at most.")
+    return count, None
 
 
 def time_limit_s(

@@ -8,7 +8,6 @@ import typer
 from etl import folders, settings
 from etl.cli.options import Dsn, JobName, Json, job_named, target
 from etl.cli.output import say, tell, to_json
-from etl.errors import UsageError
 
 _FAILED = 1
 
@@ -44,15 +43,11 @@ def worker(
     from etl import db
     from etl.cli.display import LogLines
     from etl.cli.narrator import Narrator
-    from etl.cycle import WORKERS_OF_A_CREW, CrewOptions, HostCrew
+    from etl.cycle import CrewOptions, HostCrew
 
     found = job_named(job)
     settings.host_timeout_s(os.environ)  # the workers use it: said before one is started
     count, most = settings.workers(workers, os.environ)
-    if count > WORKERS_OF_A_CREW:
-        raise UsageError(
-            f"--workers {count:,} are too many for one host", f"At most {WORKERS_OF_A_CREW} are."
-        )
     options = CrewOptions(
         workers=count,
         most_workers=most,

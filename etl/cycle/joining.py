@@ -25,7 +25,7 @@ from etl.link import Link
 from etl.model import CycleRecord, Orders
 from etl.queue import TableQueue
 from etl.session import session_name
-from etl.settings import host_timeout_s
+from etl.settings import MOST_WORKERS, host_timeout_s
 from etl.sqlfile import shipped
 from etl.stop_signals import StopSignals
 from etl.supervisor import Hooks, Supervisor
@@ -33,7 +33,6 @@ from etl.tuner import Tuner
 
 _LOOK_EVERY_S = 1.0
 _LONGEST_S = 60.0  # for a transaction of the supervisor's own
-WORKERS_OF_A_CREW = 999
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +173,7 @@ class HostCrew:
     def _drain(
         self, link: Link, cycle: Standing, crew: int, queue: TableQueue, signals: StopSignals
     ) -> None:
-        record, first = self.records[-1], crew * (WORKERS_OF_A_CREW + 1)
+        record, first = self.records[-1], crew * (MOST_WORKERS + 1)
         steering = Steering(self._job, record, self._emit, may_wait=True)
         ordered = Orders(
             number=0, dsn=self._target.dsn, label=self._target.label,

@@ -4,6 +4,7 @@ import fcntl
 import os
 import re
 import shutil
+import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -19,6 +20,8 @@ from etl.sqlfile import shipped
 from etl.trust import open_private
 
 _CREW_FOLDER = re.compile(r"crew-([1-9][0-9]{0,17})-([1-9][0-9]{0,8})\Z")
+_LEAVE_S = 10.0  # then what they have in hand is undone, and done again
+_ASK_AGAIN_S = 0.1
 _QUEUE_FOLDER = re.compile(r"cycle-([1-9][0-9]{0,17})\Z")
 
 
@@ -63,7 +66,15 @@ def recover(
 def _recover_shared(
     connection: db.Connection, folder: Path, cycle_id: int, job: Job, emit: Emit
 ) -> None:
-    """Close the record of a cycle whose queue is in the database, wherever it ran."""
+    """Close the record of a cycle whose queue is in the database, wherever it ran.
+
+    Crews may still be at work on it, that have not noticed yet: they finish what they have in hand.
+    """
+    db.run(connection, shipped("queue/begin_closing"), cycle_id=cycle_id)
+    until, crews = time.monotonic() + _LEAVE_S, shipped("queue/crews")
+    given = {"cycle_id": cycle_id, "silence_s": _LEAVE_S}
+    while db.one(connection, crews, **given) != (0,) and time.monotonic() < until:
+        time.sleep(_ASK_AGAIN_S)
     settle_dead_crews(connection, folder, job, cycle_id)
     path = folder / f"cycle-{cycle_id}"
     with closing(_shared(connection, path, cycle_id)) as queue:
@@ -89,12 +100,23 @@ def crew_folder(folder: Path, cycle_id: int, crew: int) -> Generator[Path]:
         cycle_id: The cycle.
         crew: Number of the crew.
     """
-    path = private_folder(folder / f"crew-{cycle_id}-{crew}")
-    lock = open_private(path / "alive", os.O_RDWR | os.O_CREAT)
-    try:
+    with _one_at_a_time(folder):  # else somebody might find it before it is locked
+        path = private_folder(folder / f"crew-{cycle_id}-{crew}")
+        lock = open_private(path / "alive", os.O_RDWR | os.O_CREAT)
         fcntl.flock(lock, fcntl.LOCK_EX)
+    try:
         yield path
         shutil.rmtree(path, ignore_errors=True)
+    finally:
+        os.close(lock)
+
+
+@contextmanager
+def _one_at_a_time(folder: Path) -> Generator[None]:
+    lock = open_private(folder / "crews.lock", os.O_RDWR | os.O_CREAT)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
     finally:
         os.close(lock)
 
@@ -108,15 +130,16 @@ def settle_dead_crews(connection: db.Connection, folder: Path, job: Job, cycle_i
         job: The job.
         cycle_id: The cycle that is still open; of others there is nothing to tell any more.
     """
-    for path in folder.glob("crew-*-*/"):
-        named = _CREW_FOLDER.match(path.name)
-        if named is None or not _is_dead(path):
-            continue
-        if int(named[1]) == cycle_id:
-            end, name = shipped("engine/end_worker_sessions"), session_name(job, None)
-            db.run(connection, end, name=name.replace("%", f"{named[2]}___"))
-            _settle_left(connection, path, cycle_id)
-        shutil.rmtree(path, ignore_errors=True)
+    with _one_at_a_time(folder):
+        for path in folder.glob("crew-*-*/"):
+            named = _CREW_FOLDER.match(path.name)
+            if named is None or not _is_dead(path):
+                continue
+            if int(named[1]) == cycle_id:
+                end, name = shipped("engine/end_worker_sessions"), session_name(job, None)
+                db.run(connection, end, name=name.replace("%", f"{named[2]}___"))
+                _settle_left(connection, path, cycle_id)
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _is_dead(path: Path) -> bool:

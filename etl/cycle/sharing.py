@@ -110,11 +110,11 @@ class OtherHosts:
     def are_at_work(self) -> bool:
         """Whether any are left, now that this host's workers are gone; no more may come.
 
-                Whose connection is gone, or who has not checked in for longer than ``HOST_TIMEOUT``, is
-                        not waited for: a process that stands still keeps its connection. Where it is this
-                connection that is lost, nobody knows: then it is waited for a minute, because the
-                outcomes are there, too.
-                """
+        Whose connection is gone, or who has not checked in for longer than ``HOST_TIMEOUT``, is
+        not waited for: a process that stands still keeps its connection. Where it is this
+        connection that is lost, nobody knows: then it is waited for a minute, because the
+        outcomes are there, too.
+        """
         if self._cycle_id is None:
             return False
         self.dismiss()
