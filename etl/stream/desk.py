@@ -18,11 +18,11 @@ from etl.jobshape import Stream
 from etl.stream.address import Broker
 from etl.stream.link import is_different, words
 from etl.stream.message import (
-    ATTEMPTS,
     FAILED_AT,
     OUTCOME,
     REASON,
     SQLSTATE,
+    attempts_of,
     fresh,
     headers,
     key_of,
@@ -221,7 +221,7 @@ def _item(job: str, properties: pika.BasicProperties, body: bytes) -> HeldItem:
         job=job,
         item_key=key_of(properties, body),
         state="quarantined",
-        attempts=int(told.get(ATTEMPTS, 0)),
+        attempts=attempts_of(properties),
         outcome=str(told.get(OUTCOME, "orphaned")),
         sqlstate=str(told.get(SQLSTATE) or "") or None,
         message=str(reason) if reason else None,

@@ -47,6 +47,7 @@ class Hand(Process):
         self.sent: dict[int, Message] = {}
         self.claimed: int | None = None
         self.is_ready = False
+        self._is_forgotten = False
         self.is_leaving = False
 
     def begin(self, orders: Orders) -> None:
@@ -63,6 +64,8 @@ class Hand(Process):
 
     def flush(self) -> None:
         """Send what still waits to be sent, as far as the socket takes it."""
+        if self._is_forgotten:
+            return
         try:
             while self._outgoing:
                 piece = self._outgoing[0]
@@ -84,7 +87,7 @@ class Hand(Process):
     def listen(self) -> list[Entry]:
         """What it has told since the last time; what it said before it ended comes too."""
         found: list[Entry] = []
-        while True:
+        while not self._is_forgotten:
             try:
                 piece = self.channel.recv(_PIECE)
             except BlockingIOError:
@@ -96,11 +99,13 @@ class Hand(Process):
                     self._selector.unregister(self.channel)
                 return found
             found += self._lines.entries(piece)
+        return found
 
     def forget(self) -> list[Message]:
         """It has ended: the messages that have no outcome."""
         with suppress(KeyError):
             self._selector.unregister(self.channel)
+        self._is_forgotten = True  # the selector may tell of it once more
         self.channel.close()
         self._outgoing.clear()
         left = list(self.sent.values())

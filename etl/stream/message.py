@@ -62,9 +62,13 @@ def delivered(
 def key_of(properties: pika.BasicProperties, body: bytes) -> str:
     """The message id; of a message without one, the SHA-256 of its body.
 
-    The same body is then the same message, whoever sends it how often.
+    The same body is then the same message, whoever sends it how often. What of an id is no UTF-8,
+    which pika leaves as bytes, is written with backslashes.
     """
-    return properties.message_id or f"sha256:{hashlib.sha256(body).hexdigest()}"
+    told: str | bytes | None = properties.message_id
+    if isinstance(told, bytes):
+        return told.decode(errors="backslashreplace")
+    return told or f"sha256:{hashlib.sha256(body).hexdigest()}"
 
 
 def attempts_of(properties: pika.BasicProperties) -> int:
@@ -126,7 +130,7 @@ def _again(
         name: value
         for name, value in headers(before).items()
         if name not in _OWN
-        and not name.startswith(("x-death", "x-first-death", "x-last-death"))
+        and not str(name).startswith(("x-death", "x-first-death", "x-last-death"))
         and name != "x-delivery-count"
     }
     return pika.BasicProperties(

@@ -174,11 +174,12 @@ class OwnBroker:
             for queue in queues:
                 channel.queue_delete(queue)
 
-    def publish(self, queue: str, *messages: tuple[str | None, bytes], **more: Any) -> None:
+    def publish(self, queue: str, *messages: tuple[str | bytes | None, bytes], **more: Any) -> None:
         """Publish messages, each an id and a body."""
         with self.connect() as connection:
             channel = connection.channel()
             channel.confirm_delivery()
             for key, body in messages:
-                properties = pika.BasicProperties(message_id=key, delivery_mode=2, **more)
+                told: Any = key  # pika takes bytes as well
+                properties = pika.BasicProperties(message_id=told, delivery_mode=2, **more)
                 channel.basic_publish("", queue, body, properties, mandatory=True)
