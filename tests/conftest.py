@@ -23,8 +23,9 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from pytest_postgresql import factories
 
-from etl import deploy, folders, grants, job, roles
+from etl import deploy, folders, job
 from etl.db import Connection, Target, connect
+from etl.deploy import grants, roles
 from etl.embedded import EmbeddedServer
 from etl.job import Job
 

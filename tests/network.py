@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 
-from etl import deploy, folders, grants, job, roles
+from etl import deploy, folders, job
 from etl.db import Connection
+from etl.deploy import grants, roles
 from etl.job import Job
 
 KINDS = ("followers", "following", "posts")

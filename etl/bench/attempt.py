@@ -16,11 +16,11 @@ from psycopg.pq import TransactionStatus
 from etl import db
 from etl.bench.report import Tally
 from etl.errors import DatabaseUnreachableError, UsageError
-from etl.executor import Executor
 from etl.job import Job
 from etl.model import Claim, Outcome, Result
 from etl.sqlfile import shipped
-from etl.unsettled import DoubtfulItem, LostItem
+from etl.worker.executor import Executor
+from etl.worker.unsettled import DoubtfulItem, LostItem
 
 _CANCEL_S = 5.0
 # Invalid transaction termination: a COMMIT or ROLLBACK inside. Active transaction: a command

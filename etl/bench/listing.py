@@ -8,8 +8,8 @@ from etl import db, ledger
 from etl.backlog import Backlog
 from etl.bench.plan import read_plan
 from etl.bench.report import Listing
-from etl.cost import Budget
 from etl.job import Job
+from etl.ledger.cost import Budget
 from etl.model import CycleRecord
 from etl.queue import Buildable
 from etl.settings import ItemLimit

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from etl import db, deploy, rounds
+from etl import db, deploy
 from etl.bench.attempt import RolledBack, session, settle_session
 from etl.bench.crew import Crew
 from etl.bench.listing import look
@@ -27,6 +27,7 @@ from etl.bench.waits import Seen, limit_of
 from etl.errors import BenchRunningError, StateFolderError
 from etl.folders import MAKE_ROOM, private_folder
 from etl.job import Job
+from etl.ledger import rounds
 from etl.model import Claim, CycleRecord, Orders
 from etl.queue import FileQueue
 from etl.sqlfile import shipped

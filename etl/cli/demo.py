@@ -43,9 +43,10 @@ def demo(
     dsn: Dsn = None,
 ) -> None:
     """Make schema and sample data, run a cycle, say what happened."""
-    from etl import db, deploy, grants
+    from etl import db, deploy
     from etl.cli.run import Manner, run_cycle
     from etl.cycle import CycleOptions
+    from etl.deploy import grants
 
     shown, jobs = job_named(job), whole_jobs()
     look = shown.demo

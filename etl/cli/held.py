@@ -16,7 +16,7 @@ from etl.errors import UsageError
 from etl.job import Job
 
 if TYPE_CHECKING:
-    from etl.held import HeldItem
+    from etl.ledger.held import HeldItem
 
 held = typer.Typer(no_args_is_help=True, help="Items that failed: list them, release them.")
 
@@ -70,7 +70,7 @@ def list_held(
     message, held_until, quarantined_at and last_cycle_id.
     """
     from etl import deploy
-    from etl import held as engine
+    from etl.ledger import held as engine
 
     found = job_named(job, may_be_stream=True) if job is not None else None
     code = _sqlstate(sqlstate)
@@ -117,7 +117,7 @@ def release_held(
     All that is asked for, or nothing. --json prints one object: job, released, items.
     """
     from etl import deploy
-    from etl import held as engine
+    from etl.ledger import held as engine
 
     found = job_named(job, may_be_stream=True)
     code = _sqlstate(sqlstate)

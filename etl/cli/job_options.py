@@ -11,7 +11,7 @@ import typer
 from etl import settings
 from etl.errors import UsageError
 from etl.job import Job
-from etl.jobshape import FIRST, LAST, JobOption, Scope
+from etl.job.shape import FIRST, LAST, JobOption, Scope
 
 _BATCH_SIZE = typer.Option(
     "--batch-size",

@@ -7,8 +7,8 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from etl import settings
-from etl.cost import Octave
 from etl.errors import UsageError
+from etl.ledger.cost import Octave
 from etl.settings import ItemLimit
 from etl.simulation import LevelScenario, Scenario
 from etl.simulation.scenario import LARGEST

@@ -50,7 +50,7 @@ def init(
     What they make belongs to etl_owner, and etl_runner and etl_reader get the rights that
     the files in grants/ name, where these roles exist.
     """
-    from etl import grants, roles
+    from etl.deploy import grants, roles
 
     show = _nowhere if json_output else tell
     with connected(dsn, "init") as connection:
@@ -87,7 +87,7 @@ def _nowhere(_line: str) -> None:
 
 def _make_roles(connection: "Connection", show: Show, *, is_dry_run: bool) -> list[str]:
     """Make the roles. Returns those that did not exist."""
-    from etl import roles
+    from etl.deploy import roles
 
     made = roles.standing(connection).missing if is_dry_run else roles.create(connection)
     for role in made:

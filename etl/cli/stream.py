@@ -12,7 +12,7 @@ from etl.cli.job_options import add_options, in_scope
 from etl.cli.options import Dsn, Json
 from etl.cli.output import printable, say
 from etl.job import Job
-from etl.jobshape import Stream
+from etl.job.shape import Stream
 
 if TYPE_CHECKING:
     from etl.stream.address import Broker

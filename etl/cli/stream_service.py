@@ -12,7 +12,7 @@ from etl.cli.output import say, tell, to_json
 from etl.cli.stream_text import StreamLines, summary
 from etl.errors import EtlError, UsageError
 from etl.job import Job
-from etl.jobshape import Stream
+from etl.job.shape import Stream
 from etl.stream import desk, web
 from etl.stream.address import Broker
 from etl.stream.record import StreamRecord

@@ -107,7 +107,7 @@ def by_query(connection: "Connection", job: "Job", as_of: "date") -> dict[str, A
 def _by_recomputing(
     verifier: "Verifier", job: "Job", sample: int | None, seed: int, item: str | None
 ) -> dict[str, Any]:
-    from etl.confidence import at_most
+    from etl.verification.confidence import at_most
 
     lot = verifier.draw(sample, seed, item or "")
     if item is not None and not lot.items:

@@ -6,28 +6,29 @@ from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from etl import control, cost, db, deploy, ledger, rounds
+from etl import db, deploy, ledger
 from etl.backlog import Backlog
-from etl.cost import Budget
+from etl.crew.stop_signals import StopSignals, cancelled_on_stop
+from etl.crew.supervisor import Hooks, Supervisor
+from etl.crew.tuner import Tuner
 from etl.cycle import remarks
 from etl.cycle.dry_run import look
 from etl.cycle.endings import stop_reason
 from etl.cycle.leftovers import queues_folder, recover
+from etl.cycle.link import Link
 from etl.cycle.options import CycleOptions
 from etl.cycle.sharing import OtherHosts, queue_for
 from etl.cycle.steering import Steering, paused_by
 from etl.errors import CycleRunningError, DatabaseUnreachableError, EtlError, FileError, UsageError
 from etl.events import BacklogCounted, ClaimingPaused, CycleFinished, Emit, Event, ItemAttempted
 from etl.job import Job
-from etl.link import Link
+from etl.ledger import control, cost, rounds
+from etl.ledger.cost import Budget
 from etl.lock import host_lock
 from etl.model import CycleRecord, Orders
 from etl.queue import Buildable, FileQueue, OpenClaims, TableQueue
-from etl.session import session_name
 from etl.sqlfile import shipped
-from etl.stop_signals import StopSignals, cancelled_on_stop
-from etl.supervisor import Hooks, Supervisor
-from etl.tuner import Tuner
+from etl.worker.session import session_name
 
 _PROGRESS_EVERY_S = 1.0
 

@@ -15,21 +15,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from etl import db, deploy
+from etl.crew.stop_signals import StopSignals
+from etl.crew.supervisor import Hooks, Supervisor
+from etl.crew.tuner import Tuner
 from etl.cycle.leftovers import crew_folder, queues_folder, settle_dead_crews
+from etl.cycle.link import Link
 from etl.cycle.sharing import require_same_files
 from etl.cycle.steering import Steering
 from etl.errors import UsageError
 from etl.events import CycleAwaited, CycleJoined, Emit
 from etl.job import Job
-from etl.link import Link
 from etl.model import CycleRecord, Orders
 from etl.queue import TableQueue
-from etl.session import session_name
 from etl.settings import MOST_WORKERS, host_timeout_s
 from etl.sqlfile import shipped
-from etl.stop_signals import StopSignals
-from etl.supervisor import Hooks, Supervisor
-from etl.tuner import Tuner
+from etl.worker.session import session_name
 
 _LOOK_EVERY_S = 1.0
 _LONGEST_S = 60.0  # for a transaction of the supervisor's own

@@ -15,9 +15,9 @@ from etl.folders import private_folder
 from etl.job import Job
 from etl.model import CycleRecord, Outcome
 from etl.queue import FileQueue, OpenClaims, TableQueue
-from etl.session import session_name
 from etl.sqlfile import shipped
 from etl.trust import open_private
+from etl.worker.session import session_name
 
 _CREW_FOLDER = re.compile(r"crew-([1-9][0-9]{0,17})-([1-9][0-9]{0,8})\Z")
 _LEAVE_S = 10.0  # then what they have in hand is undone, and done again

@@ -7,16 +7,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 from etl import db
+from etl.cycle.link import Link
 from etl.cycle.options import CycleOptions
 from etl.errors import UsageError
 from etl.job import Job
-from etl.link import Link
 from etl.model import CycleRecord
 from etl.queue import FileQueue, TableQueue
 from etl.queue.table import told_as_json
-from etl.session import session_name
 from etl.settings import host_timeout_s
 from etl.sqlfile import shipped
+from etl.worker.session import session_name
 
 _PATIENCE_S = 60.0
 _CHECK_IN_S = 5.0  # crews check in once a second; a busy server may be late

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 
-from etl import cost, db, rounds
-from etl.cost import CostModel, Octave
+from etl import db
 from etl.freshness import LevelAge, ages
 from etl.job import Job
+from etl.ledger import cost, rounds
+from etl.ledger.cost import CostModel, Octave
 from etl.sqlfile import shipped
 
 

@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
-from etl import cost, db, freshness, rounds
+from etl import db, freshness
 from etl.backlog import Backlog
-from etl.cost import Budget
 from etl.freshness import LevelAge
 from etl.job import Job
+from etl.ledger import cost, rounds
+from etl.ledger.cost import Budget
 from etl.model import WEIGHT, CycleRecord, LevelCount, Prediction
 from etl.settings import ItemLimit
 from etl.sqlfile import shipped

@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from etl import db, rounds
+from etl import db
 from etl.desk import cycles, flow
 from etl.desk.cycles import CycleRow
 from etl.desk.flow import Flow
 from etl.freshness import LevelAge, ages
 from etl.job import Job
+from etl.ledger import rounds
 from etl.sqlfile import shipped
 
 

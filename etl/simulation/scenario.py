@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from fractions import Fraction
 
-from etl.cost import Octave
 from etl.errors import UsageError
+from etl.ledger.cost import Octave
 from etl.settings import ItemLimit
 
 LARGEST = 1_000_000_000

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from etl.cost import CostModel, Forecast
+from etl.ledger.cost import CostModel, Forecast
 from etl.model import Prediction
 from etl.simulation.cohorts import Ages, Choice, Cohorts, ages
 from etl.simulation.scenario import Scenario

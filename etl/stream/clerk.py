@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from etl import db
 from etl.errors import EtlError
 from etl.job import Job
-from etl.session import session_name
 from etl.sqlfile import shipped
+from etl.worker.session import session_name
 
 _PING_S = 2.0
 _ANSWER_S = 10.0

@@ -13,8 +13,8 @@ from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import AMQPError, ChannelClosedByBroker
 
 from etl.errors import BrokerUnreachableError, SchemaError, UsageError
-from etl.held import HeldItem
-from etl.jobshape import Stream
+from etl.job.shape import Stream
+from etl.ledger.held import HeldItem
 from etl.stream.address import Broker
 from etl.stream.link import is_different, words
 from etl.stream.message import (

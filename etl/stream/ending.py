@@ -6,9 +6,9 @@ later is killed.
 
 import time
 
+from etl.crew.stop_signals import StopSignals
 from etl.errors import EtlError
 from etl.events import StopRequested
-from etl.stop_signals import StopSignals
 from etl.stream import events
 from etl.stream.link import BrokerLink
 from etl.stream.record import StreamRecord

@@ -6,8 +6,8 @@ from collections import deque
 from contextlib import suppress
 from dataclasses import replace
 
+from etl.crew.process import Process
 from etl.model import Orders
-from etl.process import Process
 from etl.queue import Entry, Lines, head
 from etl.stream.message import Message
 

@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
-from etl.crew import Crew
+from etl.crew.crew import Crew
 from etl.errors import DatabaseUnreachableError, UsageError
 from etl.model import Orders
 from etl.stream.hands import Hand

@@ -22,7 +22,7 @@ from etl import db
 from etl.errors import EtlError
 from etl.events import WorkerFinished
 from etl.job import Job
-from etl.jobshape import Stream
+from etl.job.shape import Stream
 from etl.model import Orders, Outcome, Result
 from etl.queue import CLAIMED, DEFERRED, READY, RELEASED, Entry
 from etl.stream import events

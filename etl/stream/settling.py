@@ -1,6 +1,6 @@
 """What becomes of a message: acknowledged, published again, or given back."""
 
-from etl.jobshape import Stream
+from etl.job.shape import Stream
 from etl.model import Outcome, Result
 from etl.stream import events
 from etl.stream.link import BrokerLink

@@ -13,7 +13,7 @@ acknowledges the original, so a crash in between leaves two of the same message 
 
 from dataclasses import dataclass
 
-from etl.jobshape import Stream
+from etl.job.shape import Stream
 from etl.settings import LARGEST
 
 _FACTOR = 4

@@ -6,9 +6,9 @@ from etl.errors import DatabaseUnreachableError
 from etl.job import Job
 from etl.model import Orders
 from etl.queue import Claims
-from etl.session import Session
 from etl.worker.gate import Gate
 from etl.worker.queues import session_with
+from etl.worker.session import Session
 
 _RECONNECT_S = 60.0
 _CONNECT_S = 15.0  # for the first one: the supervisor had just connected

@@ -10,17 +10,17 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from etl.doubts import Doubts
 from etl.errors import DatabaseUnreachableError, EnvironmentFaultError, EtlError
 from etl.job import load as load_job
 from etl.model import Claim, Orders, Outcome, Result
-from etl.session import Session
-from etl.unflushed import Unflushed
-from etl.unsettled import DoubtfulItem, InterruptedItem, SlowItem, UnsettledItem
 from etl.worker.connecting import connect
+from etl.worker.doubts import Doubts
 from etl.worker.gate import Gate
 from etl.worker.pace import pace_of
 from etl.worker.queues import queue_of
+from etl.worker.session import Session
+from etl.worker.unflushed import Unflushed
+from etl.worker.unsettled import DoubtfulItem, InterruptedItem, SlowItem, UnsettledItem
 
 _ASK_AGAIN_S = 0.5  # whether what others have in hand has come free
 CANCEL_S = 5.0  # for a cancelled statement to end, before its connection is cut

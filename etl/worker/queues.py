@@ -7,9 +7,9 @@ from pathlib import Path
 from etl.job import Job
 from etl.model import Orders
 from etl.queue import Claims, FileQueue, PipeQueue, RowQueue
-from etl.session import Session
 from etl.settings import host_timeout_s
 from etl.worker.gate import Gate
+from etl.worker.session import Session
 
 _BESIDE_S = 60.0  # for claim and acknowledgement, at the very most
 

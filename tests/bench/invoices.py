@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import count
 
-from etl import db, folders, job, roles
-from etl.jobshape import FIRST, LAST
+from etl import db, folders, job
+from etl.deploy import roles
+from etl.job.shape import FIRST, LAST
 from etl.sqlfile import statements
 from tests.bench.measure import Measurement, Samples, alternate
 from tests.bench.memory import Peaks, watch

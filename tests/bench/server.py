@@ -16,8 +16,8 @@ from typing import Any
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from etl import roles
 from etl.db import Connection, Target, connect
+from etl.deploy import roles
 from etl.embedded import EmbeddedServer
 from tests.conftest import RUNNER, load_schema
 

@@ -5,8 +5,9 @@ from typing import Any
 
 from psycopg.conninfo import make_conninfo
 
-from etl import db, deploy, folders, grants, job, roles
+from etl import db, deploy, folders, job
 from etl.db import Connection, Target, connect
+from etl.deploy import grants, roles
 from etl.job import Job
 from etl.sqlfile import statements
 

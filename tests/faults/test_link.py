@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from etl import db
+from etl.cycle.link import Link
 from etl.errors import CycleRunningError, DatabaseUnreachableError
 from etl.events import ConnectionFound, ConnectionLost, Event
-from etl.link import Link
 from etl.lock import lock_database
 from etl.sqlfile import shipped
 from tests.conftest import RUNNER, Address

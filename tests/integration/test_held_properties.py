@@ -12,8 +12,9 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from etl import db, deploy, held, ledger
+from etl import db, deploy, ledger
 from etl.db import Connection
+from etl.ledger import held
 from etl.model import Claim, CycleRecord, Outcome, Result
 from etl.queue import FileQueue, OpenClaims
 from etl.sqlfile import shipped

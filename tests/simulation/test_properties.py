@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from etl.cost import Octave
 from etl.errors import UsageError
+from etl.ledger.cost import Octave
 from etl.settings import ItemLimit
 from etl.simulation import Arrivals, Cohorts, LevelScenario, Scenario, Simulation, run
 from etl.simulation.cohorts import ages

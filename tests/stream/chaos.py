@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from etl import job as jobs
-from etl.jobshape import Stream
+from etl.job.shape import Stream
 from etl.stream.address import Broker
 from etl.stream.desk import dead_letters
 from tests.conftest import RUNNER, runner

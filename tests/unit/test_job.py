@@ -8,7 +8,7 @@ import pytest
 from etl.errors import FileError, UsageError
 from etl.folders import sql_folder
 from etl.job import Job, command_name, job_paths, load
-from etl.jobshape import HealthLimits
+from etl.job.shape import HealthLimits
 
 SHIPPED = sql_folder() / "jobs" / "datamart_users"
 TOML = 'title = "Topics"\nunit = "topic"\n'

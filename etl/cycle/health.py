@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 
 from etl import db
-from etl.jobshape import HealthLimits
+from etl.job.shape import HealthLimits
 from etl.settings import processors
 from etl.sqlfile import shipped
 

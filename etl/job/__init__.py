@@ -10,10 +10,10 @@ from datetime import date
 from functools import cached_property
 from pathlib import Path
 
-from etl import jobfile
 from etl.errors import FileError, UsageError
 from etl.folders import sql_folder
-from etl.jobshape import Batches, HealthLimits, JobOption, Scope, Stream
+from etl.job.file import NAME, read
+from etl.job.shape import Batches, HealthLimits, JobOption, Scope, Stream
 from etl.settings import milliseconds
 from etl.sqlfile import Statement, shipped, single
 from etl.trust import first_open_to_all
@@ -275,7 +275,7 @@ def load(folder: Path) -> Job:
     Raises:
         FileError: It is missing or broken; the message names its line.
     """
-    if not jobfile.NAME.match(folder.name) or folder.name == "etl":
+    if not NAME.match(folder.name) or folder.name == "etl":
         raise FileError(
             folder, None, "is no name of a job", "Use at most 50 small letters, digits and _."
         )
@@ -284,4 +284,4 @@ def load(folder: Path) -> Job:
     if open_to_all is not None:
         hint = "Whoever can write it has SQL run as whoever runs etl: chmod -R o-w mends that."
         raise FileError(open_to_all, None, "can be written by everybody", hint)
-    return Job(folder=folder, **jobfile.read(folder / "job.toml"))
+    return Job(folder=folder, **read(folder / "job.toml"))

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from etl.errors import FileError, UsageError
-from etl.jobshape import Batches, HealthLimits, JobOption, Stream
+from etl.job.shape import Batches, HealthLimits, JobOption, Stream
+from etl.job.toml import TomlFile, is_line
 from etl.settings import LARGEST, LONGEST_S, duration_s
-from etl.tomlfile import TomlFile, is_line
 
 # The name of a worker's session, of which PostgreSQL keeps 63 bytes, has it and a number.
 NAME = re.compile(r"[a-z][a-z0-9_]{0,49}\Z")

@@ -15,10 +15,12 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
-from etl import __version__, db, held, roles
+from etl import __version__, db
+from etl.deploy import roles
 from etl.errors import FileError, SchemaError
 from etl.folders import sql_folder
 from etl.job import Job
+from etl.ledger import held
 from etl.sqlfile import read_text, shipped, statements
 
 ENGINE = "etl"

@@ -14,7 +14,10 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from etl.crew import Crew
+from etl.crew.crew import Crew
+from etl.crew.process import Process
+from etl.crew.stop_signals import StopSignals
+from etl.crew.tuner import Tuner
 from etl.errors import (
     DatabaseUnreachableError,
     EtlError,
@@ -32,10 +35,7 @@ from etl.events import (
     WorkersChosen,
 )
 from etl.model import CycleRecord, Orders, Outcome, Result
-from etl.process import Process
 from etl.queue import CLAIMED, DEFERRED, TAKEN_BACK, Entry, OpenClaims, Watched
-from etl.stop_signals import StopSignals
-from etl.tuner import Tuner
 
 _TICK_S = 0.2
 _FRUITLESS_DEATHS = 3

@@ -13,7 +13,7 @@ import psycopg
 from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from etl import pooler
+from etl.db import pooler
 from etl.dsn import SHOWN, spills_password
 from etl.errors import DatabaseUnreachableError, FileError, SchemaError, UsageError
 from etl.sqlfile import Statement, shipped

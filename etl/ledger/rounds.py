@@ -11,7 +11,7 @@ from datetime import datetime
 
 from etl import db
 from etl.job import Job
-from etl.jobshape import FIRST, LAST
+from etl.job.shape import FIRST, LAST
 from etl.model import CycleRecord
 from etl.sqlfile import shipped
 

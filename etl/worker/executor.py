@@ -35,13 +35,13 @@ from psycopg import pq
 from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
 
 from etl import db
-from etl.answer import first_row, line, told, was_done_before
 from etl.errors import EtlError, FileError
 from etl.model import Claim, Outcome, Result
 from etl.queue import Frame
 from etl.queue.frame import Call
 from etl.sqlfile import Statement
-from etl.unsettled import DoubtfulItem, InterruptedItem, LostItem, SlowItem
+from etl.worker.answer import first_row, line, told, was_done_before
+from etl.worker.unsettled import DoubtfulItem, InterruptedItem, LostItem, SlowItem
 
 LOST = "08006"
 """SQLSTATE connection_failure, of an attempt whose connection was lost."""

@@ -17,12 +17,12 @@ from psycopg.errors import Diagnostic
 
 from etl import db
 from etl.errors import EtlError, FileError
-from etl.executor import Executor
 from etl.job import Job
 from etl.model import Claim, Orders
 from etl.queue import Frame
 from etl.settings import milliseconds
 from etl.sqlfile import Statement, shipped
+from etl.worker.executor import Executor
 
 _SERVER_CRASHED = "57P02"
 _ANSWER_S = 10.0

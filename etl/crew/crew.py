@@ -5,8 +5,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Generic, TypeVar
 
+from etl.crew.process import Process
 from etl.model import Orders
-from etl.process import Process
 
 P = TypeVar("P", bound=Process)
 

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import psycopg
 
-from etl import db, deploy, roles
+from etl import db, deploy
+from etl.deploy import roles
 from etl.job import Job
 from etl.sqlfile import shipped, statements
 
