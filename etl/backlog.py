@@ -61,7 +61,7 @@ class Backlog:
         self._connection.read_only = True
         try:
             with self._connection.transaction():
-                db.run(self._connection, shipped("engine/set_listing"))
+                db.run(self._connection, shipped("session/set_listing"))
                 yield
         finally:
             if not self._connection.closed:

@@ -58,7 +58,7 @@ def settle_session(connection: db.Connection, job: Job, longest_s: float) -> Non
     statement_timeout_s = max(0.001, min(job.statement_timeout_s, longest_s))
     db.run(
         connection,
-        shipped("engine/set_worker_session"),
+        shipped("session/set_worker_session"),
         **job.session_settings(statement_timeout_s),
     )
 

@@ -203,7 +203,7 @@ def _filled(folder: Path, claims: list[Claim]) -> FileQueue:
 
 
 def _running_cycle(connection: db.Connection, job: Job) -> str | None:
-    holder = db.run(connection, shipped("engine/cycle_lock_holder"), job=job.command).fetchone()
+    holder = db.run(connection, shipped("lock/cycle_lock_holder"), job=job.command).fetchone()
     if holder is None:
         return None
     pid, name, client, since = holder

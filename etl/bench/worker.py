@@ -70,7 +70,7 @@ def _work(orders: Orders, source: RawIOBase) -> None:
     lines: queue.Queue[bytes] = queue.Queue()
     with session(target, f"etl:bench {job.command} w{orders.number}") as connection:
         settle_session(connection, job, (orders.deadline or 0.0) - time.monotonic())
-        (process,) = db.one(connection, shipped("engine/server_process"))
+        (process,) = db.one(connection, shipped("session/server_process"))
         rolled_back = RolledBack(connection, job, orders.parameters)
         threading.Thread(target=_listen, args=(source, lines, connection), daemon=True).start()
         _answer({"process": process})

@@ -175,7 +175,7 @@ class Cycle:
 
     def _end_sessions(self, link: Link, worker: int | None) -> None:
         """End what the server still runs for a dead worker; None: for those of dead cycles."""
-        statement, name = shipped("engine/end_worker_sessions"), session_name(self._job, worker)
+        statement, name = shipped("session/end_worker_sessions"), session_name(self._job, worker)
         link.attempt(lambda to: db.run(to, statement, name=name))
 
     def _build(

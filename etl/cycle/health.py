@@ -17,7 +17,7 @@ _MB = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Vitals:
-    """One look: the columns of sql/engine/health.sql, and this host's load."""
+    """One look: the columns of sql/engine/session/health.sql, and this host's load."""
 
     replication_lag_s: float | None
     waiting_sessions: int
@@ -35,7 +35,7 @@ def look(connection: db.Connection, waiting_s: float = _WAITING_S) -> Vitals:
         waiting_s: A session counts that has waited for a lock for so long, seconds.
     """
     lag_s, waiting, vacuums, wal_bytes, at = db.one(
-        connection, shipped("engine/health"), waiting_s=waiting_s
+        connection, shipped("session/health"), waiting_s=waiting_s
     )
     load = os.getloadavg()[0] / processors()
     return Vitals(lag_s, waiting, vacuums, wal_bytes, at, load)

@@ -37,7 +37,7 @@ _LONGEST_S = 60.0  # for a transaction of the supervisor's own
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A cycle that can be joined: the columns of sql/queue/standing.sql."""
+    """A cycle that can be joined: the columns of sql/engine/queue/standing.sql."""
 
     cycle_id: int
     names: list[str]
@@ -181,7 +181,7 @@ class HostCrew:
             parameters=cycle.parameters, deadline=self._deadline, batch_size=cycle.batch_size,
             names=cycle.names,
         )  # fmt: skip
-        end = shipped("engine/end_worker_sessions")
+        end = shipped("session/end_worker_sessions")
 
         def look(connection: db.Connection) -> None:
             given = {"cycle_id": cycle.cycle_id, "crew": crew}

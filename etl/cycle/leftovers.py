@@ -27,7 +27,7 @@ _QUEUE_FOLDER = re.compile(r"cycle-([1-9][0-9]{0,17})\Z")
 
 def queues_folder(state: Path, connection: db.Connection, job: Job) -> Path:
     """The folder of a job's queues on this database; it is made where there is none."""
-    system, database = db.one(connection, shipped("engine/database_identity"))
+    system, database = db.one(connection, shipped("session/database_identity"))
     folder = private_folder(state)
     for part in ("cycles", f"{system}-{database}", job.name):
         folder = private_folder(folder / part)
@@ -136,7 +136,7 @@ def settle_dead_crews(connection: db.Connection, folder: Path, job: Job, cycle_i
             if named is None or not _is_dead(path):
                 continue
             if int(named[1]) == cycle_id:
-                end, name = shipped("engine/end_worker_sessions"), session_name(job, None)
+                end, name = shipped("session/end_worker_sessions"), session_name(job, None)
                 db.run(connection, end, name=name.replace("%", f"{named[2]}___"))
                 _settle_left(connection, path, cycle_id)
             shutil.rmtree(path, ignore_errors=True)
@@ -182,10 +182,10 @@ def left_behind(state: Path, connection: db.Connection) -> Iterator[tuple[Path, 
         state: The state folder; it need not exist.
         connection: To the database; the queues of others are left out.
     """
-    system, database = db.one(connection, shipped("engine/database_identity"))
+    system, database = db.one(connection, shipped("session/database_identity"))
     for path in sorted((state / "cycles" / f"{system}-{database}").glob("*/cycle-*/")):
         named = _QUEUE_FOLDER.match(path.name)
-        holder = shipped("engine/cycle_lock_holder")
+        holder = shipped("lock/cycle_lock_holder")
         job = path.parent.name.replace("_", "-")
         if named is not None and db.run(connection, holder, job=job).fetchone() is None:
             is_open = db.run(connection, shipped("doctor/unclosed"), cycle_id=int(named[1]))

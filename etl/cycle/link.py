@@ -68,7 +68,7 @@ class Link:
     def unlock(self) -> None:
         """Give the lock back now: the server may take a moment to end the session."""
         with suppress(DatabaseUnreachableError):
-            db.run(self.connection, shipped("engine/free_cycle_lock"), job=self._job)
+            db.run(self.connection, shipped("lock/free_cycle_lock"), job=self._job)
 
     def attempt(
         self,

@@ -130,5 +130,5 @@ class OtherHosts:
     def end_sessions(self) -> None:
         """End what the server still runs for workers of this cycle, on whatever host."""
         if self._cycle_id is not None:
-            end, name = shipped("engine/end_worker_sessions"), session_name(self._job, None)
+            end, name = shipped("session/end_worker_sessions"), session_name(self._job, None)
             self._link.attempt(lambda to: db.run(to, end, name=name))

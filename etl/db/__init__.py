@@ -144,7 +144,7 @@ def _open(conninfo: str, label: str) -> Connection:
 
 def _set_session(connection: Connection, conninfo: str, label: str) -> None:
     """Make the session's settings, in one round trip where no pooler is in between."""
-    statement = shipped("engine/set_session")
+    statement = shipped("session/set_session")
     known = connection.info.backend_pid
     encoding, process, *_ = one(connection, statement, backend_pid=known)
     if process != known:

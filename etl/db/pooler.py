@@ -62,12 +62,12 @@ def is_shared(mine: Connection, other: Connection) -> bool:
 
 def _process(connection: Connection) -> int:
     # Never prepared: where sessions are shared, the next one does not know the statement.
-    row = connection.execute(shipped("engine/server_process").text, prepare=False).fetchone()
+    row = connection.execute(shipped("session/server_process").text, prepare=False).fetchone()
     return int(row[0]) if row else 0
 
 
 def _ask(connection: Connection) -> None:
-    connection.pgconn.send_query(shipped("engine/server_process").text)
+    connection.pgconn.send_query(shipped("session/server_process").text)
 
 
 def _answer(connection: Connection, patience_s: float) -> int | None:

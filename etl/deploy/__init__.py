@@ -198,7 +198,7 @@ def apply(connection: db.Connection, file: DeployedFile) -> int | None:
             db.run(connection, statement)
         db.run(
             connection,
-            shipped("engine/record_file"),
+            shipped("deploy/record_file"),
             scope=file.scope,
             name=file.name,
             kind=file.kind,
@@ -234,13 +234,13 @@ def _first_difference(old: str, new: str) -> int:
 
 
 def _has_ledger(connection: db.Connection) -> bool:
-    return db.one(connection, shipped("engine/has_ledger")) == (True,)
+    return db.one(connection, shipped("deploy/has_ledger")) == (True,)
 
 
 def _applied(connection: db.Connection) -> dict[tuple[str, str], AppliedFile]:
     if not _has_ledger(connection):
         return {}
-    rows = db.run(connection, shipped("engine/applied_files"))
+    rows = db.run(connection, shipped("deploy/applied_files"))
     return {(scope, name): AppliedFile(*rest) for scope, name, *rest in rows}
 
 

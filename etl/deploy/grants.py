@@ -70,10 +70,10 @@ def grant(
 def _run(connection: db.Connection, file: GrantFile, is_dry_run: bool) -> bool:
     is_change = False
     with roles.as_owner(connection):
-        before = db.one(connection, shipped("engine/privileges"))
+        before = db.one(connection, shipped("deploy/privileges"))
         for statement in statements(file.path):
             db.run(connection, statement)
-        is_change = db.one(connection, shipped("engine/privileges")) != before
+        is_change = db.one(connection, shipped("deploy/privileges")) != before
         if is_dry_run or not is_change:
             raise psycopg.Rollback
     return is_change

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 from etl import db
 from etl.errors import PrivilegeError
-from etl.sqlfile import shipped
+from etl.folders import sql_folder
+from etl.sqlfile import shipped, single
 
 _LOCK_POLL_S = 0.05
 
@@ -52,7 +53,7 @@ class Standing:
 
 def standing(connection: db.Connection) -> Standing:
     """How things stand in the database of this connection; only reads."""
-    return Standing(*db.one(connection, shipped("engine/deploy_standing")))
+    return Standing(*db.one(connection, shipped("deploy/deploy_standing")))
 
 
 def create(connection: db.Connection) -> list[str]:
@@ -67,7 +68,7 @@ def create(connection: db.Connection) -> list[str]:
     missing: list[str] = []
     with _locked(connection):
         missing = standing(connection).missing
-        db.run(connection, shipped("roles/create_roles"))
+        db.run(connection, single(sql_folder() / "roles" / "create_roles.sql"))
     return missing
 
 
@@ -91,7 +92,7 @@ def as_owner(connection: db.Connection) -> Generator[None]:
                 "The owner of the database can allow it: 'etl init --with-roles'.",
             )
         if not here.is_current:
-            db.run(connection, shipped("engine/act_as"), role=here.owner)
+            db.run(connection, shipped("deploy/act_as"), role=here.owner)
         yield
 
 
@@ -101,7 +102,7 @@ def _locked(connection: db.Connection) -> Generator[None]:
     is_held = False
     while not is_held:
         with connection.transaction():
-            is_held = db.one(connection, shipped("engine/try_deploy_lock")) == (True,)
+            is_held = db.one(connection, shipped("deploy/try_deploy_lock")) == (True,)
             if is_held:
                 yield
         if not is_held:

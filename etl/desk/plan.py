@@ -207,7 +207,7 @@ def look(connection: db.Connection, job: Job, options: PlanOptions) -> Plan:
         budget = Budget(model, workers, options.time_limit_s)
         queued = backlog.freeze(queue, options.reserved_percent, budget)
         left = _left(connection, job, record, queue)
-        held, quarantined = db.one(connection, shipped("engine/count_held"), job=job.name, now=now)
+        held, quarantined = db.one(connection, shipped("held/count_held"), job=job.name, now=now)
         most, reserved, used = db.one(connection, shipped("desk/connections"))
     needed = min(workers, queued) + _SUPERVISOR
     return Plan(

@@ -99,7 +99,7 @@ class Job:
         return {**self.values, "as_of": as_of.isoformat(), "cycle_id": cycle_id}
 
     def session_settings(self, statement_timeout_s: float | None = None) -> dict[str, str]:
-        """The variables of engine/set_worker_session, for a session that runs process.sql.
+        """The variables of ``session/set_worker_session``, for a session that runs process.sql.
 
         Args:
             statement_timeout_s: Else that of the job, seconds.
@@ -131,8 +131,8 @@ class Job:
         mark, the engine's own that acknowledges the item. For a message that one comes first: it
         fails where the message was done before."""
         if self.stream is not None:
-            return [shipped("engine/acknowledge_message"), self.process]
-        return [self.process, *([shipped("engine/acknowledge_range")] if self.batches else [])]
+            return [shipped("stream/acknowledge_message"), self.process]
+        return [self.process, *([shipped("rounds/acknowledge_range")] if self.batches else [])]
 
     @cached_property
     def cut(self) -> Statement:

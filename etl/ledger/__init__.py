@@ -34,7 +34,7 @@ def open_cycle(connection: db.Connection, record: CycleRecord) -> int:
     """Write the record of a cycle that begins. Returns its id."""
     (cycle_id,) = db.one(
         connection,
-        shipped("engine/open_cycle"),
+        shipped("ledger/open_cycle"),
         job=record.job,
         started_at=record.started_at,
         host=socket.gethostname(),
@@ -53,7 +53,7 @@ def update_cycle(
     """Bring the record in the database up to date with this one."""
     db.run(
         connection,
-        shipped("engine/update_cycle"),
+        shipped("ledger/update_cycle"),
         cycle_id=record.cycle_id,
         max_items=record.max_items,
         workers=record.workers,
@@ -79,7 +79,7 @@ def update_cycle(
 def update_progress(connection: db.Connection, record: CycleRecord) -> None:
     """As ``update_cycle``, but not where somebody has the row or the table locked."""
     try:
-        with db.explained(connection, shipped("engine/update_cycle")), connection.transaction():
+        with db.explained(connection, shipped("ledger/update_cycle")), connection.transaction():
             connection.execute("SET LOCAL lock_timeout = '200ms'")
             update_cycle(connection, record)
     except FileError as error:
@@ -110,7 +110,7 @@ def close_cycle(
     """
     finished_at = datetime.now(UTC)
     left = claims.settle("the cycle was cut off") if look is None else []
-    with db.explained(connection, shipped("engine/copy_attempts")), connection.transaction():
+    with db.explained(connection, shipped("ledger/copy_attempts")), connection.transaction():
         connection.execute("SET LOCAL synchronous_commit = on")
         # The server has no statistics of attempts copied a moment ago. Where it takes them for few
         # it compares each failed one with all those done: 3.6 s of 1,000 and 20,000, not 10 ms.
@@ -125,17 +125,17 @@ def close_cycle(
             attempts = finished(queue, claims.taken_back, left)
             _copy(connection, record, attempts, is_counting=look is None)
         values = {"cycle_id": record.cycle_id, "job": record.job, "now": finished_at}
-        db.run(connection, shipped("engine/release_done_items"), **values)
+        db.run(connection, shipped("held/release_done_items"), **values)
         if job.batches is not None:
-            done = shipped("engine/release_done_ranges")
+            done = shipped("held/release_done_ranges")
             db.run(connection, done, job=record.job, round=job.scope.round_id)
         db.run(
             connection,
-            shipped("engine/hold_items"),
+            shipped("held/hold_items"),
             **values,
             max_attempts=job.max_attempts,
         )
-        db.run(connection, shipped("engine/record_durations"), cycle_id=record.cycle_id)
+        db.run(connection, shipped("ledger/record_durations"), cycle_id=record.cycle_id)
         count_held(connection, record, finished_at)
         if look is not None:
             _look(connection, look)
@@ -150,7 +150,7 @@ def _copy(
     is_counting: bool,
 ) -> None:
     lines: list[str] = []
-    with connection.cursor().copy(shipped("engine/copy_attempts").text) as copy:
+    with connection.cursor().copy(shipped("ledger/copy_attempts").text) as copy:
         for entry, result in attempts:
             if is_counting:
                 record.count(entry.claim, result.outcome)
@@ -187,7 +187,7 @@ def forget_attempts(connection: db.Connection, record: CycleRecord, job: Job) ->
     """Delete the attempts of this job's cycles that are older than it wants to keep."""
     db.run(
         connection,
-        shipped("engine/forget_attempts"),
+        shipped("ledger/forget_attempts"),
         job=job.name,
         keep_days=job.keep_attempts_days,
         now=record.started_at,
@@ -195,13 +195,13 @@ def forget_attempts(connection: db.Connection, record: CycleRecord, job: Job) ->
 
 
 def _unclosed(connection: db.Connection, cycle_id: int | None) -> db.Row | None:
-    return db.run(connection, shipped("engine/unclosed_cycle"), cycle_id=cycle_id).fetchone()
+    return db.run(connection, shipped("ledger/unclosed_cycle"), cycle_id=cycle_id).fetchone()
 
 
 def count_held(connection: db.Connection, record: CycleRecord, now: datetime) -> None:
     """Put the numbers of held and of quarantined items into the record."""
     record.held, record.quarantined = db.one(
-        connection, shipped("engine/count_held"), job=record.job, now=now
+        connection, shipped("held/count_held"), job=record.job, now=now
     )
 
 
@@ -280,5 +280,5 @@ def _moment(second: int) -> str:
 def close_abandoned(connection: db.Connection, record: CycleRecord) -> None:
     """Close the records of this job's cycles that left nothing here to recover them from."""
     db.run(
-        connection, shipped("engine/close_abandoned_cycles"), job=record.job, now=record.started_at
+        connection, shipped("ledger/close_abandoned_cycles"), job=record.job, now=record.started_at
     )

@@ -10,7 +10,7 @@ from etl.sqlfile import shipped
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What is wanted of one cycle: the columns of sql/control/wishes.sql.
+    """What is wanted of one cycle: the columns of sql/engine/control/wishes.sql.
 
     Attributes:
         is_paused: Whether it is to claim nothing for now.
@@ -71,5 +71,5 @@ def resize(connection: db.Connection, job: str, cycle_id: int, workers: int) -> 
 def running_cycle(connection: db.Connection, job: Job) -> int | None:
     """The cycle of a job that runs now: its record is open, and somebody holds its lock."""
     row = db.run(connection, shipped("control/running_cycle"), job=job.name).fetchone()
-    holder = db.run(connection, shipped("engine/cycle_lock_holder"), job=job.command).fetchone()
+    holder = db.run(connection, shipped("lock/cycle_lock_holder"), job=job.command).fetchone()
     return int(row[0]) if row is not None and holder is not None else None

@@ -178,13 +178,13 @@ def octave(weight: float | None) -> int:
 
 def learn(connection: db.Connection, job: str) -> CostModel | None:
     """What the ledger tells about a job's latest cycles; None where it tells nothing yet."""
-    rows = db.run(connection, shipped("engine/cost_by_weight"), job=job).fetchall()
+    rows = db.run(connection, shipped("cost/cost_by_weight"), job=job).fetchall()
     if not rows:
         return None
     octaves = {number: Octave(items, mean, variance) for number, items, mean, variance, _ in rows}
     cycles = db.run(
         connection,
-        shipped("engine/cost_of_cycles"),
+        shipped("cost/cost_of_cycles"),
         cycle_ids=rows[0][4],
         octaves=list(octaves),
         means_ms=[seen.mean_ms for seen in octaves.values()],

@@ -2,7 +2,7 @@
 
 A row of ``etl.held_item`` is all that holds an item, so releasing it is deleting that row.
 Which failures hold it, how long and when a person is needed, is said in
-``sql/engine/hold_items.sql``.
+``sql/engine/held/hold_items.sql``.
 """
 
 from collections.abc import Collection
@@ -63,7 +63,7 @@ def held_items(
     """
     rows = db.run(
         connection,
-        shipped("engine/list_held"),
+        shipped("held/list_held"),
         job=job,
         sqlstate=sqlstate,
         outcome=outcome,
@@ -87,10 +87,10 @@ def release(
         Their keys, in order.
     """
     with connection.transaction():
-        db.run(connection, shipped("engine/lock_held"))
+        db.run(connection, shipped("held/lock_held"))
         rows = db.run(
             connection,
-            shipped("engine/release_held"),
+            shipped("held/release_held"),
             job=job,
             sqlstate=sqlstate,
             outcome=outcome,
@@ -113,8 +113,8 @@ def release_keys(connection: db.Connection, job: str, keys: Collection[str]) -> 
         UsageError: One of them is not held; then nothing was released.
     """
     with connection.transaction():
-        db.run(connection, shipped("engine/lock_held"))
-        rows = db.run(connection, shipped("engine/release_keys"), job=job, keys=list(keys))
+        db.run(connection, shipped("held/lock_held"))
+        rows = db.run(connection, shipped("held/release_keys"), job=job, keys=list(keys))
         released = sorted(key for (key,) in rows)
         missing = sorted(set(keys) - set(released))
         if missing:

@@ -27,7 +27,7 @@ def begin(connection: db.Connection, job: Job, now: datetime) -> Job:
     if job.batches is None:
         return job
     (round_id,) = db.one(
-        connection, shipped("engine/open_round"), job=job.name, scope=_scope(job), now=now
+        connection, shipped("rounds/open_round"), job=job.name, scope=_scope(job), now=now
     )
     return _in_round(job, int(round_id))
 
@@ -36,7 +36,7 @@ def again(connection: db.Connection, job: Job, now: datetime) -> None:
     """End the open round of a scope, so that the next cycle begins with all keys."""
     present = expected(connection, job)
     if present.scope.round_id:
-        db.run(connection, shipped("engine/end_round"), round=present.scope.round_id, now=now)
+        db.run(connection, shipped("rounds/end_round"), round=present.scope.round_id, now=now)
 
 
 def expected(connection: db.Connection, job: Job) -> Job:
@@ -64,16 +64,16 @@ def end(connection: db.Connection, job: Job, record: CycleRecord, now: datetime)
         return
     scope = job.scope
     asked = {"round": scope.round_id, "from_key": scope.from_key, "to_key": scope.to_key}
-    (held,) = db.one(connection, shipped("engine/held_in_round"), job=job.name, now=now, **asked)
+    (held,) = db.one(connection, shipped("rounds/held_in_round"), job=job.name, now=now, **asked)
     if not held:
-        db.run(connection, shipped("engine/end_round"), round=scope.round_id, now=now)
+        db.run(connection, shipped("rounds/end_round"), round=scope.round_id, now=now)
 
 
 def _latest(connection: db.Connection, job: Job) -> tuple[int, bool]:
     if job.batches is None:
         return 0, False
     found = db.run(
-        connection, shipped("engine/latest_round"), job=job.name, scope=_scope(job)
+        connection, shipped("rounds/latest_round"), job=job.name, scope=_scope(job)
     ).fetchone()
     return (int(found[0]), bool(found[1])) if found is not None else (0, False)
 

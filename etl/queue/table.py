@@ -71,7 +71,7 @@ class TableQueue:
 
         Args:
             connect: Makes a connection: that of the cycle is busy listing the items.
-            given: The variables of sql/queue/open.sql that only the cycle knows.
+            given: The variables of sql/engine/queue/open.sql that only the cycle knows.
         """
         self._connect, self._given = connect, given
 

@@ -97,7 +97,7 @@ class Clerk:
                 db.run(connection, shipped("stream/ping"))
                 for worker, _ in waiting:
                     name = session_name(self._job, worker, self._instance)
-                    db.run(connection, shipped("engine/end_worker_sessions"), name=name)
+                    db.run(connection, shipped("session/end_worker_sessions"), name=name)
                 self._forget(connection)
         except EtlError as error:
             if self._connection is not None:

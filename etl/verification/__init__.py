@@ -93,7 +93,7 @@ class Verifier:
         self._as_of = as_of
         db.run(
             connection,
-            shipped("engine/set_worker_session"),
+            shipped("session/set_worker_session"),
             **job.session_settings(job.slow_statement_timeout_s),
         )
 

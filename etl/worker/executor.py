@@ -20,7 +20,7 @@ raises. What is done about a failure at once is decided here, by its SQLSTATE::
     connection    lost with the item in hand   no outcome: the worker decides
     others        the item's own               failed
 
-How long a failed item is then held is decided in SQL, by sql/engine/hold_items.sql.
+How long a failed item is then held is decided in SQL, by sql/engine/held/hold_items.sql.
 """
 
 import select

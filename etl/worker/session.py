@@ -68,7 +68,7 @@ class Session:
         with db.answered_within(self._connection, _ANSWER_S):
             started_at, whole_since, flushed_within_s, *_ = db.one(
                 self._connection,
-                shipped("engine/set_worker_session"),
+                shipped("session/set_worker_session"),
                 **job.session_settings(),
             )
         self._server_started_at: datetime = started_at
@@ -105,7 +105,7 @@ class Session:
             DatabaseUnreachableError: The connection is lost.
         """
         if timeout_s != self.timeout_s:
-            statement = shipped("engine/set_statement_timeout")
+            statement = shipped("session/set_statement_timeout")
             with db.answered_within(self._connection, _ANSWER_S):
                 db.run(self._connection, statement, statement_timeout=milliseconds(timeout_s))
             self.timeout_s = timeout_s
@@ -127,7 +127,7 @@ class Session:
         Where this one is lost as well, the next statement tells.
         """
         with suppress(EtlError), db.answered_within(self._connection, _ANSWER_S):
-            db.run(self._connection, shipped("engine/end_worker_sessions"), name=self._name)
+            db.run(self._connection, shipped("session/end_worker_sessions"), name=self._name)
 
     def flush(self) -> None:
         """Wait until all that was committed here is on the server's disk.
@@ -137,7 +137,7 @@ class Session:
         """
         # Where the server only refuses, as after a signal, it will be there in a moment anyway.
         with suppress(FileError), db.answered_within(self._connection, _ANSWER_S):
-            db.run(self._connection, shipped("engine/flush_commits"))
+            db.run(self._connection, shipped("session/flush_commits"))
 
     def went_down_before(self, successor: "Session") -> bool:
         """Whether the server ended, and not this session alone, given the next connection."""

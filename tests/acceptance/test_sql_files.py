@@ -34,11 +34,13 @@ VALUES = {
     "is_slow": "false", "max_items": "NULL",
 }  # fmt: skip
 OF_FILE = {
-    "engine/record_file.sql": {"kind": "procedure"},
-    "engine/update_cycle.sql": {"max_items": "1"},
-    "explain/index_text.sql": {"wanted": '{"schema": "etl", "relation": "cycle", "keys": ["job"]}'},
-    "explain/relations.sql": {"names": "[]"},
-    "explain/set_probe.sql": {"wanted": "[]"},
+    "engine/deploy/record_file.sql": {"kind": "procedure"},
+    "engine/ledger/update_cycle.sql": {"max_items": "1"},
+    "engine/explain/index_text.sql": {
+        "wanted": '{"schema": "etl", "relation": "cycle", "keys": ["job"]}'
+    },
+    "engine/explain/relations.sql": {"names": "[]"},
+    "engine/explain/set_probe.sql": {"wanted": "[]"},
     "jobs/cache_warm/mark.sql": {"item_key": "tag:1"},
     "jobs/cache_warm/process.sql": {"item_key": "tag:1"},
     "jobs/telemetry/process.sql": {
@@ -48,21 +50,21 @@ OF_FILE = {
 }
 # What comes before it, by the same hand.
 BEFORE = {
-    "explain/probe.sql": 'SET LOCAL etl.probe = \'{"schema": "etl", "relation": "cycle"}\';',
-    "explain/probed_plan.sql": "SET LOCAL etl.probe_plan = '[]';",
-    "load_notes/copy.sql": "\\i load_notes/stage.sql",
-    "load_notes/merge.sql": "\\i load_notes/stage.sql",
-    "queue/undo.sql": "SAVEPOINT item;",
+    "engine/explain/probe.sql": 'SET LOCAL etl.probe = \'{"schema": "etl", "relation": "cycle"}\';',
+    "engine/explain/probed_plan.sql": "SET LOCAL etl.probe_plan = '[]';",
+    "engine/load_notes/copy.sql": "\\i engine/load_notes/stage.sql",
+    "engine/load_notes/merge.sql": "\\i engine/load_notes/stage.sql",
+    "engine/queue/undo.sql": "SAVEPOINT item;",
     "scale/process.sql": "\\i scale/refresh_user.sql",
 }
 # What the server has to have, or to be.
 NEEDS = {
-    "doctor/checkpoints_15.sql": "PostgreSQL 15 or 16",
-    "doctor/checkpoints_17.sql": "PostgreSQL 17 or newer",
-    "doctor/bloat_measured.sql": "pgstattuple",
-    "explain/create_hypothetical.sql": "hypopg",
-    "explain/forget_hypothetical.sql": "hypopg",
-    "explain/load_auto_explain.sql": "auto_explain",
+    "engine/doctor/checkpoints_15.sql": "PostgreSQL 15 or 16",
+    "engine/doctor/checkpoints_17.sql": "PostgreSQL 17 or newer",
+    "engine/doctor/bloat_measured.sql": "pgstattuple",
+    "engine/explain/create_hypothetical.sql": "hypopg",
+    "engine/explain/forget_hypothetical.sql": "hypopg",
+    "engine/explain/load_auto_explain.sql": "auto_explain",
     "scale/distribute.sql": "citus",
 }
 _VARIABLE = re.compile(r"(?<![:\w]):('?)([a-z_][a-z_0-9]*)\1(?![\w(])")

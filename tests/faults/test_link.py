@@ -41,7 +41,7 @@ def link(proxy: Proxy, connection: db.Connection, told: list[Event]) -> Iterator
 
 def ask(connection: db.Connection) -> None:
     """Ask the server for something."""
-    assert db.one(connection, shipped("engine/has_ledger")) == (True,)
+    assert db.one(connection, shipped("deploy/has_ledger")) == (True,)
 
 
 def insist(link: Link) -> None:

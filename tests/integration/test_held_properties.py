@@ -233,8 +233,8 @@ def test_several_attempts_in_one_cycle_count_in_their_order(connection: Connecti
                 [cycle_id, key, "failed" if sqlstate else "done", 1000 + second, sqlstate],
             )
     values = {"cycle_id": cycle_id, "job": JOB.name, "now": datetime.now(UTC)}
-    db.run(connection, shipped("engine/release_done_items"), **values)
-    db.run(connection, shipped("engine/hold_items"), **values, max_attempts=5)
+    db.run(connection, shipped("held/release_done_items"), **values)
+    db.run(connection, shipped("held/hold_items"), **values, max_attempts=5)
     rows = connection.execute(
         "SELECT item_key, attempts, state, sqlstate FROM etl.held ORDER BY item_key"
     ).fetchall()
