@@ -7,7 +7,7 @@ import typer
 from etl import settings
 from etl.cli.options import Dsn, JobName, Json, connected, deployed_jobs
 from etl.cli.output import tell, to_json
-from etl.cli.words import moment
+from etl.cli.words import counted, moment
 from etl.errors import UsageError
 
 if TYPE_CHECKING:
@@ -90,8 +90,7 @@ def workers(
         cycle = control.running_cycle(connection, found)
         if cycle is not None:
             control.resize(connection, found.name, cycle, number)
-    s = "" if number == 1 else "s"
-    what = f"will have {number} worker{s}" if cycle else "nothing to change"
+    what = f"will have {counted(number, 'worker')}" if cycle else "nothing to change"
     _tell(found, what, cycle, is_json=json_output)
 
 

@@ -12,6 +12,7 @@ import typer
 from etl.cli.options import AnyJob, Dsn, JobName, Json, check_key, connected, job_named
 from etl.cli.output import printable, tell
 from etl.cli.stream import Amqp, named_broker
+from etl.cli.words import counted
 from etl.errors import UsageError
 from etl.job import Job
 
@@ -142,8 +143,7 @@ def release_held(
     if json_output:
         tell(json.dumps({"job": found.name, "released": len(released), "items": released}))
     else:
-        s = "" if len(released) == 1 else "s"
-        tell(f"{found.title}: released {len(released):,} {found.unit}{s}")
+        tell(f"{found.title}: released {counted(len(released), found.unit)}")
 
 
 def _dead_letters(job: Job, amqp: str | None) -> "list[HeldItem]":

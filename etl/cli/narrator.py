@@ -5,8 +5,8 @@ import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from typing import Any
 
+from etl.cli.log import Line, stop_line
 from etl.cli.progress import Progress
 from etl.cli.render import as_json, outcome_line, prediction_line
 from etl.cli.words import counted, seconds
@@ -32,8 +32,6 @@ from etl.events import (
 from etl.model import WEIGHT, CycleRecord, Outcome
 
 _EVERY = 100
-
-Line = tuple[int, str, dict[str, Any]]
 
 
 class Narrator:
@@ -65,19 +63,14 @@ class Narrator:
                 yield self._finished(event.record)
             case CycleAwaited() | CycleJoined():
                 yield self._of_another(event)
-            case ClaimingPaused() | ClaimingResumed() | CancelRequested():
+            case ClaimingPaused() | ClaimingResumed() | CancelRequested() | StopRequested():
                 yield self._control(event)
             case _:
                 yield self._warning(event)
 
     def _warning(
         self,
-        event: CycleRecovered
-        | ItemDeferred
-        | CommitsLost
-        | ConnectionLost
-        | ConnectionFound
-        | StopRequested,
+        event: CycleRecovered | ItemDeferred | CommitsLost | ConnectionLost | ConnectionFound,
     ) -> Line:
         facts = asdict(event)
         match event:
@@ -103,14 +96,14 @@ class Narrator:
                 text = f"lost the database: {event.reason}; the workers go on as far as they can"
             case ConnectionFound():
                 text = "found the database again"
-            case StopRequested():
-                what = "cancelling the" if event.is_cancelling else "finishing the"
-                name = signal.Signals(event.signal_number).name
-                text = f"{name}: {what} {self._unit}s in hand"
         return logging.WARNING, text, facts
 
-    def _control(self, event: ClaimingPaused | ClaimingResumed | CancelRequested) -> Line:
+    def _control(
+        self, event: ClaimingPaused | ClaimingResumed | CancelRequested | StopRequested
+    ) -> Line:
         match event:
+            case StopRequested():
+                return stop_line(event, self._unit)
             case ClaimingPaused():
                 text = f"claiming nothing for now: {event.reason}"
             case ClaimingResumed():
@@ -128,8 +121,8 @@ class Narrator:
                 # Its workers may have the numbers of those in the cycle before.
                 self._attempts.clear()
                 self._done.clear()
-                s = "" if event.workers == 1 else "s"
-                text = f"taking part in cycle {event.cycle_id} with {event.workers} worker{s}"
+                workers = counted(event.workers, "worker")
+                text = f"taking part in cycle {event.cycle_id} with {workers}"
         return logging.INFO, text, asdict(event)
 
     def _backlog(self, event: BacklogCounted) -> Iterator[Line]:
@@ -148,8 +141,7 @@ class Narrator:
         if record.predicted is not None:
             told = {"mean_s": record.predicted.mean_s, "p95_s": record.predicted.p95_s}
             yield logging.INFO, f"predicted: {prediction_line(record.predicted)}", told
-        s = "" if record.workers == 1 else "s"
-        yield logging.INFO, f"using {record.workers} worker{s}", facts
+        yield logging.INFO, f"using {counted(record.workers, 'worker')}", facts
 
     @staticmethod
     def _limit(event: BacklogCounted) -> str:
@@ -204,8 +196,7 @@ class Narrator:
 
     def _chosen(self, event: WorkersChosen) -> Line:
         tried = ", ".join(f"{workers}: {rate:,.0f}/s" for workers, rate in event.tried)
-        s = "" if event.workers == 1 else "s"
-        text = f"going on with {event.workers} worker{s} ({tried})"
+        text = f"going on with {counted(event.workers, 'worker')} ({tried})"
         facts = [{"workers": number, "items_per_s": round(rate, 1)} for number, rate in event.tried]
         return logging.INFO, text, {"workers": event.workers, "tried": facts}
 

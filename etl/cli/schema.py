@@ -11,6 +11,7 @@ import typer
 from etl import __version__
 from etl.cli.options import Dsn, Json, connected, whole_jobs
 from etl.cli.output import tell
+from etl.cli.words import counted
 from etl.errors import UsageError
 from etl.job import Job
 
@@ -176,8 +177,8 @@ def show_file(
 
 
 def _released(file: "DeployedFile", items: int) -> str:
-    s = "" if items == 1 else "s"
-    return f"released {items:,} held item{s} of {file.scope}: {Path(file.name).name} changed"
+    told = counted(items, "held item")
+    return f"released {told} of {file.scope}: {Path(file.name).name} changed"
 
 
 def _title(file: "DeployedFile") -> str:

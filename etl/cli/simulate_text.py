@@ -6,7 +6,7 @@ from typing import Any
 
 from etl.cli.output import columns, printable
 from etl.cli.scenario_options import Named
-from etl.cli.words import age, seconds
+from etl.cli.words import age, counted, seconds
 from etl.simulation import Ages, LevelState, Outlook, Scenario, Shown
 
 
@@ -67,11 +67,10 @@ def text(named: Named, scenario: Scenario, outlook: Outlook) -> str:
     limit = f"{scenario.limit.max_items:,} {unit} a cycle"
     if scenario.time_limit_s is not None:
         limit += f" and {seconds(scenario.time_limit_s)}"
-    w = "" if scenario.workers == 1 else "s"
     of = "" if scenario.items is None else f" of {scenario.items:,}"
     lines = [
         f"{named.title}, simulated: {scenario.cycles:,} cycles, one every {age(scenario.every_s)}, "
-        f"at most {limit}, {scenario.workers} worker{w}",
+        f"at most {limit}, {counted(scenario.workers, 'worker')}",
         f"{_mean(scenario.arrivals)} {unit}{of} become dirty from one cycle to the next, "
         f"{scenario.backlog:,} are so at the beginning",
         "",
@@ -82,8 +81,7 @@ def text(named: Named, scenario: Scenario, outlook: Outlook) -> str:
         f"backlog: {_verdict(scenario, outlook, unit)}",
     ]
     if named.learned_from:
-        s = "" if named.learned_from == 1 else "s"
-        lines.append(f"learned from {named.learned_from} cycle{s} and what followed")
+        lines.append(f"learned from {counted(named.learned_from, 'cycle')} and what followed")
     return "\n".join(lines)
 
 
@@ -141,8 +139,7 @@ def _verdict(scenario: Scenario, outlook: Outlook, unit: str) -> str:
     if outlook.gone_in_cycles is None:
         return f"never gone at these settings: {can}; {most}"
     after = age(outlook.gone_in_cycles * scenario.every_s)
-    s = "" if outlook.gone_in_cycles == 1 else "s"
-    when = f"gone after {outlook.gone_in_cycles:,} cycle{s} ({after})"
+    when = f"gone after {counted(outlook.gone_in_cycles, 'cycle')} ({after})"
     if not outlook.is_reached:
         return f"{outlook.backlog:,} left; it would be {when}; {can}"
     return f"{when}; {can}; {most}"

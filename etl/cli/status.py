@@ -133,11 +133,10 @@ def flow_line(flow: "Flow", unit: str) -> str:
     )
     if flow.is_never:
         return f"never gone at these settings: {pace}; {flow.enough_items:,} a cycle would do"
-    if flow.gone_in_cycles == 0:
+    if not flow.gone_in_cycles:
         return f"empty; {pace}"
-    s = "" if flow.gone_in_cycles == 1 else "s"
     when = f"about {moment(flow.gone_at)}" if flow.gone_at else "after the year 9999"
-    return f"gone in {flow.gone_in_cycles:,} cycle{s}, {when}: {pace}"
+    return f"gone in {counted(flow.gone_in_cycles, 'cycle')}, {when}: {pace}"
 
 
 def _running(running: "Running", unit: str) -> list[str]:
@@ -146,7 +145,7 @@ def _running(running: "Running", unit: str) -> list[str]:
     line = (
         f"cycle {cycle.cycle_id} runs for {seconds(cycle.duration_s)} on {printable(cycle.host)} "
         f"(process {cycle.pid}): {cycle.claimed:,} of {running.queued:,} {unit} ({share:.0%}), "
-        f"{running.items_per_s:,.1f}/s, {cycle.workers} workers, "
+        f"{running.items_per_s:,.1f}/s, {counted(cycle.workers, 'worker')}, "
         f"until about {moment(running.eta)}"
     )
     waits = [f"it waits: {printable(cycle.waits_for)}"] if cycle.waits_for else []

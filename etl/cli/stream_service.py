@@ -4,12 +4,14 @@ import secrets
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 from etl import db, deploy, settings
+from etl.cli.log import LogLines
 from etl.cli.options import connected, target
 from etl.cli.output import say, tell, to_json
-from etl.cli.stream_text import StreamLines, summary
+from etl.cli.stream_text import lines, summary
 from etl.errors import EtlError, UsageError
 from etl.job import Job
 from etl.job.shape import Stream
@@ -63,7 +65,8 @@ def run_service(
         deploy.require_current(connection, job)
     broker.parameters("")  # a certificate that cannot be read is a mistake, and no outage
     record = StreamRecord(job.name, secrets.token_hex(3), workers)
-    service = Service(job, stream, database, broker, record, StreamLines(job, manner.logs_json))
+    log = LogLines(job, partial(lines, unit=job.unit), is_json=manner.logs_json)
+    service = Service(job, stream, database, broker, record, log)
     if address is not None:
         host, port = web.serve(*address, _pages(service))
         say(f"etl: answering at http://{f'[{host}]' if ':' in host else host}:{port}/metrics")

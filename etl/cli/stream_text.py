@@ -4,41 +4,14 @@ import logging
 import signal
 from collections.abc import Iterator
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Any
 
-from etl.cli.output import say, to_json
+from etl.cli.log import Line, stop_line
+from etl.cli.words import counted
 from etl.events import StopRequested, WorkerFinished
 from etl.job import Job
 from etl.stream import events
 from etl.stream.record import StreamRecord
-
-_Line = tuple[int, str, dict[str, Any]]
-
-
-class StreamLines:
-    """Writes each event as a line on standard error.
-
-    Args:
-        job: The job, named in each line.
-        is_json: One JSON object a line instead of text.
-    """
-
-    def __init__(self, job: Job, is_json: bool) -> None:
-        self._job = job
-        self._is_json = is_json
-
-    def __call__(self, event: events.StreamEvent) -> None:
-        """Write the lines of an event."""
-        for severity, text, facts in _lines(event, self._job.unit):
-            at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-            level = logging.getLevelName(severity)
-            if self._is_json:
-                head = {"at": at, "severity": level, "job": self._job.name}
-                kind = {"event": type(event).__name__, "message": text}
-                say(to_json({**head, **kind, **facts}))
-            else:
-                say(f"{at} {level} {self._job.command}: {text}")
 
 
 def summary(job: Job, record: StreamRecord) -> str:
@@ -57,7 +30,13 @@ def _counts(record: StreamRecord) -> str:
     return ", ".join([told, *(f"{count:,} {what}" for what, count in others.items() if count)])
 
 
-def _lines(event: events.StreamEvent, unit: str) -> Iterator[_Line]:
+def lines(event: events.StreamEvent, unit: str) -> Iterator[Line]:
+    """The lines for an event.
+
+    Args:
+        event: What happened.
+        unit: What one message is, in the singular.
+    """
     match event:
         case events.MessageFailed() | events.MessageDeferred():
             yield _failure(event, unit)
@@ -69,7 +48,7 @@ def _lines(event: events.StreamEvent, unit: str) -> Iterator[_Line]:
             yield _service(event)
 
 
-def _failure(event: events.MessageFailed | events.MessageDeferred, unit: str) -> _Line:
+def _failure(event: events.MessageFailed | events.MessageDeferred, unit: str) -> Line:
     result = event.result
     code = f" [{result.sqlstate}]" if result.sqlstate else ""
     facts: dict[str, Any] = {
@@ -91,7 +70,7 @@ def _failure(event: events.MessageFailed | events.MessageDeferred, unit: str) ->
 
 def _connection(
     event: events.BrokerFound | events.BrokerLost | events.ConsumingChanged,
-) -> _Line:
+) -> Line:
     match event:
         case events.BrokerFound():
             return logging.INFO, f"connected to the broker at {event.label}", asdict(event)
@@ -105,7 +84,7 @@ def _connection(
             return logging.WARNING, f"taking no messages: {event.reason}", asdict(event)
 
 
-def _worker(event: WorkerFinished | events.WorkerDelayed) -> _Line:
+def _worker(event: WorkerFinished | events.WorkerDelayed) -> Line:
     if isinstance(event, events.WorkerDelayed):
         text = f"worker {event.worker}: {event.reason}; starts again in {event.again_in_s:g} s"
         return logging.ERROR, text, asdict(event)
@@ -119,16 +98,13 @@ def _worker(event: WorkerFinished | events.WorkerDelayed) -> _Line:
 
 def _service(
     event: events.ServiceStarted | StopRequested | events.ServiceProgressed | events.ServiceStopped,
-) -> _Line:
+) -> Line:
     match event:
         case events.ServiceStarted():
-            s = "" if event.workers == 1 else "s"
-            text = f"service {event.instance}: {event.workers} worker{s} for {event.queue}"
+            text = f"service {event.instance}: {counted(event.workers, 'worker')} for {event.queue}"
             return logging.INFO, f"{text}, prefetch {event.prefetch}", asdict(event)
         case StopRequested():
-            what = "cancelling the" if event.is_cancelling else "finishing the"
-            name = signal.Signals(event.signal_number).name
-            return logging.WARNING, f"{name}: {what} messages in hand", asdict(event)
+            return stop_line(event, "message")
         case events.ServiceProgressed():
             return logging.INFO, f"so far: {_counts(event.record)}", event.record.as_dict()
         case events.ServiceStopped():

@@ -41,7 +41,7 @@ def worker(
     same on both hosts. Where none runs, that is said, and all is well.
     """
     from etl import db
-    from etl.cli.display import LogLines
+    from etl.cli.log import LogLines
     from etl.cli.narrator import Narrator
     from etl.cycle import CrewOptions, HostCrew
 
@@ -55,9 +55,9 @@ def worker(
         time_limit_s=settings.time_limit_s(time_limit, os.environ, None),
     )
     database = target(dsn)
-    display = LogLines(found, Narrator(found.unit), is_json=False)
-    crew = HostCrew(found, database, folders.state_path(os.environ), options, display)
-    with display, db.reached():
+    log = LogLines(found, Narrator(found.unit).lines, is_json=False)
+    crew = HostCrew(found, database, folders.state_path(os.environ), options, log)
+    with db.reached():
         records = crew.run()
     told = {
         "job": found.name,
