@@ -20,7 +20,8 @@ from tests.conftest import DEPLOYER, RUNNER, Address, Etl, runner, shipped_jobs
 from tests.upgrade.__main__ import FOLDER
 
 VERSIONS = sorted(FOLDER.glob("*.sql.gz"))
-JOBS = ("datamart-users", "counter-caches", "fix-invoices", "cache-warm")
+FAILED = {"datamart-users": 0, "counter-caches": 0, "fix-invoices": 3, "cache-warm": 0}
+"""Items of each job that no cycle can do: invoices of the sample without a rate."""
 
 
 @pytest.fixture
@@ -49,28 +50,30 @@ def restore(path: Path, dsn: str) -> None:
     assert done.returncode == 0, done.stderr.decode()
 
 
+def cycles(runs: Etl) -> list[dict[str, Any]]:
+    """What `etl history` tells, the last first."""
+    (told,) = json.loads(runs("history", "datamart-users", "--json").out)["jobs"]
+    return list(told["cycles"])
+
+
 @pytest.mark.parametrize("path", VERSIONS, ids=lambda path: path.name.removesuffix(".sql.gz"))
 def test_a_database_of_this_version_is_upgraded_and_goes_on(
     path: Path, superuser: Connection, server_address: Address, runs: Etl
 ) -> None:
     dbname = superuser.info.dbname
     restore(path, server_address.dsn(dbname))
-    held = superuser.execute("SELECT job, item_key, attempts FROM etl.held_item").fetchall()
     attempts = superuser.execute("SELECT count(*) FROM etl.attempt").fetchall()
-    assert held == [("datamart_users", "13", 1)]
     ran = runs("init", ETL_DSN=server_address.dsn(dbname, DEPLOYER))
     assert ran.status == 0, ran.err
     assert superuser.execute("SELECT count(*) FROM etl.attempt").fetchall() == attempts
-    assert json.loads(runs("held", "list", "--json").out)["held"][0]["item_key"] == "13"
-    assert runs("held", "release", "datamart-users", "--all").status == 0
-    before = len(json.loads(runs("history", "datamart-users", "--json").out)["cycles"])
-    for job in JOBS:
-        ran = runs(job, "--verify", "--json")
-        told = json.loads(ran.out)
-        assert (ran.status, told["failed"], told["wrong"]) == (0, 0, 0), ran.err
-    after = json.loads(runs("history", "datamart-users", "--json").out)["cycles"]
-    assert (len(after), after[0]["remaining"]) == (before + 1, 0)
-    assert before == 2
+    held = json.loads(runs("held", "list", "datamart-users", "--json").out)
+    assert {one["message"] for one in held} == {"not these"}
+    assert len(cycles(runs)) == 2
+    for job, failed in FAILED.items():
+        runs("held", "release", job, "--all")
+        told = json.loads(runs(job, "--verify", "--json").out)
+        assert (told["failed"], told["remaining"]) == (failed, 0), told
+    assert [cycle["remaining"] for cycle in cycles(runs)] == [0, 20, 30]
 
 
 def test_rows_of_the_first_numbered_files_live_through_all_later_ones(
@@ -105,6 +108,5 @@ def test_rows_of_the_first_numbered_files_live_through_all_later_ones(
     assert ran.status == 0, ran.err
     told = json.loads(runs("datamart-users", "--verify", "--json").out)
     assert (told["done"], told["remaining"], told["wrong"]) == (3, 0, 0)
-    cycles = json.loads(runs("history", "datamart-users", "--json").out)["cycles"]
-    assert [(cycle["done"], cycle["failed"]) for cycle in cycles] == [(3, 0), (1, 1)]
+    assert [(cycle["done"], cycle["failed"]) for cycle in cycles(runs)] == [(3, 0), (1, 1)]
     assert runs("report", "datamart-users", "--json").status == 0
