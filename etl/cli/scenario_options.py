@@ -60,7 +60,7 @@ class Named:
     def of(cls, job: "Job | None", past: "Past | None") -> "Named":
         """Of a job, or of none."""
         if job is None or past is None:
-            return cls(None, "Simulation", "item", 0)
+            return cls(None, "Items", "item", 0)
         return cls(job.name, job.title, job.unit, past.cycles)
 
 

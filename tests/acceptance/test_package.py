@@ -1,4 +1,4 @@
-"""What is shipped: the wheel alone runs the demo, and a page names every command."""
+"""What is shipped: the wheel that the source distribution makes runs alone; a page names all."""
 
 import re
 import shutil
@@ -27,11 +27,15 @@ def state() -> Generator[Path]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def test_the_wheel_alone_runs_the_demo(
+def test_the_wheel_of_the_source_distribution_runs_the_demo_alone(
     tmp_path: Path, environment: dict[str, str], state: Path
 ) -> None:
-    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
-    subprocess.run(build, cwd=REPOSITORY, check=True, capture_output=True)
+    build = [sys.executable, "-m", "hatchling", "build", "-d", str(tmp_path), "-t"]
+    subprocess.run([*build, "sdist"], cwd=REPOSITORY, check=True, capture_output=True)
+    (sources,) = tmp_path.glob("*.tar.gz")
+    shutil.unpack_archive(sources, tmp_path / "sources", filter="data")
+    (unpacked,) = (tmp_path / "sources").iterdir()
+    subprocess.run([*build, "wheel"], cwd=unpacked, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
     alone = tmp_path / "alone"
     shutil.unpack_archive(wheel, alone, "zip")
