@@ -167,13 +167,6 @@ class OwnBroker:
         with self.connect() as connection:
             return int(connection.channel().queue_declare(queue, passive=True).method.message_count)
 
-    def purge(self, *queues: str) -> None:
-        """Delete these queues, with what is in them."""
-        with self.connect() as connection:
-            channel: BlockingChannel = connection.channel()
-            for queue in queues:
-                channel.queue_delete(queue)
-
     def publish(self, queue: str, *messages: tuple[str | bytes | None, bytes], **more: Any) -> None:
         """Publish messages, each an id and a body."""
         with self.connect() as connection:
