@@ -11,7 +11,6 @@ from types import TracebackType
 from typing import IO, Any, cast
 
 import pika
-from pika.adapters.blocking_connection import BlockingChannel
 
 SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 
