@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import tempfile
+from collections.abc import Generator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -37,9 +38,10 @@ def runs(environment: dict[str, str], runner_dsn: str) -> Etl:
 
 
 @pytest.fixture
-def superuser(runner_dsn: str, server_address: Address) -> Connection:
+def superuser(runner_dsn: str, server_address: Address) -> Generator[Connection]:
     """A connection to it."""
-    return connect(Target.parse(f"{runner_dsn} user={server_address.user}"), "tests")
+    with connect(Target.parse(f"{runner_dsn} user={server_address.user}"), "tests") as connected:
+        yield connected
 
 
 def restore(path: Path, dsn: str) -> None:
