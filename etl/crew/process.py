@@ -21,6 +21,8 @@ class Process:
 
     Args:
         inherited: Descriptors that it has too, by the same numbers.
+        module: Its program.
+        stdout: Where its standard output goes, as for ``subprocess.Popen``.
 
     Attributes:
         number: Which worker it is; 0 before it has orders.
@@ -29,24 +31,30 @@ class Process:
         OSError: It cannot be started.
     """
 
-    def __init__(self, inherited: Collection[int] = ()) -> None:
+    def __init__(
+        self,
+        inherited: Collection[int] = (),
+        *,
+        module: str = "etl.worker",
+        stdout: int = subprocess.DEVNULL,
+    ) -> None:
         self.number = 0
         # It inherits SIGTERM blocked, and lets it through once it can heed it.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
         try:
             # -P: the current folder is no place to import from; cron may run anywhere.
             popen = subprocess.Popen(
-                [sys.executable, "-P", "-m", "etl.worker"],
+                [sys.executable, "-P", "-m", module],
                 stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
+                stdout=stdout,
                 stderr=subprocess.PIPE,
                 process_group=0,
                 pass_fds=inherited,
             )
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        self._popen = popen
-        self._stdin = cast(IO[bytes], popen.stdin)
+        self.popen = popen
+        self.stdin = cast(IO[bytes], popen.stdin)
         self.stderr = cast(IO[bytes], popen.stderr)
         self.said = b""
         self.has_claimed = False
@@ -59,8 +67,8 @@ class Process:
     def tell(self, line: str) -> None:
         """Send a line; it may be too late."""
         with suppress(BrokenPipeError):
-            self._stdin.write(f"{line}\n".encode())
-            self._stdin.flush()
+            self.stdin.write(f"{line}\n".encode())
+            self.stdin.flush()
 
     def hear(self) -> bool:
         """Read what it says. Returns False when it has ended."""
@@ -70,10 +78,10 @@ class Process:
 
     def reap(self) -> int:
         """The exit status of the ended process; negative: the signal that killed it."""
-        status = self._popen.wait()
+        status = self.popen.wait()
         self.stderr.close()
         with suppress(BrokenPipeError):
-            self._stdin.close()
+            self.stdin.close()
         return status
 
     def last_words(self) -> str:
@@ -83,4 +91,4 @@ class Process:
 
     def kill(self) -> None:
         """End it, whatever it does."""
-        self._popen.kill()
+        self.popen.kill()

@@ -13,7 +13,6 @@ import sys
 import threading
 from collections.abc import Coroutine
 from pathlib import Path
-from types import TracebackType
 from typing import TypeVar, cast
 
 from psycopg.conninfo import make_conninfo
@@ -50,12 +49,7 @@ class Proxy:
         self.accept()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.refuse()
         self.thaw()
         self._do(self._end())

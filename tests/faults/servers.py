@@ -7,7 +7,6 @@ import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Literal
 
 import psycopg
@@ -48,12 +47,7 @@ class OwnServer:
             connection.execute(f"CREATE ROLE {RUNNER} LOGIN IN ROLE etl_runner".encode())
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.resume_all()
         self._ctl("stop", "-m", "immediate")
         shutil.rmtree(self._server.home, ignore_errors=True)

@@ -7,7 +7,6 @@ import socket
 import subprocess
 import tempfile
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Any, cast
 
 import pika
@@ -87,12 +86,7 @@ class OwnBroker:
         self.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.kill()
         epmd = shutil.which("epmd", path="/usr/bin:/usr/local/bin")
         if epmd is not None:
