@@ -68,6 +68,7 @@ def server_address() -> Generator[Address]:
         connection.execute("CREATE ROLE analyst LOGIN IN ROLE etl_reader")
         # What survives a crash of the machine is not what these tests are about.
         connection.execute("ALTER SYSTEM SET fsync = off")
+        connection.execute("ALTER SYSTEM SET full_page_writes = off")
         connection.execute("SELECT pg_reload_conf()")
     yield Address(host=str(conninfo_to_dict(server.target.dsn)["host"]))
     server.stop()

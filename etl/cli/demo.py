@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -89,8 +90,16 @@ def demo(
     raise typer.Exit(0 if status == _SOME_FAILED else status)
 
 
+def _program() -> str:
+    """What to type to call this program again."""
+    if shutil.which("etl"):
+        return "etl"
+    called = Path(sys.argv[0])
+    return "python -m etl" if called.name == "__main__.py" else os.path.relpath(called)
+
+
 def _tell_next(job: str) -> None:
-    program = "etl" if shutil.which("etl") else os.path.relpath(sys.argv[0])
+    program = _program()
     tell("\nWhat to type next:")
     for command, meaning in _NEXT:
         if job == _JOB or not command.startswith("load-notes"):
