@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
         --no-header --no-annotate --no-emit-index-url --upgrade --quiet
 
-.PHONY: help demo test check format bench build chaos mutants lock clean
+.PHONY: help demo test check format bench build chaos pictures mutants lock clean
 
 help: ## Explain the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -49,6 +49,9 @@ chaos: $(VENV)/.installed ## KILLS=25 SEED=random: faults of all kinds, then the
 
 build: $(VENV)/.installed ## Build wheel and source distribution into dist/
 	@rm -rf dist && $(BIN)/python -m hatchling build
+
+pictures: $(VENV)/.installed ## Draw the pictures of the README from a real run (needs chromium)
+	@$(BIN)/python -m tests.pictures
 
 mutants: $(VENV)/.installed ## Break the code in one place after the other, and watch a test fail
 	@$(BIN)/python -m tests.mutants

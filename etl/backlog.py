@@ -12,10 +12,10 @@ import psycopg
 from psycopg.types.string import TextLoader
 
 from etl import db
-from etl.cost import Budget
 from etl.errors import FileError
 from etl.job import Job
 from etl.keyrange import FIRST_KEY, KIND, LAST_KEY, range_key
+from etl.ledger.cost import Budget
 from etl.model import WEIGHT, CycleRecord, LevelCount
 from etl.queue import Buildable
 from etl.settings import ItemLimit
@@ -61,7 +61,7 @@ class Backlog:
         self._connection.read_only = True
         try:
             with self._connection.transaction():
-                db.run(self._connection, shipped("engine/set_listing"))
+                db.run(self._connection, shipped("session/set_listing"))
                 yield
         finally:
             if not self._connection.closed:

@@ -71,6 +71,12 @@ class DatabaseUnreachableError(EtlError):
     exit_code = 69
 
 
+class BrokerUnreachableError(EtlError):
+    """No connection to the message broker, or it was lost for good."""
+
+    exit_code = 69
+
+
 class EnvironmentFaultError(EtlError):
     """No item can succeed: privileges, disk, a missing function. The cycle stops."""
 

@@ -35,6 +35,26 @@ class CycleRecovered:
 
 
 @dataclass(frozen=True, slots=True)
+class CycleAwaited:
+    """There is no cycle to take part in for now; the next one is waited for."""
+
+
+@dataclass(frozen=True, slots=True)
+class CycleJoined:
+    """Workers of this host take part in a cycle that another one runs.
+
+    Attributes:
+        cycle_id: The cycle.
+        crew: Number of the crew in it.
+        workers: How many they are.
+    """
+
+    cycle_id: int
+    crew: int
+    workers: int
+
+
+@dataclass(frozen=True, slots=True)
 class ItemAttempted:
     """An attempt ended, with any outcome.
 
@@ -166,6 +186,8 @@ class CycleFinished:
 Event = (
     BacklogCounted
     | CycleRecovered
+    | CycleAwaited
+    | CycleJoined
     | ItemAttempted
     | ItemDeferred
     | CommitsLost

@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from etl import db
 from etl.errors import CycleRunningError, StateFolderError
-from etl.settings import MAKE_ROOM
+from etl.folders import MAKE_ROOM
 from etl.sqlfile import shipped
 from etl.trust import open_private
 
@@ -86,12 +86,12 @@ def lock_database(
     Raises:
         CycleRunningError: Another host runs one.
     """
-    is_taken, *session = db.one(connection, shipped("engine/try_cycle_lock"), job=job)
+    is_taken, *session = db.one(connection, shipped("lock/try_cycle_lock"), job=job)
     if is_taken:
         return Holder(*session)
-    holder = db.run(connection, shipped("engine/cycle_lock_holder"), job=job).fetchone()
+    holder = db.run(connection, shipped("lock/cycle_lock_holder"), job=job).fetchone()
     if ghost is not None and holder is not None and Holder(holder[0], holder[3]) == ghost:
-        db.run(connection, shipped("engine/end_session"), pid=ghost.process)
+        db.run(connection, shipped("session/end_session"), pid=ghost.process)
         return None
     said = f"another cycle of {job} is running on this database"
     if holder is not None:

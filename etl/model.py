@@ -30,6 +30,7 @@ class Claim(NamedTuple):
         values: All columns of the item's row of the prioritization query, as text.
         is_slow: It ran into the statement timeout in this cycle; now it may take longer.
         rest: What remains of the item, where this is only a part of it: see keyrange.py.
+        body: Of a message, as it came; None: it is none.
     """
 
     position: int
@@ -38,6 +39,7 @@ class Claim(NamedTuple):
     values: dict[str, str | None]
     is_slow: bool = False
     rest: "Claim | None" = None
+    body: bytes | None = None
 
 
 class Result(NamedTuple):
@@ -70,6 +72,9 @@ class Orders:
         deadline: Claim nothing from then on; of ``time.monotonic()``, which all processes
             of a machine share. None: no limit.
         batch_size: Keys of every batch; None: as the job says.
+        names: The columns of the prioritization, where the queue is in the database; else empty.
+        channel: Descriptor of the socket that messages come through; None: claim from a folder.
+        instance: Which service this is; empty: a cycle.
     """
 
     number: int
@@ -80,6 +85,9 @@ class Orders:
     parameters: dict[str, Any]
     deadline: float | None = None
     batch_size: int | None = None
+    names: list[str] = field(default_factory=list[str])
+    channel: int | None = None
+    instance: str = ""
 
     def to_json(self) -> str:
         """As the one line that a worker reads."""
@@ -173,6 +181,7 @@ class CycleRecord:
         counts_keys: Whether its counts are of keys, the weights of the items, because those are
             ranges of keys.
         remarks: What the job's own query has to tell of it.
+        queue: The kind of its queue, file or postgres.
     """
 
     job: str
@@ -194,6 +203,7 @@ class CycleRecord:
     waits: list[Wait] = field(default_factory=list[Wait])
     counts_keys: bool = False
     remarks: list[Remark] = field(default_factory=list[Remark])
+    queue: str = "file"
 
     @property
     def waited_s(self) -> float:
@@ -245,14 +255,22 @@ class CycleRecord:
 
     def count(self, claim: Claim, outcome: Outcome, *, is_taken_back: bool = False) -> None:
         """Count an attempt, or take it back."""
-        counts = self.levels.get(claim.level)
-        if counts is None:
-            counts = self.levels[claim.level] = LevelCount(claim.level, f"level {claim.level}")
         by = self.size(claim.values.get(WEIGHT)) * (-1 if is_taken_back else 1)
         if not by and outcome is not Outcome.DONE:  # a key that came while it ran, and that fails
             by = 1
-            counts.found += 1
-        setattr(counts, outcome.value, getattr(counts, outcome.value) + by)
+            self._level(claim.level).found += 1
+        self.add(claim.level, outcome, by)
+
+    def add(self, level: int, outcome: Outcome, items: int) -> None:
+        """Count so many attempts of a level."""
+        counts = self._level(level)
+        setattr(counts, outcome.value, getattr(counts, outcome.value) + items)
+
+    def _level(self, level: int) -> LevelCount:
+        counts = self.levels.get(level)
+        if counts is None:
+            counts = self.levels[level] = LevelCount(level, f"level {level}")
+        return counts
 
     def size(self, weight: str | None) -> int:
         """How much an item of this weight counts: one, or the keys of its range."""

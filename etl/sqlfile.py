@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 
 from etl.errors import FileError
-from etl.settings import sql_folder
+from etl.folders import sql_folder
 from etl.trust import read_file
 
 _TOKEN = re.compile(
@@ -127,8 +127,8 @@ def statements(path: Path, text: str | None = None) -> list[Statement]:
 
 @cache
 def shipped(name: str) -> Statement:
-    """The one statement of a file in the shipped ``sql`` folder, such as ``engine/close_cycle``."""
-    return single(sql_folder() / f"{name}.sql")
+    """The one statement of a shipped file below ``sql/engine``, such as ``ledger/open_cycle``."""
+    return single(sql_folder() / "engine" / f"{name}.sql")
 
 
 def single(path: Path) -> Statement:

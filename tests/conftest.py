@@ -23,8 +23,9 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from pytest_postgresql import factories
 
-from etl import deploy, grants, job, roles, settings
+from etl import deploy, folders, job
 from etl.db import Connection, Target, connect
+from etl.deploy import grants, roles
 from etl.embedded import EmbeddedServer
 from etl.job import Job
 
@@ -67,6 +68,7 @@ def server_address() -> Generator[Address]:
         connection.execute("CREATE ROLE analyst LOGIN IN ROLE etl_reader")
         # What survives a crash of the machine is not what these tests are about.
         connection.execute("ALTER SYSTEM SET fsync = off")
+        connection.execute("ALTER SYSTEM SET full_page_writes = off")
         connection.execute("SELECT pg_reload_conf()")
     yield Address(host=str(conninfo_to_dict(server.target.dsn)["host"]))
     server.stop()
@@ -76,12 +78,12 @@ def server_address() -> Generator[Address]:
 
 def shipped_job() -> Job:
     """The job that this project is about."""
-    return job.load(settings.sql_folder() / "jobs" / "datamart_users")
+    return job.load(folders.sql_folder() / "jobs" / "datamart_users")
 
 
 def shipped_jobs() -> list[Job]:
     """All that are shipped."""
-    return [job.load(path) for path in job.job_paths([settings.sql_folder() / "jobs"])]
+    return [job.load(path) for path in job.job_paths([folders.sql_folder() / "jobs"])]
 
 
 def load_schema(**address: Any) -> None:

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 
-from etl import deploy, grants, job, roles, settings
+from etl import deploy, folders, job
 from etl.db import Connection
+from etl.deploy import grants, roles
 from etl.job import Job
 
 KINDS = ("followers", "following", "posts")
@@ -41,7 +42,7 @@ _POSTS = "INSERT INTO social.posts (user_id) SELECT u.user_id FROM lot JOIN u ON
 
 def shipped() -> Job:
     """The job."""
-    return job.load(settings.sql_folder() / "jobs" / "counter_caches")
+    return job.load(folders.sql_folder() / "jobs" / "counter_caches")
 
 
 def install(connection: Connection) -> None:

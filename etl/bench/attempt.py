@@ -16,10 +16,11 @@ from psycopg.pq import TransactionStatus
 from etl import db
 from etl.bench.report import Tally
 from etl.errors import DatabaseUnreachableError, UsageError
-from etl.executor import DoubtfulItem, Executor, LostItem
 from etl.job import Job
 from etl.model import Claim, Outcome, Result
 from etl.sqlfile import shipped
+from etl.worker.executor import Executor
+from etl.worker.unsettled import DoubtfulItem, LostItem
 
 _CANCEL_S = 5.0
 # Invalid transaction termination: a COMMIT or ROLLBACK inside. Active transaction: a command
@@ -57,7 +58,7 @@ def settle_session(connection: db.Connection, job: Job, longest_s: float) -> Non
     statement_timeout_s = max(0.001, min(job.statement_timeout_s, longest_s))
     db.run(
         connection,
-        shipped("engine/set_worker_session"),
+        shipped("session/set_worker_session"),
         **job.session_settings(statement_timeout_s),
     )
 
@@ -93,7 +94,7 @@ class RolledBack:
     ) -> None:
         self._connection = connection
         self._job = job
-        self._executor = Executor(connection, [job.process, *job.acknowledgement], parameters)
+        self._executor = Executor(connection, job.transaction, parameters)
 
     def attempt(self, claim: Claim) -> Attempt:
         """Run the statement for one item, and roll it back.

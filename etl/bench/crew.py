@@ -7,17 +7,16 @@ import json
 import os
 import selectors
 import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Any, cast
 
 from etl.bench.report import Run, Tally
 from etl.bench.waits import Load, Seen
+from etl.crew.process import Process
 from etl.errors import DatabaseUnreachableError, WorkerStartError, WorkerStoppedError
 from etl.model import Orders
 
@@ -28,8 +27,8 @@ _PROC_STAT = Path("/proc/stat")
 Sample = Callable[[list[int]], Counter[Seen]]
 
 
-class _Process:
-    """One of them.
+class _Process(Process):
+    """One of them; it answers on standard output.
 
     Args:
         orders: What it is told first.
@@ -39,28 +38,13 @@ class _Process:
     """
 
     def __init__(self, orders: Orders) -> None:
-        self.number = orders.number
+        super().__init__(module="etl.bench.worker", stdout=subprocess.PIPE)
         self.server_process = 0
         self._heard = b""
-        # A process group of its own: a Ctrl-C at the terminal is for the bench alone.
-        self._popen = subprocess.Popen(
-            [sys.executable, "-P", "-m", "etl.bench.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            process_group=0,
-        )
-        self.stdout = cast(IO[bytes], self._popen.stdout)
-        self.tell(orders.to_json())
+        self.stdout = cast(IO[bytes], self.popen.stdout)
+        self.begin(orders)
 
-    def tell(self, line: str) -> None:
-        """Send a line; it may be too late."""
-        stdin = cast(IO[bytes], self._popen.stdin)
-        with suppress(BrokenPipeError):
-            stdin.write(f"{line}\n".encode())
-            stdin.flush()
-
-    def hear(self) -> dict[str, Any] | None:
+    def answer(self) -> dict[str, Any] | None:
         """Its answer, where it is whole by now.
 
         Raises:
@@ -76,27 +60,27 @@ class _Process:
         return cast(dict[str, Any], answer)
 
     def _why(self) -> WorkerStartError | WorkerStoppedError:
-        words = cast(IO[bytes], self._popen.stderr).read().decode(errors="replace").strip()
-        status = self._popen.wait()
+        while self.hear():
+            pass
+        status = self.popen.wait()
         found_no_server = status == DatabaseUnreachableError.exit_code
         kind = WorkerStartError if found_no_server else WorkerStoppedError
-        what = words.splitlines()[-1] if words else f"exit status {status}"
+        what = self.last_words() or f"exit status {status}"
         return kind(f"worker {self.number} gave up: {what}", "Nothing was kept of what was done.")
 
     def dismiss(self) -> None:
         """Tell it that nobody waits any more: it cancels what it does, and ends."""
         with suppress(BrokenPipeError):
-            cast(IO[bytes], self._popen.stdin).close()
+            self.stdin.close()
 
     def end(self) -> None:
         """Wait until it has ended; not for ever."""
         try:
-            self._popen.wait(_END_S)
+            self.popen.wait(_END_S)
         except subprocess.TimeoutExpired:
-            self._popen.kill()
-            self._popen.wait()
+            self.kill()
         self.stdout.close()
-        cast(IO[bytes], self._popen.stderr).close()
+        self.reap()
 
 
 class Crew:
@@ -132,12 +116,7 @@ class Crew:
             raise
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._dismiss()
 
     def _dismiss(self) -> None:
@@ -201,7 +180,7 @@ class Crew:
             next_at = time.monotonic()
             while selector.get_map():
                 for key, _ in selector.select(max(0.0, next_at - time.monotonic())):
-                    answer = key.data.hear()
+                    answer = key.data.answer()
                     if answer is not None:
                         answers[key.data] = answer
                         selector.unregister(key.fileobj)

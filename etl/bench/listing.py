@@ -8,8 +8,8 @@ from etl import db, ledger
 from etl.backlog import Backlog
 from etl.bench.plan import read_plan
 from etl.bench.report import Listing
-from etl.cost import Budget
 from etl.job import Job
+from etl.ledger.cost import Budget
 from etl.model import CycleRecord
 from etl.queue import Buildable
 from etl.settings import ItemLimit
@@ -37,7 +37,7 @@ def look(
         longest_s: No query may take longer, seconds.
     """
     timeout = f"{longest_s * 1000:.0f}ms"
-    db.run(connection, shipped("engine/set_statement_timeout"), statement_timeout=timeout)
+    db.run(connection, shipped("session/set_statement_timeout"), statement_timeout=timeout)
     backlog = Backlog(connection, job, record, parameters)
     with backlog.snapshot():
         begun = time.perf_counter()

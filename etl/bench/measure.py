@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from etl import db, deploy, rounds
+from etl import db, deploy
 from etl.bench.attempt import RolledBack, session, settle_session
 from etl.bench.crew import Crew
 from etl.bench.listing import look
@@ -25,10 +25,11 @@ from etl.bench.one_worker import BareLoop, measure, warm_up
 from etl.bench.report import Listing, OneWorker, Report, Run
 from etl.bench.waits import Seen, limit_of
 from etl.errors import BenchRunningError, StateFolderError
+from etl.folders import MAKE_ROOM, private_folder
 from etl.job import Job
+from etl.ledger import rounds
 from etl.model import Claim, CycleRecord, Orders
 from etl.queue import FileQueue
-from etl.settings import MAKE_ROOM, private_folder
 from etl.sqlfile import shipped
 
 _WARM_UP_ITEMS = 10
@@ -202,7 +203,7 @@ def _filled(folder: Path, claims: list[Claim]) -> FileQueue:
 
 
 def _running_cycle(connection: db.Connection, job: Job) -> str | None:
-    holder = db.run(connection, shipped("engine/cycle_lock_holder"), job=job.command).fetchone()
+    holder = db.run(connection, shipped("lock/cycle_lock_holder"), job=job.command).fetchone()
     if holder is None:
         return None
     pid, name, client, since = holder

@@ -14,7 +14,7 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import asdict
-from io import FileIO, RawIOBase
+from io import RawIOBase
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +23,11 @@ import psycopg
 from etl import db
 from etl.bench.attempt import RolledBack, count, session, settle_session
 from etl.bench.report import Tally
-from etl.errors import EtlError
 from etl.job import load as load_job
 from etl.model import Orders
 from etl.queue import FileQueue
 from etl.sqlfile import shipped
+from etl.worker.orders import obey
 
 
 def _listen(orders: RawIOBase, lines: "queue.Queue[bytes]", connection: db.Connection) -> None:
@@ -65,12 +65,13 @@ def _drain(number: int, folder: Path, deadline: float, rolled_back: RolledBack) 
 
 
 def _work(orders: Orders, source: RawIOBase) -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])  # it was started with it blocked
     job = load_job(Path(orders.job_folder))
     target = db.Target(orders.dsn, orders.label)
     lines: queue.Queue[bytes] = queue.Queue()
     with session(target, f"etl:bench {job.command} w{orders.number}") as connection:
         settle_session(connection, job, (orders.deadline or 0.0) - time.monotonic())
-        (process,) = db.one(connection, shipped("engine/server_process"))
+        (process,) = db.one(connection, shipped("session/server_process"))
         rolled_back = RolledBack(connection, job, orders.parameters)
         threading.Thread(target=_listen, args=(source, lines, connection), daemon=True).start()
         _answer({"process": process})
@@ -83,21 +84,5 @@ def _answer(value: dict[str, Any]) -> None:
     os.write(sys.stdout.fileno(), f"{json.dumps(value)}\n".encode())
 
 
-def main() -> None:
-    """Work by the orders on standard input until it ends."""
-    for number in (signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
-    # Unbuffered: a thread that waits in a buffered read would break the interpreter's end.
-    source = FileIO(sys.stdin.fileno(), closefd=False)
-    line = source.readline()
-    if not line:
-        sys.exit(1)
-    try:
-        _work(Orders(**json.loads(line)), source)
-    except EtlError as error:
-        sys.stderr.write(error.message)
-        sys.exit(error.exit_code)
-
-
 if __name__ == "__main__":
-    main()
+    obey(_work)

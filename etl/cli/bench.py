@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from etl import settings
+from etl import folders, settings
 from etl.cli.options import AsOf, Dsn, JobName, Json, day, job_named, target
 from etl.cli.output import say, tell, to_json
 
@@ -61,7 +61,7 @@ def bench(
         f"{time_limit} at most; all of it is rolled back"
     )
     with db.reached():
-        report = Bench(found, database, settings.state_path(os.environ), options).run()
+        report = Bench(found, database, folders.state_path(os.environ), options).run()
     tell(to_json(as_json(report)) if json_output else as_text(report, found))
     has_failed = report.tally.failed or any(run.tally.failed for run in report.runs)
     raise typer.Exit(1 if has_failed else 0)

@@ -7,7 +7,7 @@ import typer
 from etl import settings
 from etl.cli.options import Dsn, JobName, Json, connected, deployed_jobs
 from etl.cli.output import tell, to_json
-from etl.cli.words import moment
+from etl.cli.words import counted, moment
 from etl.errors import UsageError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def pause(
 
     A running one finishes the items in hand and waits; one that begins meanwhile ends at once.
     """
-    from etl import control
+    from etl.ledger import control
 
     seconds = None if duration is None else settings.duration_s("--for", duration)
     if reason is not None and not (reason.isprintable() and 0 < len(reason) <= _LONGEST_REASON):
@@ -50,7 +50,7 @@ def pause(
 
 def resume(job: JobName, json_output: Json = False, dsn: Dsn = None) -> None:
     """Let the cycles of a paused job claim again."""
-    from etl import control
+    from etl.ledger import control
 
     with connected(dsn, "resume") as connection:
         (found,) = deployed_jobs(connection, job)
@@ -66,7 +66,7 @@ def cancel(
     dsn: Dsn = None,
 ) -> None:
     """End the running cycle of a job: it finishes the items in hand and leaves the rest."""
-    from etl import control
+    from etl.ledger import control
 
     with connected(dsn, "cancel") as connection:
         (found,) = deployed_jobs(connection, job)
@@ -83,15 +83,14 @@ def workers(
     dsn: Dsn = None,
 ) -> None:
     """Give the running cycle of a job another number of workers."""
-    from etl import control
+    from etl.ledger import control
 
     with connected(dsn, "workers") as connection:
         (found,) = deployed_jobs(connection, job)
         cycle = control.running_cycle(connection, found)
         if cycle is not None:
             control.resize(connection, found.name, cycle, number)
-    s = "" if number == 1 else "s"
-    what = f"will have {number} worker{s}" if cycle else "nothing to change"
+    what = f"will have {counted(number, 'worker')}" if cycle else "nothing to change"
     _tell(found, what, cycle, is_json=json_output)
 
 

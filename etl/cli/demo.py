@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -43,9 +44,10 @@ def demo(
     dsn: Dsn = None,
 ) -> None:
     """Make schema and sample data, run a cycle, say what happened."""
-    from etl import db, deploy, grants
+    from etl import db, deploy
     from etl.cli.run import Manner, run_cycle
     from etl.cycle import CycleOptions
+    from etl.deploy import grants
 
     shown, jobs = job_named(job), whole_jobs()
     look = shown.demo
@@ -88,8 +90,16 @@ def demo(
     raise typer.Exit(0 if status == _SOME_FAILED else status)
 
 
+def _program() -> str:
+    """What to type to call this program again."""
+    if shutil.which("etl"):
+        return "etl"
+    called = Path(sys.argv[0])
+    return "python -m etl" if called.name == "__main__.py" else os.path.relpath(called)
+
+
 def _tell_next(job: str) -> None:
-    program = "etl" if shutil.which("etl") else os.path.relpath(sys.argv[0])
+    program = _program()
     tell("\nWhat to type next:")
     for command, meaning in _NEXT:
         if job == _JOB or not command.startswith("load-notes"):

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from etl import settings
+from etl import folders
 from etl.cli.output import say
 from etl.job import Job
 from etl.trust import open_private
@@ -21,8 +21,8 @@ def detach(job: Job) -> None:
     Raises:
         Exit: The cycle did not begin; what it said is told here, and its exit status is the same.
     """
-    folder = settings.state_path(os.environ) / "logs"
-    settings.private_folder(folder)
+    folder = folders.state_path(os.environ) / "logs"
+    folders.private_folder(folder)
     path = folder / f"{job.name}.log"
     log = open_private(path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
     begins_at = os.fstat(log).st_size

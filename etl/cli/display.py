@@ -1,55 +1,20 @@
-"""Where the lines about a cycle go: to a log, as text or JSON, or above a progress bar."""
+"""A live progress display on a terminal; the lines about a cycle stand above it."""
 
 import logging
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from etl.cli.narrator import Narrator
-from etl.cli.output import printable, say, to_json
+from etl.cli.output import printable
+from etl.cli.words import counted
 from etl.events import BacklogCounted, Event, ItemAttempted
-from etl.job import Job
 from etl.model import WEIGHT
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
 _REFRESH_S = 0.1
-
-
-class LogLines:
-    """Writes each line of a narrator on standard error, as text or as JSON.
-
-    Args:
-        job: The job, named in each line.
-        narrator: Makes the lines.
-        is_json: One JSON object a line instead of text.
-    """
-
-    def __init__(self, job: Job, narrator: Narrator, *, is_json: bool) -> None:
-        self._narrator = narrator
-        self._job = job
-        self._is_json = is_json
-
-    def __enter__(self) -> "LogLines":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Nothing is left to do: each line was written at once."""
-
-    def __call__(self, event: Event) -> None:
-        """Write the lines of an event."""
-        for severity, text, facts in self._narrator.lines(event):
-            at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-            level = logging.getLevelName(severity)
-            if self._is_json:
-                head = {"at": at, "severity": level, "job": self._job.name}
-                kind = {"event": type(event).__name__, "message": text}
-                line = to_json({**head, **kind, **facts})
-            else:
-                line = f"{at} {level} {self._job.command}: {text}"
-            say(line)
 
 
 class Display:
@@ -127,6 +92,6 @@ class Display:
                 for number, name in names.items()
             }
             return
-        name = f"{record.workers} worker{'' if record.workers == 1 else 's'}"
+        name = counted(record.workers, "worker")
         bar = self._progress.add_task(name, total=event.queued, rate="")
         self._bars = dict.fromkeys(names, bar)

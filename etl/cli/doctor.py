@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from etl import settings
+from etl import folders, settings
 from etl.cli.options import AnyJob, Dsn, Json, job_folder, job_paths, target
 from etl.cli.output import printable, tell, to_json
 from etl.errors import EtlError
@@ -31,14 +31,14 @@ def doctor(
     from etl import db
     from etl.doctor import THRESHOLDS, Checkup, Severity, host
 
-    folders = [job_folder(job)] if job is not None else job_paths()
-    state = settings.state_path(os.environ)
+    looked_at = [job_folder(job)] if job is not None else job_paths()
+    state = folders.state_path(os.environ)
     checkup = Checkup(
-        folders,
+        looked_at,
         state,
         settings.worker_count(os.environ),
         dict(THRESHOLDS),
-        job=folders[0].name if job is not None else "",
+        job=looked_at[0].name if job is not None else "",
     )
     verdicts = checkup.of_host()
     refused: EtlError | None = None

@@ -11,10 +11,13 @@ import typer
 
 from etl.cli.options import AnyJob, Dsn, JobName, Json, check_key, connected, job_named
 from etl.cli.output import printable, tell
+from etl.cli.stream import Amqp, named_broker
+from etl.cli.words import counted
 from etl.errors import UsageError
+from etl.job import Job
 
 if TYPE_CHECKING:
-    from etl.held import HeldItem
+    from etl.ledger.held import HeldItem
 
 held = typer.Typer(no_args_is_help=True, help="Items that failed: list them, release them.")
 
@@ -55,29 +58,36 @@ def list_held(
     quarantined: Annotated[
         bool, typer.Option("--quarantined", help="Only those that wait for a person.")
     ] = False,
+    amqp: Amqp = None,
     json_output: Json = False,
     dsn: Dsn = None,
 ) -> None:
     """List the items that failed lately: those that wait for a person, then by time.
+
+    Of a job that takes messages from a queue: its dead letters. They stay there.
 
     The state is quarantined, held, or due: the back-off is over. --json prints an
     array of objects with job, item_key, state, attempts, outcome, sqlstate,
     message, held_until, quarantined_at and last_cycle_id.
     """
     from etl import deploy
-    from etl import held as engine
+    from etl.ledger import held as engine
 
-    found = job_named(job) if job is not None else None
+    found = job_named(job, may_be_stream=True) if job is not None else None
     code = _sqlstate(sqlstate)
-    with connected(dsn, "held list") as connection:
-        deploy.require_current(connection)
-        items = engine.held_items(
-            connection,
-            found.name if found else "",
-            sqlstate=code,
-            outcome=outcome or "",
-            state="quarantined" if quarantined else "",
-        )
+    if found is not None and found.stream is not None:
+        letters = _dead_letters(found, amqp)
+        items = [item for item in letters if _is_meant(item, code, outcome)]
+    else:
+        with connected(dsn, "held list") as connection:
+            deploy.require_current(connection)
+            items = engine.held_items(
+                connection,
+                found.name if found else "",
+                sqlstate=code,
+                outcome=outcome or "",
+                state="quarantined" if quarantined else "",
+            )
     if json_output:
         tell(json.dumps([asdict(item) for item in items]))
     elif items:
@@ -99,6 +109,7 @@ def release_held(
     sqlstate: _Code = None,
     outcome: _Outcome = None,
     release_all: Annotated[bool, typer.Option("--all", help="All of the job.")] = False,
+    amqp: Amqp = None,
     json_output: Json = False,
     dsn: Dsn = None,
 ) -> None:
@@ -107,9 +118,9 @@ def release_held(
     All that is asked for, or nothing. --json prints one object: job, released, items.
     """
     from etl import deploy
-    from etl import held as engine
+    from etl.ledger import held as engine
 
-    found = job_named(job)
+    found = job_named(job, may_be_stream=True)
     code = _sqlstate(sqlstate)
     if sum((bool(keys), sqlstate is not None, outcome is not None, release_all)) != 1:
         raise UsageError(
@@ -118,17 +129,45 @@ def release_held(
         )
     for key in keys or ():
         check_key(key)
-    with connected(dsn, "held release") as connection:
-        deploy.require_current(connection)
-        if keys:
-            released = engine.release_keys(connection, found.name, keys)
-        else:
-            released = engine.release(connection, found.name, sqlstate=code, outcome=outcome or "")
+    if found.stream is not None:
+        released = _release_letters(found, amqp, keys, (code, outcome))
+    else:
+        with connected(dsn, "held release") as connection:
+            deploy.require_current(connection)
+            if keys:
+                released = engine.release_keys(connection, found.name, keys)
+            else:
+                released = engine.release(
+                    connection, found.name, sqlstate=code, outcome=outcome or ""
+                )
     if json_output:
         tell(json.dumps({"job": found.name, "released": len(released), "items": released}))
     else:
-        s = "" if len(released) == 1 else "s"
-        tell(f"{found.title}: released {len(released):,} {found.unit}{s}")
+        tell(f"{found.title}: released {counted(len(released), found.unit)}")
+
+
+def _dead_letters(job: Job, amqp: str | None) -> "list[HeldItem]":
+    from etl.stream import desk
+
+    return [] if job.stream is None else desk.dead_letters(named_broker(amqp), job.name, job.stream)
+
+
+def _release_letters(
+    job: Job, amqp: str | None, keys: list[str] | None, which: tuple[str, Failure | None]
+) -> list[str]:
+    from etl.stream import desk
+
+    if job.stream is None:
+        return []
+    if any(which):
+        keys = [item.item_key for item in _dead_letters(job, amqp) if _is_meant(item, *which)]
+        if not keys:
+            return []
+    return desk.release(named_broker(amqp), job.stream, keys or None)
+
+
+def _is_meant(item: "HeldItem", sqlstate: str, outcome: Failure | None) -> bool:
+    return (item.sqlstate or "").startswith(sqlstate) and outcome in (None, item.outcome)
 
 
 def _sqlstate(given: str | None) -> str:

@@ -8,7 +8,7 @@ import typer
 from etl.cli.options import AnyJob, Dsn, Json, connected, deployed_jobs
 from etl.cli.output import columns, printable, tell, to_json
 from etl.cli.status import cycle_table
-from etl.cli.words import age, moment, seconds
+from etl.cli.words import age, counted, moment, seconds
 from etl.errors import UsageError
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def _settings(cycle: "CycleRow") -> list[str]:
     )
     told = [
         f"as of {cycle.as_of}, on {printable(cycle.host)} (process {cycle.pid}), "
-        f"{cycle.workers} workers, limit {cycle.max_items:,}, {limit}"
+        f"{counted(cycle.workers, 'worker')}, limit {cycle.max_items:,}, {limit}"
     ]
     if cycle.predicted_s is not None:
         told.append(

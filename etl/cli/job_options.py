@@ -11,7 +11,7 @@ import typer
 from etl import settings
 from etl.errors import UsageError
 from etl.job import Job
-from etl.jobshape import FIRST, LAST, JobOption, Scope
+from etl.job.shape import FIRST, LAST, JobOption, Scope
 
 _BATCH_SIZE = typer.Option(
     "--batch-size",
@@ -35,11 +35,17 @@ _OF_RANGES: tuple[tuple[str, Any, Any], ...] = (
 )
 
 
-def add_options(command: Callable[..., None], job: Job) -> None:
-    """Give a command the options of its job, which it takes as ``**own``."""
+def add_options(command: Callable[..., None], job: Job, *, verifies: bool = True) -> None:
+    """Give a command the options of its job, which it takes as ``**own``.
+
+    Args:
+        command: Its function.
+        job: The job.
+        verifies: Whether it can look for wrong results afterwards.
+    """
     known = list(inspect.signature(command).parameters.values())[:-1]
     more = [(option.name, *_of(option)) for option in job.options]
-    if job.has_verify:
+    if job.has_verify and verifies:
         more.append(("verify", Annotated[bool, _VERIFY], False))
     if job.batches is not None:
         more += _OF_RANGES

@@ -28,8 +28,10 @@ from etl.cli import (
     schedule,
     schema,
     server,
+    simulate,
     status,
     verify,
+    worker,
 )
 from etl.cli.exit_statuses import epilog
 from etl.cli.options import job_paths
@@ -75,6 +77,7 @@ def build() -> typer.Typer:
     app.command("load-notes")(load.load_notes)
     app.command("plan")(plan.plan)
     app.command("status")(status.status)
+    app.command("simulate")(simulate.simulate)
     app.command("history")(history.history)
     app.command("verify")(verify.command())
     app.command("doctor")(doctor.doctor)
@@ -88,6 +91,7 @@ def build() -> typer.Typer:
     app.command("cancel")(control.cancel)
     app.command("workers")(control.workers)
     app.add_typer(server.server, name="server")
+    app.command("worker")(worker.worker)
     app.command("demo")(demo.demo)
     app.command("new-job")(new_job.new_job)
     app.command("psql")(psql.psql)

@@ -49,13 +49,14 @@ def _commands(group: Any, context: Any, name: str) -> Iterator[str]:
             continue
         full = f"{name} {command_name}"
         inner = typer.Context(command, parent=context, info_name=command_name)
-        if not hasattr(command, "commands"):
+        is_group = hasattr(command, "commands")
+        if not is_group or command.invoke_without_command:
             yield f".SS {_text(full)} {_text(' '.join(command.collect_usage_pieces(inner)))}"
             for number, paragraph in enumerate(_paragraphs(command.help)):
                 yield from [".PP"] if number else []
                 yield from _lines(paragraph)
             yield from _records(command, inner)
-        else:
+        if is_group:
             yield from _commands(command, inner, full)
 
 

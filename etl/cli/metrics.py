@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from etl.cli.options import Dsn, job_named, job_names, target, whole_jobs
+from etl.cli.options import Dsn, job_named, job_names, jobs_with_cycles, target
 from etl.cli.output import say, tell
 from etl.errors import SchemaError, UsageError
 
@@ -58,7 +58,8 @@ def metrics(
         raise UsageError("--textfile and --serve exclude each other", "Give one of them.")
     if address is not None and serve is None:
         raise UsageError("--address says where --serve listens", "Give --serve PORT too.")
-    found = list({job.name: job for job in map(job_named, jobs)}.values()) if jobs else whole_jobs()
+    named = {job.name: job for job in map(job_named, jobs or ())}
+    found = list(named.values()) if jobs else jobs_with_cycles()
     safe = None if textfile is None else _check(textfile)
     database = target(dsn)
 

@@ -5,11 +5,11 @@ import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from typing import Any
 
+from etl.cli.log import Line, stop_line
 from etl.cli.progress import Progress
 from etl.cli.render import as_json, outcome_line, prediction_line
-from etl.cli.words import seconds
+from etl.cli.words import counted, seconds
 from etl.events import (
     BacklogCounted,
     CancelRequested,
@@ -18,7 +18,9 @@ from etl.events import (
     CommitsLost,
     ConnectionFound,
     ConnectionLost,
+    CycleAwaited,
     CycleFinished,
+    CycleJoined,
     CycleRecovered,
     Event,
     ItemAttempted,
@@ -30,8 +32,6 @@ from etl.events import (
 from etl.model import WEIGHT, CycleRecord, Outcome
 
 _EVERY = 100
-
-Line = tuple[int, str, dict[str, Any]]
 
 
 class Narrator:
@@ -61,25 +61,23 @@ class Narrator:
                 yield self._chosen(event)
             case CycleFinished():
                 yield self._finished(event.record)
-            case ClaimingPaused() | ClaimingResumed() | CancelRequested():
+            case CycleAwaited() | CycleJoined():
+                yield self._of_another(event)
+            case ClaimingPaused() | ClaimingResumed() | CancelRequested() | StopRequested():
                 yield self._control(event)
             case _:
                 yield self._warning(event)
 
     def _warning(
         self,
-        event: CycleRecovered
-        | ItemDeferred
-        | CommitsLost
-        | ConnectionLost
-        | ConnectionFound
-        | StopRequested,
+        event: CycleRecovered | ItemDeferred | CommitsLost | ConnectionLost | ConnectionFound,
     ) -> Line:
         facts = asdict(event)
         match event:
             case CycleRecovered():
+                attempted = counted(event.claimed, self._unit)
                 text = (
-                    f"cycle {event.cycle_id} before was cut off: {event.claimed:,} {self._unit}s "
+                    f"cycle {event.cycle_id} before was cut off: {attempted} "
                     f"attempted, {event.orphaned:,} of them in hand; its record is closed now"
                 )
             case ItemDeferred():
@@ -91,21 +89,21 @@ class Narrator:
                 )
             case CommitsLost():
                 text = (
-                    f"the server has crashed; {event.items:,} {self._unit}s that were done just "
-                    "before are done again"
+                    "the server has crashed; what it has lost is done again: "
+                    f"{counted(event.items, self._unit)}"
                 )
             case ConnectionLost():
                 text = f"lost the database: {event.reason}; the workers go on as far as they can"
             case ConnectionFound():
                 text = "found the database again"
-            case StopRequested():
-                what = "cancelling the" if event.is_cancelling else "finishing the"
-                name = signal.Signals(event.signal_number).name
-                text = f"{name}: {what} {self._unit}s in hand"
         return logging.WARNING, text, facts
 
-    def _control(self, event: ClaimingPaused | ClaimingResumed | CancelRequested) -> Line:
+    def _control(
+        self, event: ClaimingPaused | ClaimingResumed | CancelRequested | StopRequested
+    ) -> Line:
         match event:
+            case StopRequested():
+                return stop_line(event, self._unit)
             case ClaimingPaused():
                 text = f"claiming nothing for now: {event.reason}"
             case ClaimingResumed():
@@ -114,6 +112,18 @@ class Narrator:
                 what = "cancelling the" if event.is_cancelling else "finishing the"
                 text = f"cancelled by an operator: {what} {self._unit}s in hand"
         return logging.WARNING, text, asdict(event)
+
+    def _of_another(self, event: CycleAwaited | CycleJoined) -> Line:
+        match event:
+            case CycleAwaited():
+                text = "waiting for a cycle with --queue postgres"
+            case CycleJoined():
+                # Its workers may have the numbers of those in the cycle before.
+                self._attempts.clear()
+                self._done.clear()
+                workers = counted(event.workers, "worker")
+                text = f"taking part in cycle {event.cycle_id} with {workers}"
+        return logging.INFO, text, asdict(event)
 
     def _backlog(self, event: BacklogCounted) -> Iterator[Line]:
         record, unit = event.record, self._unit
@@ -125,14 +135,13 @@ class Narrator:
         if not record.found:
             yield logging.INFO, f"no {unit}s to refresh", facts
             return
-        yield logging.INFO, f"found {record.found:,} {unit}s to refresh: {levels}", facts
+        yield logging.INFO, f"found {counted(record.found, unit)} to refresh: {levels}", facts
         if event.queued < record.found:
             yield logging.INFO, f"{self._limit(event)} in order of priority", facts
         if record.predicted is not None:
             told = {"mean_s": record.predicted.mean_s, "p95_s": record.predicted.p95_s}
             yield logging.INFO, f"predicted: {prediction_line(record.predicted)}", told
-        s = "" if record.workers == 1 else "s"
-        yield logging.INFO, f"using {record.workers} worker{s}", facts
+        yield logging.INFO, f"using {counted(record.workers, 'worker')}", facts
 
     @staticmethod
     def _limit(event: BacklogCounted) -> str:
@@ -168,13 +177,13 @@ class Narrator:
         elif self._attempts[worker] % _EVERY == 0:
             yield (
                 logging.INFO,
-                f"worker {worker}: {self._attempts[worker]:,} {self._unit}s "
+                f"worker {worker}: {counted(self._attempts[worker], self._unit)} "
                 f"(now: {self._unit} {event.claim.item_key})",
                 {"worker": worker, "attempted": self._attempts[worker]},
             )
 
     def _worker(self, event: WorkerFinished) -> Line:
-        total = f"{self._done[event.worker]:,} {self._unit}s done"
+        total = f"{counted(self._done[event.worker], self._unit)} done"
         if event.exit_status == 0:
             return logging.INFO, f"worker {event.worker}: finished, {total}", asdict(event)
         cause = (
@@ -187,8 +196,7 @@ class Narrator:
 
     def _chosen(self, event: WorkersChosen) -> Line:
         tried = ", ".join(f"{workers}: {rate:,.0f}/s" for workers, rate in event.tried)
-        s = "" if event.workers == 1 else "s"
-        text = f"going on with {event.workers} worker{s} ({tried})"
+        text = f"going on with {counted(event.workers, 'worker')} ({tried})"
         facts = [{"workers": number, "items_per_s": round(rate, 1)} for number, rate in event.tried]
         return logging.INFO, text, {"workers": event.workers, "tried": facts}
 

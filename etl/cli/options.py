@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from etl import job, settings
+from etl import folders, job
 from etl.cli.output import say
 from etl.errors import FileError, SchemaError, UsageError
 from etl.job import Job
@@ -58,7 +58,7 @@ def embedded_server() -> "EmbeddedServer":
     """The server of this user's state folder."""
     from etl.embedded import EmbeddedServer
 
-    return EmbeddedServer.of(settings.state_path(os.environ), os.environ)
+    return EmbeddedServer.of(folders.state_path(os.environ), os.environ)
 
 
 def target(dsn: str | None) -> "Target":
@@ -133,7 +133,7 @@ def jobs_dir() -> Path | None:
 
 def job_paths() -> list[Path]:
     """The folders of all jobs, whole or broken."""
-    return job.job_paths(settings.job_folders(jobs_dir(), os.environ))
+    return job.job_paths(folders.job_folders(jobs_dir(), os.environ))
 
 
 def whole_jobs() -> list[Job]:
@@ -165,14 +165,29 @@ def job_folder(name: str) -> Path:
     return path
 
 
-def job_named(name: str) -> Job:
+def job_named(name: str, *, may_be_stream: bool = False) -> Job:
     """The job with this name.
 
+    Args:
+        name: Its name.
+        may_be_stream: Whether a job without cycles, whose items are messages, will do.
+
     Raises:
-        UsageError: There is none.
+        UsageError: There is none, or it will not do.
         FileError: Its folder is broken.
     """
-    return job.load(job_folder(name))
+    found = job.load(job_folder(name))
+    if found.stream is not None and not may_be_stream:
+        raise UsageError(
+            f"{found.command} takes messages from a queue: it has no cycles",
+            f"See 'etl {found.command} --help' and 'etl {found.command} health'.",
+        )
+    return found
+
+
+def jobs_with_cycles() -> list[Job]:
+    """The jobs whose folders can be read, but those that take messages from a queue."""
+    return [found for found in whole_jobs() if found.stream is None]
 
 
 def deployed_jobs(connection: "Connection", name: str | None) -> list[Job]:
@@ -190,7 +205,7 @@ def deployed_jobs(connection: "Connection", name: str | None) -> list[Job]:
         return [named]
     deploy.require_current(connection)
     found: list[Job] = []
-    for whole in whole_jobs():
+    for whole in jobs_with_cycles():
         try:
             deploy.require_current(connection, whole)
         except SchemaError as error:

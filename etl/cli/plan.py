@@ -10,7 +10,7 @@ from etl import settings
 from etl.cli.options import AsOf, Dsn, JobName, Json, connected, day, deployed_jobs, job_named
 from etl.cli.output import columns, printable, tell, to_json
 from etl.cli.render import prediction_line
-from etl.cli.words import age, seconds
+from etl.cli.words import age, counted, seconds
 
 if TYPE_CHECKING:
     from etl.desk.plan import Plan, PlannedItem
@@ -136,11 +136,9 @@ def _items(items: "list[PlannedItem]", plan: "Plan") -> list[str]:
 def _duration(plan: "Plan") -> str:
     if plan.predicted is None:
         return "nothing to do" if not plan.queued else "unknown until a cycle has done something"
-    s = "" if plan.learned_from == 1 else "s"
-    w = "" if plan.workers == 1 else "s"
     return (
-        f"{prediction_line(plan.predicted)}, with {plan.workers} worker{w}; "
-        f"learned from {plan.learned_from} cycle{s}"
+        f"{prediction_line(plan.predicted)}, with {counted(plan.workers, 'worker')}; "
+        f"learned from {counted(plan.learned_from, 'cycle')}"
     )
 
 

@@ -48,7 +48,7 @@ def psql(
     """
     from etl import sqlfile
 
-    found = job_named(job)
+    found = job_named(job, may_be_stream=True)
     path = _path(found, file)
     values = _values(found, sqlfile.statements(path), _read(variables or []), path)
     program, environment, database = _connection(dsn)

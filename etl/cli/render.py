@@ -3,7 +3,7 @@
 from typing import Any
 
 from etl.cli.output import printable
-from etl.cli.words import seconds
+from etl.cli.words import counted, seconds
 from etl.model import CycleRecord, LevelCount, Prediction
 
 
@@ -11,7 +11,8 @@ def outcome_line(record: CycleRecord, unit: str) -> str:
     """The one line that says how a cycle ended."""
     if record.is_dry_run:
         queued = min(record.found, record.max_items)
-        return f"would do {queued:,} of {record.found:,} {unit}s with {record.workers} worker(s)"
+        workers = counted(record.workers, "worker")
+        return f"would do {queued:,} of {record.found:,} {unit}s with {workers}"
     counts = f"{record.done:,} of {record.found:,} {unit}s done"
     for outcome in ("failed", "busy", "orphaned"):
         number = getattr(record, outcome)

@@ -2,13 +2,15 @@
 
 import os
 import time
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import typer
 
-from etl import db, settings
+from etl import db, folders
 from etl.cli.detach import tell_begun
-from etl.cli.display import Display, LogLines
+from etl.cli.display import Display
+from etl.cli.log import LogLines
 from etl.cli.narrator import Narrator
 from etl.cli.options import target
 from etl.cli.output import is_on_terminal, say, tell, to_json
@@ -53,19 +55,20 @@ class Manner:
 def run_cycle(job: Job, dsn: str | None, options: CycleOptions, manner: Manner) -> int:
     """Run one cycle and print how it went. Returns how the process should end."""
     narrator = Narrator(job.unit)
-    display: Display | LogLines
+    display: AbstractContextManager[Emit]
     if is_on_terminal() and manner.log_format is None:
         display = Display(narrator, shows_levels=job.shows_levels)
     else:
-        display = LogLines(job, narrator, is_json=manner.log_format == "json")
+        is_json = manner.log_format == "json"
+        display = nullcontext(LogLines(job, narrator.lines, is_json=is_json))
     database = target(dsn)
 
     def emit(event: Event) -> None:
-        display(event)
+        show(event)
         if isinstance(event, BacklogCounted):
             tell_begun()
 
-    with display, db.reached():
+    with display as show, db.reached():
         record = _record(job, database, options, emit, manner)
         told, text = as_json(record), summary(record, job.title, job.unit)
         try:
@@ -85,7 +88,7 @@ def _record(
 ) -> CycleRecord:
     """Run a cycle, after the one that runs if that is wanted."""
     while True:
-        cycle = Cycle(job, database, settings.state_path(os.environ), options, emit)
+        cycle = Cycle(job, database, folders.state_path(os.environ), options, emit)
         try:
             return cycle.run()
         except CycleRunningError as error:

@@ -13,6 +13,7 @@ from etl.cli.detach import detach
 from etl.cli.job_options import add_options, batch_size, in_scope
 from etl.cli.options import AsOf, Dsn, Json, check_key, day
 from etl.cli.output import printable
+from etl.cli.stream import stream_commands
 from etl.errors import FileError
 from etl.job import Job
 
@@ -35,7 +36,10 @@ def add_jobs(app: typer.Typer, paths: list[Path]) -> None:
         except FileError as problem:
             app.command(name, help=printable(f"(broken: {problem.message})"))(_broken(problem))
         else:
-            app.command(name, help=printable(job.summary))(_command(job))
+            if job.stream is None:
+                app.command(name, help=printable(job.summary))(_command(job))
+            else:
+                app.add_typer(stream_commands(job, job.stream), name=name)
 
 
 def _broken(problem: FileError) -> Callable[[], None]:
@@ -108,6 +112,14 @@ def _command(job: Job) -> Callable[..., None]:
                 "Else WAIT (true, false), else neither.",
             ),
         ] = None,
+        queue: Annotated[
+            Literal["file", "postgres"] | None,
+            typer.Option(
+                "--queue",
+                help="Freeze the order in a file, or in a table that workers on any host share "
+                "(etl worker). Else QUEUE, else file.",
+            ),
+        ] = None,
         json_output: Json = False,
         dsn: Dsn = None,
         **own: Any,
@@ -117,6 +129,7 @@ def _command(job: Job) -> Callable[..., None]:
 
         if only is not None:
             check_key(only)
+        settings.host_timeout_s(os.environ)  # the workers use it: said before a cycle begins
         count, most = settings.workers(workers, os.environ)
         options = CycleOptions(
             as_of=day(as_of, may_be_future=dry_run),
@@ -131,6 +144,7 @@ def _command(job: Job) -> Callable[..., None]:
             is_dry_run=dry_run,
             begins_again=own.get("again", False) or (only is not None and job.batches is not None),
             batch_size=batch_size(own),
+            queue=settings.queue_kind(queue, os.environ),
         )
         wanted = in_scope(job, only, own)
         stays = settings.yes_or_no("WAIT", os.environ) if wait is None else wait

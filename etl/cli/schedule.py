@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from etl import settings
+from etl import folders
 from etl.cli.options import JobName, job_named, jobs_dir
 from etl.cli.output import say, tell
 from etl.errors import UsageError
@@ -125,7 +125,7 @@ def logrotate(job: JobName, log: _Log = None) -> None:
 
 
 def _default_log(job: Job) -> Path:
-    return settings.state_path(os.environ) / f"{job.command}.log"
+    return folders.state_path(os.environ) / f"{job.command}.log"
 
 
 def _run(
@@ -185,8 +185,8 @@ def _kept(job: Job) -> dict[str, str]:
     """Those settings of this environment without which the run would be another one."""
     kept: dict[str, str] = {}
     if os.environ.get("ETL_STATE_DIR") or os.environ.get("XDG_STATE_HOME"):
-        kept["ETL_STATE_DIR"] = str(settings.state_path(os.environ))
-    if job.folder.parent != settings.sql_folder() / "jobs":
+        kept["ETL_STATE_DIR"] = str(folders.state_path(os.environ))
+    if job.folder.parent != folders.sql_folder() / "jobs":
         folder = jobs_dir() or Path(os.environ["ETL_JOBS_DIR"])
         kept["ETL_JOBS_DIR"] = str(folder.absolute())
     return kept

@@ -11,6 +11,7 @@ import typer
 from etl import __version__
 from etl.cli.options import Dsn, Json, connected, whole_jobs
 from etl.cli.output import tell
+from etl.cli.words import counted
 from etl.errors import UsageError
 from etl.job import Job
 
@@ -50,7 +51,7 @@ def init(
     What they make belongs to etl_owner, and etl_runner and etl_reader get the rights that
     the files in grants/ name, where these roles exist.
     """
-    from etl import grants, roles
+    from etl.deploy import grants, roles
 
     show = _nowhere if json_output else tell
     with connected(dsn, "init") as connection:
@@ -87,7 +88,7 @@ def _nowhere(_line: str) -> None:
 
 def _make_roles(connection: "Connection", show: Show, *, is_dry_run: bool) -> list[str]:
     """Make the roles. Returns those that did not exist."""
-    from etl import roles
+    from etl.deploy import roles
 
     made = roles.standing(connection).missing if is_dry_run else roles.create(connection)
     for role in made:
@@ -176,8 +177,8 @@ def show_file(
 
 
 def _released(file: "DeployedFile", items: int) -> str:
-    s = "" if items == 1 else "s"
-    return f"released {items:,} held item{s} of {file.scope}: {Path(file.name).name} changed"
+    told = counted(items, "held item")
+    return f"released {told} of {file.scope}: {Path(file.name).name} changed"
 
 
 def _title(file: "DeployedFile") -> str:

@@ -10,7 +10,7 @@ import typer
 
 from etl.cli.options import AnyJob, AsOf, Dsn, Json, connected, day, deployed_jobs
 from etl.cli.output import columns, printable, tell, to_json
-from etl.cli.words import age, moment, seconds
+from etl.cli.words import age, counted, moment, seconds
 from etl.settings import LARGEST
 
 if TYPE_CHECKING:
@@ -80,8 +80,9 @@ def text(status: "Status") -> str:
     verdict = f"over their goal: {', '.join(late)}" if late else "all within their goals"
     if not any(level.goal_s for level in status.levels):
         verdict = "no goals are set"
+    backlog = counted(status.backlog, f"dirty {status.unit}")
     lines = [
-        f"{status.title}: {status.backlog:,} dirty {unit}; {verdict}  ({moment(status.asked_at)})",
+        f"{status.title}: {backlog}; {verdict}  ({moment(status.asked_at)})",
         "",
         *_levels(status),
     ]
@@ -132,11 +133,10 @@ def flow_line(flow: "Flow", unit: str) -> str:
     )
     if flow.is_never:
         return f"never gone at these settings: {pace}; {flow.enough_items:,} a cycle would do"
-    if flow.gone_in_cycles == 0:
+    if not flow.gone_in_cycles:
         return f"empty; {pace}"
-    s = "" if flow.gone_in_cycles == 1 else "s"
     when = f"about {moment(flow.gone_at)}" if flow.gone_at else "after the year 9999"
-    return f"gone in {flow.gone_in_cycles:,} cycle{s}, {when}: {pace}"
+    return f"gone in {counted(flow.gone_in_cycles, 'cycle')}, {when}: {pace}"
 
 
 def _running(running: "Running", unit: str) -> list[str]:
@@ -145,7 +145,7 @@ def _running(running: "Running", unit: str) -> list[str]:
     line = (
         f"cycle {cycle.cycle_id} runs for {seconds(cycle.duration_s)} on {printable(cycle.host)} "
         f"(process {cycle.pid}): {cycle.claimed:,} of {running.queued:,} {unit} ({share:.0%}), "
-        f"{running.items_per_s:,.1f}/s, {cycle.workers} workers, "
+        f"{running.items_per_s:,.1f}/s, {counted(cycle.workers, 'worker')}, "
         f"until about {moment(running.eta)}"
     )
     waits = [f"it waits: {printable(cycle.waits_for)}"] if cycle.waits_for else []

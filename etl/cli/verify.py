@@ -10,6 +10,7 @@ import typer
 from etl import settings
 from etl.cli.options import AsOf, Dsn, JobName, Json, check_key, connected, day, job_named, units
 from etl.cli.output import printable, say, tell, to_json
+from etl.cli.words import counted
 from etl.errors import UsageError
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ _TELL_EVERY = 10_000
 
 def command() -> Callable[..., None]:
     """The command; an item is named as its job calls it: ``--user``."""
-    names = ("--item", *(f"--{unit}" for unit in units()))
+    names = dict.fromkeys(["--item", *(f"--{unit}" for unit in units())])  # a unit may be item
 
     def verify(
         job: JobName,
@@ -58,7 +59,7 @@ def command() -> Callable[..., None]:
         from etl import deploy
         from etl.verification import Verifier
 
-        found = job_named(job)
+        found = job_named(job, may_be_stream=True)
         if sum((sample is not None, every, item is not None)) > 1:
             raise UsageError("--sample, --all and --item exclude each other", "Give one of them.")
         if item is not None:
@@ -106,7 +107,7 @@ def by_query(connection: "Connection", job: "Job", as_of: "date") -> dict[str, A
 def _by_recomputing(
     verifier: "Verifier", job: "Job", sample: int | None, seed: int, item: str | None
 ) -> dict[str, Any]:
-    from etl.confidence import at_most
+    from etl.verification.confidence import at_most
 
     lot = verifier.draw(sample, seed, item or "")
     if item is not None and not lot.items:
@@ -177,8 +178,8 @@ def verdict_text(job: "Job", told: dict[str, Any]) -> str:
             f"{told['population']:,} clean {job.unit}s are wrong (--seed {told['seed']})"
         )
     if told["marked"]:
-        s = "" if told["marked"] == 1 else "s"
-        lines.append(f"marked {told['marked']:,} {job.unit}{s} dirty: the next cycle refreshes it")
+        marked = counted(told["marked"], job.unit)
+        lines.append(f"marked {marked} dirty: the next cycle refreshes it")
     return "\n".join(lines)
 
 
@@ -186,4 +187,4 @@ def _scope(job: "Job", told: dict[str, Any]) -> str:
     if told["checked"] is None:
         return ""
     skipped = f" ({told['skipped']:,} skipped: in use)" if told["skipped"] else ""
-    return f" of {told['checked']:,} {job.unit}s recomputed{skipped}"
+    return f" of {counted(told['checked'], job.unit)} recomputed{skipped}"

@@ -1,8 +1,13 @@
-"""Durations and moments in words, for people."""
+"""Numbers, durations and moments in words, for people."""
 
 from datetime import UTC, datetime
 
 _UNITS = {86_400: "days", 3600: "h", 60: "min"}
+
+
+def counted(number: int, unit: str) -> str:
+    """So many of them: "1 user", "2,000 users"."""
+    return f"{number:,} {unit}{'' if number == 1 else 's'}"
 
 
 def seconds(duration_s: float | None) -> str:

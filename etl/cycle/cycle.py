@@ -6,33 +6,29 @@ from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from etl import control, cost, db, deploy, ledger, rounds
+from etl import db, deploy, ledger
 from etl.backlog import Backlog
-from etl.cost import Budget
+from etl.crew.stop_signals import StopSignals, cancelled_on_stop
+from etl.crew.supervisor import Hooks, Supervisor
+from etl.crew.tuner import Tuner
 from etl.cycle import remarks
 from etl.cycle.dry_run import look
+from etl.cycle.endings import stop_reason
 from etl.cycle.leftovers import queues_folder, recover
+from etl.cycle.link import Link
 from etl.cycle.options import CycleOptions
+from etl.cycle.sharing import OtherHosts, queue_for
 from etl.cycle.steering import Steering, paused_by
 from etl.errors import CycleRunningError, DatabaseUnreachableError, EtlError, FileError, UsageError
-from etl.events import (
-    BacklogCounted,
-    ClaimingPaused,
-    CycleFinished,
-    Emit,
-    Event,
-    ItemAttempted,
-)
+from etl.events import BacklogCounted, ClaimingPaused, CycleFinished, Emit, Event, ItemAttempted
 from etl.job import Job
-from etl.link import Link
+from etl.ledger import control, cost, rounds
+from etl.ledger.cost import Budget
 from etl.lock import host_lock
 from etl.model import CycleRecord, Orders
-from etl.queue import FileQueue, OpenClaims
-from etl.session import session_name
+from etl.queue import Buildable, FileQueue, OpenClaims, TableQueue
 from etl.sqlfile import shipped
-from etl.stop_signals import StopSignals, cancelled_on_stop
-from etl.supervisor import Hooks, Supervisor
-from etl.tuner import Tuner
+from etl.worker.session import session_name
 
 _PROGRESS_EVERY_S = 1.0
 
@@ -64,6 +60,7 @@ class Cycle:
         self._is_cut_by_time = False
         self._claims = OpenClaims()
         self._paused_by: str | None = None
+        self._queued = 0
         self.record = CycleRecord(
             job=job.name,
             started_at=datetime.now(UTC),
@@ -71,6 +68,7 @@ class Cycle:
             max_items=options.limit.max_items,
             time_limit_s=limit,
             counts_keys=job.batches is not None,
+            queue=options.queue,
         )
         self._steering = Steering(job, self.record, emit, may_wait=options.only_key is None)
 
@@ -114,7 +112,7 @@ class Cycle:
             # Up to here a signal ends the process: there is nothing to finish yet.
             with (
                 StopSignals() as signals,
-                closing(FileQueue(folder / f"cycle-{cycle_id}")) as queue,
+                closing(queue_for(self._job, record, folder, link, self._options)) as queue,
                 closing(self._supervisor(link, queue, signals)) as supervisor,
             ):
                 try:
@@ -136,15 +134,18 @@ class Cycle:
                 link.attempt(tidy_up, is_enough=lambda: len(signals.received) > heard)
             link.unlock()
 
-    def _close(self, link: Link, queue: FileQueue, signals: StopSignals) -> None:
+    def _close(self, link: Link, queue: FileQueue | TableQueue, signals: StopSignals) -> None:
 
         def look(connection: db.Connection) -> None:
+            if self.record.stop_reason == "incomplete":  # by now all outcomes are known
+                self._say_why(self._queued)
             if self._options.only_key is None:
                 backlog = Backlog(connection, self._job, self.record, self._parameters())
                 now = datetime.now(UTC)
                 backlog.count_left(now)
                 rounds.end(connection, self._job, self.record, now)
 
+        self._hosts.end_sessions()
         try:
             link.insist(
                 lambda to: ledger.close_cycle(
@@ -157,11 +158,16 @@ class Cycle:
             self.record.stop_signal = next(iter(signals.received), None)
             raise
 
-    def _supervisor(self, link: Link, queue: FileQueue, signals: StopSignals) -> Supervisor:
+    def _supervisor(
+        self, link: Link, queue: FileQueue | TableQueue, signals: StopSignals
+    ) -> Supervisor:
+        hosts = OtherHosts(link, queue, self._job, lambda: len(signals.received) > 1)
+        self._hosts = hosts
         hooks = Hooks(
             orders=lambda number: self._orders(number, queue),
             on_tick=lambda: self._record_progress(link, signals, supervisor),
             on_death=lambda number: self._end_sessions(link, number),
+            has_crews=hosts.are_at_work,
         )
         supervisor = Supervisor(queue, self.record, signals, hooks, self._heed)
         self._claims = supervisor.claims
@@ -169,13 +175,13 @@ class Cycle:
 
     def _end_sessions(self, link: Link, worker: int | None) -> None:
         """End what the server still runs for a dead worker; None: for those of dead cycles."""
-        statement, name = shipped("engine/end_worker_sessions"), session_name(self._job, worker)
+        statement, name = shipped("session/end_worker_sessions"), session_name(self._job, worker)
         link.attempt(lambda to: db.run(to, statement, name=name))
 
     def _build(
         self,
         connection: db.Connection,
-        queue: FileQueue,
+        queue: FileQueue | TableQueue,
         signals: StopSignals,
         supervisor: Supervisor,
     ) -> int:
@@ -183,10 +189,7 @@ class Cycle:
         backlog = Backlog(connection, self._job, self.record, self._parameters())
         is_catch_up = False
         try:
-            with (
-                cancelled_on_stop(connection, signals, self._deadline),
-                backlog.snapshot(),
-            ):
+            with cancelled_on_stop(connection, signals, self._deadline), backlog.snapshot():
                 if self._options.only_key is not None:
                     queued = backlog.freeze_one(queue, self._options.only_key)
                 else:
@@ -208,7 +211,7 @@ class Cycle:
         self._emit(ClaimingPaused(reason))
         return 0
 
-    def _freeze(self, connection: db.Connection, backlog: Backlog, queue: FileQueue) -> int:
+    def _freeze(self, connection: db.Connection, backlog: Backlog, queue: Buildable) -> int:
         record, workers = self.record, min(self._options.workers, max(1, self.record.found))
         model = cost.learn(connection, self._job.name) if record.found else None
         budget = Budget(model, workers, record.time_limit_s)
@@ -238,26 +241,27 @@ class Cycle:
             self._steering.end()
         record.stop_signal = next(iter(signals.received), None)
         record.duration_s = time.monotonic() - self._begun
-        if record.stop_signal is not None:
-            record.stop_reason = "stopped"
-        elif self._steering.is_cancelled:
-            record.stop_reason = "cancelled"
-        elif self._paused_by is not None and not queued:
-            record.stop_reason = "paused"
-        elif self._is_cut_by_time or (self._is_over() and (record.claimed < queued or not queued)):
-            record.stop_reason = "time limit"
-        elif record.claimed < queued:
-            record.stop_reason = "incomplete"  # somebody ended the workers
-        else:
-            record.stop_reason = "limit" if record.remaining else "drained"
+        self._queued = queued
+        self._say_why(queued)
 
-    def _orders(self, number: int, queue: FileQueue) -> Orders:
+    def _say_why(self, queued: int) -> None:
+        self.record.stop_reason = stop_reason(
+            self.record,
+            queued,
+            is_cancelled=self._steering.is_cancelled,
+            was_paused=self._paused_by is not None,
+            is_time_over=self._is_over(),
+            is_cut_by_time=self._is_cut_by_time,
+        )
+
+    def _orders(self, number: int, queue: FileQueue | TableQueue) -> Orders:
         return Orders(
             number=number,
             dsn=self._target.dsn,
             label=self._target.label,
             job_folder=str(self._job.folder),
-            queue_folder=str(queue.path.parent),
+            queue_folder=str(queue.folder),
+            names=queue.names,
             parameters=self._parameters(),
             deadline=self._deadline,
             batch_size=self._options.batch_size,
@@ -277,6 +281,8 @@ class Cycle:
         now = time.monotonic()
         self.record.duration_s = now - self._begun
         self._steering.tick()
+        if signals.received or self._steering.is_cancelled or self._is_over():
+            self._hosts.dismiss()
         if now - self._recorded < _PROGRESS_EVERY_S:
             return
         self._recorded = now
@@ -286,7 +292,4 @@ class Cycle:
             ledger.update_progress(connection, self.record)
             self._steering.look(connection, supervisor)
 
-        link.attempt(
-            look,
-            is_enough=lambda: len(signals.received) > heard,
-        )
+        link.attempt(look, is_enough=lambda: len(signals.received) > heard)

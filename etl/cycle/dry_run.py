@@ -1,11 +1,12 @@
 """A cycle that only says what it would do, and writes nothing at all."""
 
-from etl import db, ledger, rounds
+from etl import db, ledger
 from etl.backlog import Backlog
 from etl.cycle import remarks
 from etl.cycle.options import CycleOptions
 from etl.events import BacklogCounted, Emit
 from etl.job import Job
+from etl.ledger import rounds
 from etl.model import CycleRecord
 
 

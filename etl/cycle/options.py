@@ -21,6 +21,7 @@ class CycleOptions:
         is_dry_run: Count and list, write nothing at all.
         begins_again: Leave what the last cycle has left of its round; begin with all keys.
         batch_size: Keys of every batch; None: as the job says.
+        queue: Where the cycle's order is frozen: file (on this host) or postgres.
     """
 
     as_of: date
@@ -33,3 +34,4 @@ class CycleOptions:
     is_dry_run: bool = False
     begins_again: bool = False
     batch_size: int | None = None
+    queue: str = "file"

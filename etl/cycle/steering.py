@@ -8,13 +8,15 @@ Each such time, and why, goes into the record.
 import time
 from datetime import UTC, datetime
 
-from etl import control, db, health
-from etl.control import Wishes
+from etl import db
+from etl.crew.supervisor import Supervisor
+from etl.cycle import health
+from etl.cycle.health import Vitals
 from etl.events import CancelRequested, ClaimingPaused, ClaimingResumed, Emit
-from etl.health import Vitals
 from etl.job import Job
+from etl.ledger import control
+from etl.ledger.control import Wishes
 from etl.model import CycleRecord, Wait
-from etl.supervisor import Supervisor
 
 _HEALTH_EVERY_S = 2.0
 

@@ -11,7 +11,7 @@ from etl.sqlfile import shipped
 
 @dataclass(frozen=True, slots=True)
 class CycleRow:
-    """One cycle. The attributes are the columns of sql/desk/cycles.sql; durations in seconds."""
+    """One cycle: the columns of sql/engine/desk/cycles.sql; durations in seconds."""
 
     cycle_id: int
     started_at: datetime

@@ -37,7 +37,7 @@ class Flow:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What the ledger tells of the latest cycles: the columns of sql/desk/flow.sql."""
+    """What the ledger tells of the latest cycles: the columns of sql/engine/desk/flow.sql."""
 
     cycles: int
     first_started_at: datetime | None

@@ -15,7 +15,7 @@ _SLOWEST = 10
 
 @dataclass(frozen=True, slots=True)
 class SlowItem:
-    """An attempt that took long: the columns of sql/desk/slowest_items.sql."""
+    """An attempt that took long: the columns of sql/engine/desk/slowest_items.sql."""
 
     item_key: str
     level: int
@@ -28,7 +28,7 @@ class SlowItem:
 
 @dataclass(frozen=True, slots=True)
 class Failures:
-    """Attempts that came to nothing for one reason: the columns of sql/desk/failures.sql."""
+    """Attempts that came to nothing for one reason: the columns of sql/engine/desk/failures.sql."""
 
     outcome: str
     sqlstate: str | None

@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
-from etl import cost, db, freshness, rounds
+from etl import db, freshness
 from etl.backlog import Backlog
-from etl.cost import Budget
 from etl.freshness import LevelAge
 from etl.job import Job
+from etl.ledger import cost, rounds
+from etl.ledger.cost import Budget
 from etl.model import WEIGHT, CycleRecord, LevelCount, Prediction
 from etl.settings import ItemLimit
 from etl.sqlfile import shipped
@@ -206,7 +207,7 @@ def look(connection: db.Connection, job: Job, options: PlanOptions) -> Plan:
         budget = Budget(model, workers, options.time_limit_s)
         queued = backlog.freeze(queue, options.reserved_percent, budget)
         left = _left(connection, job, record, queue)
-        held, quarantined = db.one(connection, shipped("engine/count_held"), job=job.name, now=now)
+        held, quarantined = db.one(connection, shipped("held/count_held"), job=job.name, now=now)
         most, reserved, used = db.one(connection, shipped("desk/connections"))
     needed = min(workers, queued) + _SUPERVISOR
     return Plan(

@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from etl import db, rounds
+from etl import db
 from etl.desk import cycles, flow
 from etl.desk.cycles import CycleRow
 from etl.desk.flow import Flow
 from etl.freshness import LevelAge, ages
 from etl.job import Job
+from etl.ledger import rounds
 from etl.sqlfile import shipped
 
 
@@ -75,10 +76,10 @@ def look(connection: db.Connection, job: Job, as_of: date, shown: int = 3) -> St
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         (now,) = connection.execute("SELECT clock_timestamp()").fetchall()[0]
         levels = ages(connection, rounds.latest(connection, job), as_of, now)
-        held, quarantined = db.one(connection, shipped("engine/count_held"), job=job.name, now=now)
+        held, quarantined = db.one(connection, shipped("held/count_held"), job=job.name, now=now)
         backlog = sum(level.items for level in levels)
         latest = cycles.latest(connection, job.name, shown + 1)
-        is_run = db.run(connection, shipped("engine/cycle_lock_holder"), job=job.command).fetchone()
+        is_run = db.run(connection, shipped("lock/cycle_lock_holder"), job=job.command).fetchone()
         open_one = next((cycle for cycle in latest if cycle.finished_at is None), None)
         return Status(
             job=job.name,

@@ -36,7 +36,7 @@ THRESHOLDS: dict[str, object] = {
     "lag_s": 60.0,
     "slot_bytes": 1 << 30,
 }
-"""From when on something is worth telling; the names are those of the variables in sql/doctor."""
+"""From when on something is worth telling; by the names of the variables in sql/engine/doctor."""
 
 
 _DIFFERENCE = {
@@ -110,7 +110,7 @@ class _NoLedgerError(SchemaError):
 
 
 def _require_ledger(connection: db.Connection) -> None:
-    if db.one(connection, shipped("engine/has_ledger")) != (True,):
+    if db.one(connection, shipped("deploy/has_ledger")) != (True,):
         raise _NoLedgerError("the database has no schema of etl yet")
 
 
@@ -196,7 +196,7 @@ def _clock(_checkup: Checkup, connection: db.Connection) -> Iterator[Finding]:
 
 
 def _schema(checkup: Checkup, connection: db.Connection) -> Iterator[Finding]:
-    if db.one(connection, shipped("engine/has_ledger")) != (True,):
+    if db.one(connection, shipped("deploy/has_ledger")) != (True,):
         what, command = "the database has no schema of etl yet", "etl init"
         yield Finding(Severity.ERROR, "schema", what, "No cycle can keep its record.", command)
         return

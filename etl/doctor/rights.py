@@ -12,7 +12,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from etl import db, grants
+from etl import db
+from etl.deploy import grants
 from etl.job import Job
 from etl.sqlfile import shipped, statements
 

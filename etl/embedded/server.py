@@ -20,7 +20,7 @@ from psycopg.conninfo import make_conninfo
 from etl.db import Target
 from etl.embedded import binaries
 from etl.errors import DatabaseUnreachableError, StateFolderError
-from etl.settings import private_folder
+from etl.folders import private_folder
 
 _SOCKET_LIMIT = 107 - len("/.s.PGSQL.5432")
 _START_SECONDS = 30

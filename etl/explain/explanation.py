@@ -6,13 +6,14 @@ from datetime import UTC, date, datetime
 
 import psycopg
 
-from etl import db, deploy, rounds
+from etl import db, deploy
 from etl.errors import UsageError
 from etl.explain.advice import Advisor, Subject
 from etl.explain.finding import Finding, Tables
 from etl.explain.observe import Item, Listing, Query
 from etl.explain.tables import look_up
 from etl.job import Job
+from etl.ledger import rounds
 from etl.sqlfile import shipped
 
 _DENIED, _BUSY, _CANCELLED, _NO_MODULE = "42501", "55P03", "57014", "58P01"

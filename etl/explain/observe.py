@@ -87,9 +87,9 @@ class Listing:
     def reading(self, connection: db.Connection, work_mem: str | None = None) -> Generator[None]:
         """A transaction as that of a cycle's supervisor, which only reads."""
         with rolled_back(connection, is_read_only=True):
-            db.run(connection, shipped("engine/set_listing"))
+            db.run(connection, shipped("session/set_listing"))
             timeout = f"{self.timeout_s * 1000:.0f}ms"
-            db.run(connection, shipped("engine/set_statement_timeout"), statement_timeout=timeout)
+            db.run(connection, shipped("session/set_statement_timeout"), statement_timeout=timeout)
             set_work_mem(connection, work_mem)
             yield
 
@@ -134,7 +134,7 @@ class Item:
         with rolled_back(connection, is_read_only=False):
             db.run(
                 connection,
-                shipped("engine/set_worker_session"),
+                shipped("session/set_worker_session"),
                 **self.job.session_settings(),
             )
             set_work_mem(connection, work_mem)

@@ -40,11 +40,11 @@ class JobReading:
         waited_s: How long they waited, seconds.
         durations: Bounds in seconds and how many done items took at most so long.
         durations_s: How long the done items took together, seconds.
-        last: The last finished cycle, the columns of sql/metrics/last_cycle.sql.
+        last: The last finished cycle, the columns of sql/engine/metrics/last_cycle.sql.
         growing_cycles: Cycles in a row that found more than the one before.
         is_open: Whether a cycle's record is open.
         is_running: Whether somebody runs a cycle.
-        running: The running cycle, the columns of sql/metrics/open_cycle.sql.
+        running: The running cycle, the columns of sql/engine/metrics/open_cycle.sql.
         is_paused: Whether somebody has paused it.
         held: Items that wait after a failure.
         quarantined: Items that wait for a person.
@@ -106,7 +106,7 @@ class _Reader:
         with connection.transaction():
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
             ((reading.asked_at,),) = connection.execute("SELECT clock_timestamp()").fetchall()
-            reading.is_deployed = db.one(connection, shipped("engine/has_ledger")) == (True,)
+            reading.is_deployed = db.one(connection, shipped("deploy/has_ledger")) == (True,)
             if not reading.is_deployed:
                 for job in reading.jobs:
                     job.is_current = False
@@ -137,7 +137,7 @@ class _Reader:
         job.parts[name] = False
         try:
             with self._connection.transaction():
-                self._run("engine/set_statement_timeout", statement_timeout=f"{left_s * 1000:.0f}")
+                self._run("session/set_statement_timeout", statement_timeout=f"{left_s * 1000:.0f}")
                 yield
             job.parts[name] = True
         except FileError as error:
@@ -174,11 +174,11 @@ class _Reader:
         )
         opened = next(iter(self._run("metrics/open_cycle", job=name)), None)
         job.is_open = opened is not None
-        job.is_running = bool(self._run("engine/cycle_lock_holder", job=job.job.command))
+        job.is_running = bool(self._run("lock/cycle_lock_holder", job=job.job.command))
         job.running = opened if job.is_running else None
         (job.is_paused,) = db.one(self._connection, shipped("metrics/is_paused"), job=name, now=now)
         job.held, job.quarantined = db.one(
-            self._connection, shipped("engine/count_held"), job=name, now=now
+            self._connection, shipped("held/count_held"), job=name, now=now
         )
 
     def _backlog(self, job: JobReading) -> None:

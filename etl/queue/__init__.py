@@ -19,20 +19,34 @@ from typing import Protocol
 
 from etl.model import Claim, Result
 from etl.queue.file import FileQueue
-from etl.queue.journal import CLAIMED, DEFERRED, TAKEN_BACK, Entry, escape
+from etl.queue.frame import Frame
+from etl.queue.journal import CLAIMED, DEFERRED, READY, RELEASED, TAKEN_BACK, Entry, escape
 from etl.queue.open_claims import OpenClaims, Settled
+from etl.queue.pipe import Lines, PipeQueue, head
+from etl.queue.rowlocks import RowQueue
+from etl.queue.table import TableQueue
 
 __all__ = [
     "CLAIMED",
     "DEFERRED",
+    "READY",
+    "RELEASED",
     "TAKEN_BACK",
     "Buildable",
+    "Claims",
     "Entry",
     "FileQueue",
+    "Frame",
+    "Lines",
     "OpenClaims",
+    "PipeQueue",
     "Queue",
+    "RowQueue",
     "Settled",
+    "TableQueue",
+    "Watched",
     "escape",
+    "head",
 ]
 
 
@@ -44,14 +58,19 @@ class Buildable(Protocol):
         ...
 
 
-class Queue(Buildable, Protocol):
-    """What a cycle and its workers need of a queue.
+class Claims(Protocol):
+    """What a worker needs of a queue.
 
     Attributes:
         has_few_left: Whether hardly anything was left to claim when this user last did.
+        others_have_some: Whether, when nothing was left to claim, what others have in hand may
+            come free without anybody's say.
+        ends_with_connection: Whether a claim does so.
     """
 
     has_few_left: bool
+    others_have_some: bool
+    ends_with_connection: bool
 
     def claim(self, worker: int) -> Claim | None:
         """Take the first item that nobody has; None when there is none."""
@@ -72,10 +91,7 @@ class Queue(Buildable, Protocol):
         ...
 
     def release(self, worker: int, claim: Claim) -> None:
-        """Give a claim back without an attempt; the item goes to the end of the queue.
-
-        It may be somebody else's, as ``entries`` tells it.
-        """
+        """Give a claim back without an attempt; the item goes to the end of the queue."""
         ...
 
     def defer(self, worker: int, claim: Claim, result: Result, *, is_slow: bool) -> None:
@@ -84,6 +100,22 @@ class Queue(Buildable, Protocol):
 
     def take_back(self, worker: int, positions: Collection[int]) -> None:
         """Undo outcomes that a crash of the server undid; the items go to the end."""
+        ...
+
+    def depth(self) -> int:
+        """How many items nobody has claimed."""
+        ...
+
+
+class Watched(Buildable, Protocol):
+    """What a cycle and its supervisor need of a queue."""
+
+    def acknowledge(self, worker: int, claim: Claim, result: Result) -> object:
+        """Record what became of a dead worker's claim, as ``entries`` tells it."""
+        ...
+
+    def release(self, worker: int, claim: Claim) -> None:
+        """Give a dead worker's claim back, as ``entries`` tells it."""
         ...
 
     def depth(self) -> int:
@@ -100,4 +132,12 @@ class Queue(Buildable, Protocol):
 
     def close(self) -> None:
         """Let go of it."""
+        ...
+
+
+class Queue(Claims, Watched, Protocol):
+    """A queue that is the same for both."""
+
+    def acknowledge(self, worker: int, claim: Claim, result: Result) -> list[Claim]:
+        """Record what became of a claim, after its COMMIT or ROLLBACK. Returns its rest, if any."""
         ...

@@ -26,11 +26,11 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from etl.errors import StateFolderError
+from etl.folders import MAKE_ROOM, private_folder
 from etl.keyrange import whole
 from etl.model import Claim, Result
 from etl.queue.journal import CLAIMED, DEFERRED, RELEASED, TAKEN_BACK, Entry, Journal, line
 from etl.queue.rows import Rows, write_rows
-from etl.settings import MAKE_ROOM, private_folder
 from etl.trust import open_private
 
 _CURSOR_LENGTH = 41
@@ -45,9 +45,13 @@ class FileQueue:
         folder: Its private folder; made where it is missing.
     """
 
+    ends_with_connection = False
+    others_have_some = False  # the supervisor gives back what a dead worker had
+
     def __init__(self, folder: Path) -> None:
         private_folder(folder)
-        self._folder = folder
+        self.folder = folder
+        self.names: list[str] = []  # those of a file queue stand in its file
         self._journal = Journal(folder / "journal.tsv")
         self._rows = Rows(self.path)
         self._files: dict[str, int] = {}
@@ -56,7 +60,7 @@ class FileQueue:
     @property
     def path(self) -> Path:
         """The readable queue file."""
-        return self._folder / "queue.tsv"
+        return self.folder / "queue.tsv"
 
     def build(self, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
         """Write these rows, in this order, in bounded memory; once.
@@ -71,7 +75,7 @@ class FileQueue:
             self._journal.begin()
         except OSError as error:
             raise StateFolderError(
-                f"cannot write the queue in {self._folder}: {error.strerror}",
+                f"cannot write the queue in {self.folder}: {error.strerror}",
                 MAKE_ROOM,
             ) from error
         return count
@@ -166,7 +170,7 @@ class FileQueue:
 
     def history(self) -> Iterator[Entry]:
         """Everything that has happened since the queue was built, in order."""
-        with closing(Journal(self._folder / "journal.tsv")) as journal:
+        with closing(Journal(self.folder / "journal.tsv")) as journal:
             while entries := journal.entries():
                 yield from entries
 
@@ -181,17 +185,17 @@ class FileQueue:
     def _open(self, name: str) -> int:
         if name not in self._files:
             try:
-                self._files[name] = open_private(self._folder / name, os.O_RDWR)
+                self._files[name] = open_private(self.folder / name, os.O_RDWR)
             except OSError as error:
                 raise StateFolderError(
-                    f"cannot open {self._folder / name}: {error.strerror}",
+                    f"cannot open {self.folder / name}: {error.strerror}",
                     "The folder of a running cycle must be left alone.",
                 ) from error
         return self._files[name]
 
     def _write(self, name: str, content: bytes) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-        descriptor = open_private(self._folder / name, flags)
+        descriptor = open_private(self.folder / name, flags)
         try:
             os.write(descriptor, content)
         finally:

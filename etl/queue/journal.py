@@ -21,22 +21,24 @@ from pathlib import Path
 from typing import NamedTuple
 
 from etl.errors import StateFolderError
+from etl.folders import MAKE_ROOM
 from etl.keyrange import FIRST_KEY
 from etl.model import WEIGHT, Claim, Outcome, Result
-from etl.settings import MAKE_ROOM
 from etl.trust import open_private
 
 CLAIMED = "claimed"
 RELEASED = "released"
 DEFERRED = "deferred"
 TAKEN_BACK = "taken_back"
+READY = "ready"
+"""Told by a worker that waits for what comes through a pipe; never in a file."""
 
 _ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
 _ESCAPE = str.maketrans(_ESCAPES)
 _UNESCAPE = {escaped[1]: plain for plain, escaped in _ESCAPES.items()}
 _OUTCOMES = {outcome.value: outcome for outcome in Outcome}
 _OUTCOMES[DEFERRED] = Outcome.FAILED
-_GIVEN = (CLAIMED, RELEASED, TAKEN_BACK)
+_GIVEN = (CLAIMED, RELEASED, TAKEN_BACK, READY)
 _NEVER = 253_402_300_800.0  # the year 10000: the ledger will want the moment as a date
 _CHUNK = 1 << 16
 _RESERVE = 1 << 16  # bytes: an outcome of a hundred workers, each with the longest message
@@ -200,7 +202,7 @@ class Journal:
         self._read_up_to += len(chunk)
         # Not splitlines(): that also splits at characters that may stand in a key.
         lines = chunk.decode(errors="replace").split("\n")[:-1]
-        return [entry for text in lines if (entry := _entry(text)) is not None]
+        return [entry for text in lines if (entry := entry_of(text)) is not None]
 
 
 def line(event: str, worker: int, claim: Claim, result: Result | None = None) -> bytes:
@@ -215,7 +217,8 @@ def line(event: str, worker: int, claim: Claim, result: Result | None = None) ->
     return f"{fields}\n".encode(errors="replace")
 
 
-def _entry(text: str) -> Entry | None:
+def entry_of(text: str) -> Entry | None:
+    """What a line tells; None where it is none."""
     try:
         at, event, worker, position, level, key, *rest = text.split("\t")
         result = None

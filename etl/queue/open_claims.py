@@ -40,6 +40,7 @@ class OpenClaims:
             self.taken_back.add(claim.position)
             return
         self.in_hand.get(entry.worker, {}).pop(claim.position, None)
+        self.deferred.pop(claim.item_key, None)  # of another host's worker no claim is told
         if entry.event == DEFERRED and entry.result is not None:
             self.deferred[claim.item_key] = (entry.worker, claim, entry.result)
 

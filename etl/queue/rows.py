@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import cast
 
 from etl.errors import StateFolderError
+from etl.folders import MAKE_ROOM
 from etl.model import Claim
 from etl.queue.journal import escape, unescape
-from etl.settings import MAKE_ROOM
 from etl.trust import open_private
 
 _READ = 1 << 16

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from etl import deploy, job
 from etl.errors import FileError, UsageError
+from etl.folders import sql_folder
 from etl.scaffold import names
-from etl.settings import sql_folder
 
 _JOB_NAME = re.compile(r"[a-z][a-z0-9_]{0,47}\Z")  # leaves room for the names of its triggers
 _NOT_FOR_JOBS = ("etl", "public", "information_schema")

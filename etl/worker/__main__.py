@@ -15,28 +15,26 @@ which no answer comes. Nothing else is shared with the supervisor but the queue.
 """
 
 import gc
-import json
 import os
 import select
 import signal
-import sys
 import threading
-from io import FileIO, RawIOBase
+from io import RawIOBase
 
-from etl.errors import EtlError
 from etl.model import Orders
 from etl.worker.loop import CANCEL_S, Worker
+from etl.worker.orders import obey
 
 _LISTEN_S = 1.0
 _PAUSES = {b"pause\n": True, b"resume\n": False}
 
 
-def _listen(worker: Worker, orders: RawIOBase) -> None:
+def _listen(worker: Worker, source: RawIOBase) -> None:
     while True:
-        if not select.select([orders], [], [], _LISTEN_S)[0]:
+        if not select.select([source], [], [], _LISTEN_S)[0]:
             worker.watch()
             continue
-        line = orders.readline()
+        line = source.readline()
         if line == b"drain\n":
             worker.drain()
         elif line == b"cancel\n":
@@ -51,28 +49,16 @@ def _listen(worker: Worker, orders: RawIOBase) -> None:
     os._exit(1)
 
 
-def main() -> None:
-    """Run one worker by the orders on standard input."""
-    for number in (signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
-    # Unbuffered: a thread that waits in a buffered read would break the interpreter's end.
-    orders = FileIO(sys.stdin.fileno(), closefd=False)
-    line = orders.readline()
-    if not line:  # the supervisor has died already
-        sys.exit(1)
-    try:
-        worker = Worker(Orders(**json.loads(line)))
-        signal.signal(signal.SIGTERM, lambda _number, _frame: worker.drain())
-        # The supervisor starts workers with it blocked: until now it would have been their end.
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
-        threading.Thread(target=_listen, args=(worker, orders), daemon=True).start()
-        # What is there by now stays: a collection need not look at it again and again.
-        gc.freeze()
-        worker.run()
-    except EtlError as error:
-        sys.stderr.write(error.message)
-        sys.exit(error.exit_code)
+def _work(orders: Orders, source: RawIOBase) -> None:
+    worker = Worker(orders)
+    signal.signal(signal.SIGTERM, lambda _number, _frame: worker.drain())
+    # The supervisor starts workers with it blocked: until now it would have been their end.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
+    threading.Thread(target=_listen, args=(worker, source), daemon=True).start()
+    # What is there by now stays: a collection need not look at it again and again.
+    gc.freeze()
+    worker.run()
 
 
 if __name__ == "__main__":
-    main()
+    obey(_work)

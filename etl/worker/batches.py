@@ -8,11 +8,11 @@ half as long as the one before.
 from psycopg.errors import LockNotAvailable, QueryCanceled
 
 from etl.errors import DatabaseUnreachableError, FileError
-from etl.jobshape import Batches
+from etl.job.shape import Batches
 from etl.keyrange import beginning_at, bounds, cut, keys_in, whole
 from etl.model import Claim, Outcome, Result
-from etl.session import Session
 from etl.sqlfile import Statement
+from etl.worker.session import Session
 
 _HELD_UP = (LockNotAvailable, QueryCanceled)
 

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 
 
 class Gate:
@@ -18,6 +19,11 @@ class Gate:
         self._changed = threading.Condition()
         self._is_stopped = False
         self._is_paused = False
+        self._wake: Callable[[], None] | None = None
+
+    def when_stopped(self, wake: Callable[[], None]) -> None:
+        """Call this when it is closed for good, so that nobody waits behind it for ever."""
+        self._wake = wake
 
     @property
     def is_over(self) -> bool:
@@ -36,6 +42,8 @@ class Gate:
         with self._changed:
             self._is_stopped = True
             self._changed.notify_all()
+        if self._wake is not None:
+            self._wake()
 
     def pause(self, *, is_paused: bool) -> None:
         """Close it for now, or open it again."""

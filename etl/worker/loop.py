@@ -6,23 +6,23 @@ They count as waiting: only the first in hand can have been the cause of a crash
 
 import time
 from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from etl.doubts import Doubts
 from etl.errors import DatabaseUnreachableError, EnvironmentFaultError, EtlError
-from etl.executor import DoubtfulItem, InterruptedItem, SlowItem, UnsettledItem
 from etl.job import load as load_job
 from etl.model import Claim, Orders, Outcome, Result
-from etl.queue import FileQueue, Queue
-from etl.session import Session
-from etl.unflushed import Unflushed
+from etl.worker.connecting import connect
+from etl.worker.doubts import Doubts
 from etl.worker.gate import Gate
 from etl.worker.pace import pace_of
+from etl.worker.queues import queue_of
+from etl.worker.session import Session
+from etl.worker.unflushed import Unflushed
+from etl.worker.unsettled import DoubtfulItem, InterruptedItem, SlowItem, UnsettledItem
 
-_RECONNECT_S = 60.0
-_CONNECT_S = 15.0  # for the first one: the supervisor had just connected
-_LONGEST_PAUSE_S = 2.0
+_ASK_AGAIN_S = 0.5  # whether what others have in hand has come free
 CANCEL_S = 5.0  # for a cancelled statement to end, before its connection is cut
 
 
@@ -36,8 +36,8 @@ class Worker:
     def __init__(self, orders: Orders) -> None:
         self._orders = orders
         self._job = load_job(Path(orders.job_folder)).sized(orders.batch_size)
-        self._queue: Queue = FileQueue(Path(orders.queue_folder))
         self._gate = Gate(orders.deadline)
+        self._queue = queue_of(orders, self._job, self._gate)
         self._session: Session | None = None
         self._answer_due_s = 0.0
         self._cancelled_at: float | None = None
@@ -88,13 +88,20 @@ class Worker:
                     self._fill(session)
                 if session.executor.in_hand:
                     self._settle(session)
-                elif session is self._session and self._is_durable(session):
+                elif session is self._session and self._is_over(session):
                     break  # where it was lost, the next one goes on
         except EtlError:
             self.drain()
             self._finish()
             raise
         self._finish()
+
+    def _is_over(self, session: Session) -> bool:
+        """Whether there is nothing left to do; else this worker stays for what may come."""
+        if self._queue.others_have_some and not self._gate.is_over:
+            self._gate.wait(_ASK_AGAIN_S)
+            return False
+        return self._is_durable(session)
 
     def _is_durable(self, session: Session) -> bool:
         """Whether what was done stays done; else this worker stays, to do again what does not."""
@@ -121,7 +128,7 @@ class Worker:
         """Send what is claimed; claim where there is nothing in hand."""
         executor, number = session.executor, self._orders.number
         if not self._claimed and not executor.in_hand:
-            self._claimed.extend(self._queue.exchange(number, ()))
+            self._claim(session, (), 1)
         while self._claimed:
             claim = self._claimed[0]
             timeout_s = session.allowed_s(claim)
@@ -167,7 +174,7 @@ class Worker:
         is_done = result.outcome is Outcome.DONE
         self._doubts.dispel(is_done=is_done)
         self._pace.note(claim, result)
-        if is_done and not self._pace.is_divisible:
+        if is_done and not self._job.commits_at_once:
             self._unflushed.add(claim.position, session.flushed_within_s)
 
     def _acknowledge(
@@ -175,7 +182,15 @@ class Worker:
     ) -> None:
         has_more = self._claimed or settled[-1][0].rest
         room = self._room(session) if may_claim and not has_more else 0
-        self._claimed.extend(self._queue.exchange(self._orders.number, settled, max(0, room)))
+        self._claim(session, settled, max(0, room))
+
+    def _claim(self, session: Session, settled: Sequence[tuple[Claim, Result]], most: int) -> None:
+        """Acknowledge these, and claim up to so many; with a lost connection they are free."""
+        try:
+            self._claimed.extend(self._queue.exchange(self._orders.number, settled, most))
+        except DatabaseUnreachableError:
+            self._claimed.extend([claim for claim, _ in settled])
+            self._lost(session, None)
 
     def _see_to(self, session: Session, trouble: InterruptedItem | UnsettledItem) -> None:
         """See to an item that came to no outcome of its own."""
@@ -239,6 +254,8 @@ class Worker:
         number = self._orders.number
         was_orderly = blamed is not None and blamed.was_orderly
         waiting = list(session.executor.in_hand)[1:]
+        while self._queue.ends_with_connection and self._claimed:
+            waiting.append(self._claimed.popleft())
         try:
             successor = self._reconnect(has_item=True)
             if successor is not None:
@@ -275,24 +292,7 @@ class Worker:
             self._queue.take_back(self._orders.number, undone)
 
     def _reconnect(self, *, has_item: bool) -> Session | None:
-        """Wait for the server. Returns None where there is nothing to do any more.
-
-        Args:
-            has_item: Whether this worker has something to do, even if the queue has not.
-        """
+        """Wait for the server; see ``connect``."""
         self._session = None
-        patient_until = time.monotonic() + (_RECONNECT_S if has_item else _CONNECT_S)
-        pause_s = 0.1
-        while not self._gate.is_over:
-            try:
-                self._session = Session(self._orders, self._job)
-            except DatabaseUnreachableError:
-                if time.monotonic() > patient_until:
-                    raise
-                self._gate.wait(pause_s)
-                pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
-            else:
-                return self._session
-            if not has_item and not self._queue.depth():
-                break  # too many connections, say, and those who have one did it all
-        return None
+        self._session = connect(self._queue, self._orders, self._job, self._gate, has_item=has_item)
+        return self._session

@@ -7,8 +7,8 @@ from collections import deque
 
 from etl.job import Job
 from etl.model import Claim, Outcome, Result
-from etl.session import Session
 from etl.worker.batches import BatchPace
+from etl.worker.session import Session
 
 _QUICK_MS = 10.0
 _AHEAD_MS = 1.0

@@ -10,5 +10,5 @@ GRANT USAGE ON SCHEMA etl TO etl_reader;
 -- applied_file too: `etl sql list`, `etl verify` and dry runs compare their files with it.
 GRANT SELECT ON
 etl.applied_file, etl.cycle, etl.attempt, etl.held_item, etl.held, etl.progress, etl.freshness, etl.failures,
-etl.control, etl.round, etl.done_range
+etl.control, etl.round, etl.done_range, etl.done_message, etl.queue, etl.queue_item, etl.queue_outcome, etl.crew
 TO etl_reader;

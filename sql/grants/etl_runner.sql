@@ -30,6 +30,18 @@ GRANT SELECT, INSERT ON etl.round TO etl_runner;
 GRANT UPDATE (ended_at) ON etl.round TO etl_runner;
 GRANT SELECT, INSERT, UPDATE, DELETE ON etl.done_range TO etl_runner;
 
+-- The queue of a cycle: filled, claimed by row locks (which want a right to update), acknowledged.
+GRANT SELECT, INSERT, DELETE ON etl.queue, etl.queue_item, etl.queue_outcome, etl.crew TO etl_runner;
+GRANT UPDATE (crews, is_closing) ON etl.queue TO etl_runner;
+GRANT UPDATE (server_process, since, left_at) ON etl.crew TO etl_runner;
+GRANT UPDATE (position) ON etl.queue_item TO etl_runner;
+GRANT USAGE ON SEQUENCE etl.queue_end TO etl_runner;
+
+-- A message is acknowledged in its own transaction, and forgotten when it is old; the lock is for
+-- forgetting.
+GRANT SELECT, INSERT, DELETE ON etl.done_message TO etl_runner;
+GRANT UPDATE (done_at) ON etl.done_message TO etl_runner;
+
 -- Held when they fail, deleted when they are done or released.
 GRANT SELECT, INSERT, UPDATE, DELETE ON etl.held_item TO etl_runner;
 

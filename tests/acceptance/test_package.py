@@ -1,4 +1,4 @@
-"""What is shipped: the wheel alone runs the demo, and the README names every command."""
+"""What is shipped: the wheel that the source distribution makes runs alone; a page names all."""
 
 import re
 import shutil
@@ -27,11 +27,15 @@ def state() -> Generator[Path]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def test_the_wheel_alone_runs_the_demo(
+def test_the_wheel_of_the_source_distribution_runs_the_demo_alone(
     tmp_path: Path, environment: dict[str, str], state: Path
 ) -> None:
-    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
-    subprocess.run(build, cwd=REPOSITORY, check=True, capture_output=True)
+    build = [sys.executable, "-m", "hatchling", "build", "-d", str(tmp_path), "-t"]
+    subprocess.run([*build, "sdist"], cwd=REPOSITORY, check=True, capture_output=True)
+    (sources,) = tmp_path.glob("*.tar.gz")
+    shutil.unpack_archive(sources, tmp_path / "sources", filter="data")
+    (unpacked,) = (tmp_path / "sources").iterdir()
+    subprocess.run([*build, "wheel"], cwd=unpacked, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
     alone = tmp_path / "alone"
     shutil.unpack_archive(wheel, alone, "zip")
@@ -56,18 +60,18 @@ def test_the_demo_leaves_real_data_alone(
     assert "has data of datamart-users that are no sample" in ran.err
 
 
-def test_the_readme_names_every_command_and_its_options(environment: dict[str, str]) -> None:
-    readme = (REPOSITORY / "README.md").read_text()
+def test_the_page_of_commands_names_each_and_its_options(environment: dict[str, str]) -> None:
+    page = (REPOSITORY / "docs" / "commands.md").read_text()
     run = runner(environment)
     commands = re.findall(r"^  ([a-z][a-z-]+)  ", run("--help").out, re.MULTILINE)
     assert {"init", "load-notes", "datamart-users", "verify", "server", "sql", "demo"} <= set(
         commands
     )
     for command in commands:
-        assert f"etl {command}" in readme, command
+        assert f"etl {command}" in page, command
     options = re.findall(r"(--[a-z-]+)", run("datamart-users", "--help").out)
     for option in set(options) - {"--help", "--dsn"}:
-        assert option in readme, option
+        assert option in page, option
 
 
 def test_help_and_version_need_no_database(environment: dict[str, str]) -> None:

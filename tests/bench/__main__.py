@@ -27,8 +27,10 @@ from tests.bench import (
     nights,
     prioritization,
     queue,
+    shared_queue,
     shell_way,
     start,
+    stream,
 )
 from tests.bench.measure import Measurement, as_json, table
 from tests.bench.server import CommandError, Server
@@ -54,6 +56,11 @@ BARS: dict[int, Callable[[Bench], Iterator[Measurement]]] = {
     16: caches.speed_up,
     17: caches.nothing_changed,
     18: caches.reading,
+    19: shared_queue.users,
+    20: shared_queue.claims,
+    21: stream.throughput,
+    22: stream.memory,
+    23: stream.latency,
 }
 
 

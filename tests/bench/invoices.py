@@ -5,15 +5,16 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import count
 
-from etl import db, job, roles, settings
-from etl.jobshape import FIRST, LAST
+from etl import db, folders, job
+from etl.deploy import roles
+from etl.job.shape import FIRST, LAST
 from etl.sqlfile import statements
 from tests.bench.measure import Measurement, Samples, alternate
 from tests.bench.memory import Peaks, watch
 from tests.bench.server import etl_command
 from tests.bench.warehouse import SQL, Bench
 
-_JOB = job.load(settings.sql_folder() / "jobs" / "fix_invoices")
+_JOB = job.load(folders.sql_folder() / "jobs" / "fix_invoices")
 _CYCLE = ("fix-invoices", "--workers=1")
 _BACKENDS = (
     "SELECT pid FROM pg_stat_activity"

@@ -108,6 +108,13 @@ def _children(pid: int) -> list[int]:
     return []
 
 
+def look(process: "subprocess.Popen[bytes]", parent: Peaks, worker: Peaks) -> None:
+    """Note what a process has now, and the largest of its workers."""
+    _look(process.pid, parent)
+    for child in _children(process.pid):
+        _look(child, worker)
+
+
 def _look(pid: int, peaks: Peaks) -> None:
     """Note what a process has now; it may have ended, or be about to begin."""
     for name in ("status", "smaps_rollup"):

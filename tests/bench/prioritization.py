@@ -9,8 +9,8 @@ from typing import Any
 
 from etl import db
 from etl.backlog import Backlog
-from etl.cost import Budget
 from etl.db import Connection
+from etl.ledger.cost import Budget
 from etl.model import CycleRecord
 from etl.queue import FileQueue
 from etl.settings import ItemLimit

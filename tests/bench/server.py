@@ -11,13 +11,12 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from etl import roles
 from etl.db import Connection, Target, connect
+from etl.deploy import roles
 from etl.embedded import EmbeddedServer
 from tests.conftest import RUNNER, load_schema
 
@@ -62,12 +61,7 @@ class Server:
             connection.execute(f"CREATE ROLE {RUNNER} LOGIN IN ROLE etl_runner".encode())
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._server.stop()
         shutil.rmtree(self._server.home, ignore_errors=True)
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -29,6 +29,8 @@ class Size:
         counter_users: Of the social network whose counters are stale.
         few_invoices: Of the repair with which memory use is compared.
         many_invoices: Of the one that is measured.
+        stream_messages: Messages of a usual size.
+        stream_many: Small ones, through one service.
     """
 
     users: int = 63_887
@@ -52,6 +54,8 @@ class Size:
     counter_users: int = 1_091_000
     few_invoices: int = 100_000
     many_invoices: int = 10_000_000
+    stream_messages: int = 600
+    stream_many: int = 100_000
 
 
 SMOKE = Size(
@@ -76,5 +80,7 @@ SMOKE = Size(
     counter_users=3_000,
     few_invoices=300,
     many_invoices=3_000,
+    stream_messages=8,
+    stream_many=40,
 )
 """So small that all bars together take about a minute; the figures mean nothing."""

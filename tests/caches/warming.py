@@ -5,8 +5,9 @@ from typing import Any
 
 from psycopg.conninfo import make_conninfo
 
-from etl import db, deploy, grants, job, roles, settings
+from etl import db, deploy, folders, job
 from etl.db import Connection, Target, connect
+from etl.deploy import grants, roles
 from etl.job import Job
 from etl.sqlfile import statements
 
@@ -24,7 +25,7 @@ OPTIONS: dict[str, object] = {
 
 def cache_job() -> Job:
     """The job of the shipped ones that expires."""
-    return job.load(settings.sql_folder() / "jobs" / "cache_warm")
+    return job.load(folders.sql_folder() / "jobs" / "cache_warm")
 
 
 def load_caches(**address: Any) -> None:

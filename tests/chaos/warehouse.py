@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from etl import db, settings
+from etl import db, folders
 from etl.db import Connection
 from etl.sqlfile import statements
 from tests.conftest import RUNNER, runner
@@ -101,7 +101,7 @@ class Warehouse:
         return 2 * len(users)
 
     def _sample(self, connection: Connection, scale: int) -> None:
-        file = settings.sql_folder() / "jobs" / "datamart_users" / "sample.sql"
+        file = folders.sql_folder() / "jobs" / "datamart_users" / "sample.sql"
         with connection.transaction():
             for statement in statements(file):
                 db.run(connection, statement, scale=scale, as_of=DAY)

@@ -4,7 +4,6 @@ import ctypes
 import os
 import select
 from pathlib import Path
-from types import TracebackType
 
 _CREATED, _MODIFIED = 0x100, 0x2
 _EVENTS = 1 << 16
@@ -22,12 +21,7 @@ class Watch:
     def __enter__(self) -> "Watch":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         os.close(self._descriptor)
 
     def add(self, folder: Path) -> None:

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from etl.queue import FileQueue, Queue
+from tests.conformance.tables import SharedQueue
 
 _OPEN: dict[str, Callable[[str], Queue]] = {
     "file": lambda address: FileQueue(Path(address)),
+    "postgres": SharedQueue,
 }
 IMPLEMENTATIONS = tuple(_OPEN)
 
@@ -32,6 +34,16 @@ class MakeQueue:
     def __call__(self) -> Queue:
         """Open it in this process."""
         return open_queue(self.implementation, self.address)
+
+    @property
+    def frees_what_the_dead_had(self) -> bool:
+        """Whether a claim ends with its holder, without anybody's say."""
+        return self.implementation == "postgres"
+
+    @property
+    def takes_back(self) -> bool:
+        """Whether what a crash of the server undid has to be told to it."""
+        return self.implementation == "file"
 
     def in_process(self, worker: int) -> subprocess.Popen[str]:
         """Open it in a process of its own; see claims.py."""

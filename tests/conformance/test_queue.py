@@ -1,7 +1,7 @@
 """What every queue does. An implementation is one more name in queues.py."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from itertools import chain
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import pytest
 from etl.model import Claim, Outcome, Result
 from etl.queue import Entry, Queue
 from tests.conformance.queues import IMPLEMENTATIONS, MakeQueue
+from tests.conformance.tables import DSN, end_all
 
 COLUMNS = ("item_key", "level")
 DONE = Result(Outcome.DONE, 12.5)
@@ -22,9 +23,14 @@ ODD = [
 
 
 @pytest.fixture(params=IMPLEMENTATIONS)
-def make_queue(request: pytest.FixtureRequest, tmp_path: Path) -> MakeQueue:
+def make_queue(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Generator[MakeQueue]:
     """Opens one and the same queue, as often as it is called."""
-    return MakeQueue(request.param, str(tmp_path / "queue"))
+    if request.param == "postgres":
+        monkeypatch.setenv(DSN, str(request.getfixturevalue("dsn")))
+    yield MakeQueue(request.param, str(tmp_path / "queue-1"))
+    end_all()
 
 
 @pytest.fixture
@@ -154,8 +160,12 @@ def test_history_is_complete_however_much_has_happened(make_queue: MakeQueue) ->
     """More than any buffer holds at once."""
     queue = make_queue()
     queue.build(COLUMNS, [(f"{n:05}" + "x" * 1000, 1) for n in range(1500)])
-    keys = [claim.item_key for claim in remaining(queue)]
-    assert [entry.claim.item_key for entry in queue.history()] == keys
+    keys: list[str] = []
+    for claim in remaining(queue):
+        keys.append(claim.item_key)
+        queue.acknowledge(1, claim, DONE)
+    told_twice = [entry.claim.item_key for entry in queue.history()]
+    assert told_twice == [key for key in keys for _ in range(2)]
     assert len(keys) == 1500
 
 
@@ -176,6 +186,8 @@ def test_reading_the_history_takes_nothing_from_entries(queue: Queue) -> None:
 
 @pytest.mark.parametrize("key", ODD, ids=ascii)
 def test_any_key_and_any_value_come_back_as_they_were(make_queue: MakeQueue, key: str) -> None:
+    if key == "nul\0" and make_queue.implementation == "postgres":
+        pytest.skip("no text of PostgreSQL's has a zero, so no key has")
     queue = make_queue()
     columns = ("level", "country", "item_key", "nothing")
     queue.build(columns, [(1, key, key, None), (2, None, "next", key)])
@@ -231,10 +243,15 @@ def test_a_process_killed_with_an_item_in_hand_leaves_just_that_item(
         process.stdin.flush()
         assert [process.stdout.readline() for _ in range(2)] == ["ready\n", "a\n"]
         process.kill()
-    for claim in remaining(queue):
-        queue.acknowledge(1, claim, DONE)
+    got: list[str] = []
+    expected = 4 if make_queue.frees_what_the_dead_had else 3
+    while len(got) < expected:  # the server takes a moment to notice
+        for claim in remaining(queue):
+            got.append(claim.item_key)
+            queue.acknowledge(1, claim, DONE)
     history = told(list(queue.history()))
     claims = {(worker, key) for event, worker, key in history if event == "claimed"}
     outcomes = {(worker, key) for event, worker, key in history if event == "done"}
     assert claims - outcomes == {(9, "a")}
-    assert outcomes == {(1, "b"), (1, "c"), (1, "d")}
+    assert sorted(got) == sorted(key for _, key in outcomes)
+    assert outcomes >= {(1, "b"), (1, "c"), (1, "d")}

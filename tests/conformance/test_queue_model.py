@@ -1,5 +1,6 @@
 """Any sequence of calls, compared with a queue that is just a list in memory."""
 
+import itertools
 import tempfile
 from pathlib import Path
 
@@ -20,11 +21,13 @@ from hypothesis.stateful import (
 
 from etl.model import Claim, Outcome, Result
 from tests.conformance.queues import IMPLEMENTATIONS, MakeQueue
+from tests.conformance.tables import DSN, end_all
 
 COLUMNS = ("item_key", "level", "more")
 TEXT = st.text(
     st.one_of(
-        st.sampled_from("\t\n\r\\N\x0b\x0c\x1c\x85\u2028"), st.characters(exclude_categories=["Cs"])
+        st.sampled_from("\t\n\r\\N\x0b\x0c\x1c\x85\u2028"),
+        st.characters(exclude_categories=["Cs"], exclude_characters="\0"),  # as PostgreSQL's
     ),
     max_size=6,
 )
@@ -32,6 +35,8 @@ Row = tuple[str, int, str | None]
 ROWS: st.SearchStrategy[list[Row]] = st.lists(
     st.tuples(TEXT, st.integers(0, 6), st.none() | TEXT), max_size=8
 )
+_NUMBERS = itertools.count(1)
+_GIVEN_BACK = 10**9  # where items that come again may stand
 WORKERS = st.integers(1, 3)
 Told = tuple[str, int, str, Result | None]
 
@@ -45,8 +50,10 @@ class QueueMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
-        make_queue = MakeQueue(self.implementation, str(Path(self.folder.name) / "queue"))
-        self.users = [make_queue(), make_queue()]
+        self.number = next(_NUMBERS)
+        path = Path(self.folder.name) / f"queue-{self.number}"
+        self.make_queue = MakeQueue(self.implementation, str(path))
+        self.users = [self.make_queue(), self.make_queue()]
         self.is_built = False
         self.position = 0
         self.waiting: list[tuple[Row, bool]] = []
@@ -54,6 +61,9 @@ class QueueMachine(RuleBasedStateMachine):
         self.unread = 0
 
     def teardown(self) -> None:
+        for user in self.users:
+            user.close()
+        end_all()
         self.folder.cleanup()
 
     @initialize(rows=ROWS)
@@ -71,11 +81,14 @@ class QueueMachine(RuleBasedStateMachine):
             assert claim is None
             return None
         assert claim is not None
-        self.position += 1
+        if self.make_queue.takes_back:
+            assert claim.position == self.position + 1
+        assert claim.position > self.position or self.position > _GIVEN_BACK
+        self.position = claim.position
         row, is_slow = self.waiting.pop(0)
         key, level, more = row
         values = {"item_key": key, "level": str(level), "more": more}
-        assert claim == Claim(self.position, key, level, values, is_slow)
+        assert claim == Claim(claim.position, key, level, values, is_slow)
         self.history.append(("claimed", worker, key, None))
         return worker, claim, row
 
@@ -120,6 +133,11 @@ class QueueMachine(RuleBasedStateMachine):
         if held is None:
             return
         worker, claim, row = held
+        if not self.make_queue.takes_back:
+            self.users[user].release(worker, claim)
+            self.waiting.append((row, claim.is_slow))
+            self.history.append(("released", worker, claim.item_key, None))
+            return
         self.users[user].acknowledge(worker, claim, Result(Outcome.DONE, 0.25))
         self.users[user].take_back(worker, [claim.position])
         self.waiting.append((row, claim.is_slow))
@@ -167,7 +185,13 @@ class QueueMachine(RuleBasedStateMachine):
 
 
 @pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
-def test_a_queue_behaves_as_a_list_would(implementation: str) -> None:
+def test_a_queue_behaves_as_a_list_would(
+    implementation: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if implementation == "postgres":
+        monkeypatch.setenv(DSN, str(request.getfixturevalue("dsn")))
     machine = type("Machine", (QueueMachine,), {"implementation": implementation})
-    few = settings(max_examples=60, stateful_step_count=25, deadline=None)
+    few = settings(
+        max_examples=60 if implementation == "file" else 15, stateful_step_count=25, deadline=None
+    )
     run_state_machine_as_test(machine, settings=few)

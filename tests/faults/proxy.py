@@ -1,4 +1,4 @@
-"""A TCP proxy in front of a server's Unix socket, which a test can break in every way.
+"""A TCP proxy in front of a server, which a test can break in every way.
 
 It is real: the client has a TCP connection that can be reset, closed, frozen or refused,
 while the server goes on. ``python -m tests.faults.proxy SOCKET HOST`` runs one as a process
@@ -13,7 +13,6 @@ import sys
 import threading
 from collections.abc import Coroutine
 from pathlib import Path
-from types import TracebackType
 from typing import TypeVar, cast
 
 from psycopg.conninfo import make_conninfo
@@ -26,14 +25,14 @@ Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class Proxy:
-    """Forwards TCP connections to a Unix socket, in a thread of its own, while entered.
+    """Forwards TCP connections to a server, in a thread of its own, while entered.
 
     Args:
-        server: The server's socket.
+        server: The server's Unix socket, or its port on this host.
         host: Address to listen on; the port is a free one.
     """
 
-    def __init__(self, server: Path, host: str = "127.0.0.1") -> None:
+    def __init__(self, server: Path | int, host: str = "127.0.0.1") -> None:
         self._server = server
         self._host = host
         self._loop = asyncio.new_event_loop()
@@ -50,12 +49,7 @@ class Proxy:
         self.accept()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.refuse()
         self.thaw()
         self._do(self._end())
@@ -129,6 +123,11 @@ class Proxy:
         await self._cut(is_reset=True)
         await asyncio.sleep(0)
 
+    async def _reach(self) -> Streams:
+        if isinstance(self._server, int):
+            return await asyncio.open_connection("127.0.0.1", self._server)
+        return await asyncio.open_unix_connection(str(self._server))
+
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.accepted += 1
         if self._is_dropping:
@@ -139,7 +138,7 @@ class Proxy:
         flowing = self._flowing[task] = asyncio.Event()
         flowing.set()
         try:
-            server = await asyncio.open_unix_connection(str(self._server))
+            server = await self._reach()
             try:
                 await _exchange((reader, writer), server, flowing)
             finally:

@@ -7,7 +7,6 @@ import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Literal
 
 import psycopg
@@ -48,12 +47,7 @@ class OwnServer:
             connection.execute(f"CREATE ROLE {RUNNER} LOGIN IN ROLE etl_runner".encode())
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.resume_all()
         self._ctl("stop", "-m", "immediate")
         shutil.rmtree(self._server.home, ignore_errors=True)
@@ -89,6 +83,13 @@ class OwnServer:
         """Change a setting, at once where the server can do that."""
         with self.maintenance() as connection:
             connection.execute(f"ALTER SYSTEM SET {name} = '{value}'".encode())
+            connection.execute("SELECT pg_reload_conf()")
+
+    def trust(self, address: str) -> None:
+        """Let anybody in from an address."""
+        with (self._server.data / "pg_hba.conf").open("a") as rules:
+            rules.write(f"host all all {address} trust\n")
+        with self.maintenance() as connection:
             connection.execute("SELECT pg_reload_conf()")
 
     def connect(self, dbname: str) -> Connection:

@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from etl import health
+from etl.cycle import health
 from etl.db import Connection
 from tests.conftest import Etl
 from tests.faults.conftest import (

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from etl import db
+from etl.cycle.link import Link
 from etl.errors import CycleRunningError, DatabaseUnreachableError
 from etl.events import ConnectionFound, ConnectionLost, Event
-from etl.link import Link
 from etl.lock import lock_database
 from etl.sqlfile import shipped
 from tests.conftest import RUNNER, Address
@@ -41,7 +41,7 @@ def link(proxy: Proxy, connection: db.Connection, told: list[Event]) -> Iterator
 
 def ask(connection: db.Connection) -> None:
     """Ask the server for something."""
-    assert db.one(connection, shipped("engine/has_ledger")) == (True,)
+    assert db.one(connection, shipped("deploy/has_ledger")) == (True,)
 
 
 def insist(link: Link) -> None:

@@ -161,6 +161,8 @@ COMMANDS = [
     ["init"],
     ["load-notes", "-"],
     ["datamart-users", AS_OF, "--workers=2"],
+    ["datamart-users", AS_OF, "--queue=postgres"],
+    ["worker", "datamart-users", "--follow"],
     ["verify", "datamart-users"],
 ]
 
@@ -187,8 +189,13 @@ def test_every_command_is_refused_and_sets_nothing(
     assert connection.execute(locks).rowcount == 0
 
 
+@pytest.mark.parametrize("queue", [(), ("--queue=postgres",)], ids=["file", "postgres"])
 def test_a_pool_that_keeps_sessions_works(
-    pool: Pool, connection: Connection, environment: dict[str, str], tmp_path: Path
+    pool: Pool,
+    connection: Connection,
+    environment: dict[str, str],
+    tmp_path: Path,
+    queue: tuple[str, ...],
 ) -> None:
     notes = tmp_path / "notes.csv"
     notes.write_text(HEADER + NOTES)
@@ -196,7 +203,7 @@ def test_a_pool_that_keeps_sessions_works(
     etl = runner({**environment, "ETL_DSN": pool(pool_mode="session", default_pool_size=3)})
     assert etl("init").status == 0
     assert etl("load-notes", notes).status == 0
-    ran = etl("datamart-users", "--workers=2", "--json")
+    ran = etl("datamart-users", "--workers=2", "--json", *queue)
     record = json.loads(ran.out)
     assert (ran.status, record["done"], record["workers"]) == (0, 3, 2), ran.err
     assert etl("verify", "datamart-users").status == 0

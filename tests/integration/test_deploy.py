@@ -41,7 +41,8 @@ def applied(ran_out: str) -> list[str]:
 def test_init_applies_everything_once(bare: Etl) -> None:
     first = applied(bare("init", "--json").out)
     assert first[0] == "etl: schema/0001_ledger.sql"
-    assert first[-2:] == ["tally: schema/0001_things.sql", "tally: procedures/one.sql"]
+    own = [file for file in first if file.startswith("tally: ")]
+    assert own == ["tally: schema/0001_things.sql", "tally: procedures/one.sql"]
     second = bare("init")
     assert second.status == 0
     assert second.out.startswith("nothing to do")

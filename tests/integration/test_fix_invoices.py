@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from etl import db
 from etl.db import Connection, Row
-from etl.settings import sql_folder
+from etl.folders import sql_folder
 from etl.sqlfile import Statement, statements
 from tests.conftest import Etl
 from tests.faults.conftest import Connect, Run, kill_whole_cycle, wait_until_disconnected

@@ -7,8 +7,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from etl import roles
 from etl.db import Connection, Target, connect
+from etl.deploy import roles
 from tests.conftest import DEPLOYER, RUNNER, Address, Etl, Ran, runner, shipped_jobs
 from tests.integration.test_making_roles import OWNERS
 

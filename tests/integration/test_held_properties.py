@@ -12,8 +12,9 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from etl import db, deploy, held, ledger
+from etl import db, deploy, ledger
 from etl.db import Connection
+from etl.ledger import held
 from etl.model import Claim, CycleRecord, Outcome, Result
 from etl.queue import FileQueue, OpenClaims
 from etl.sqlfile import shipped
@@ -232,8 +233,8 @@ def test_several_attempts_in_one_cycle_count_in_their_order(connection: Connecti
                 [cycle_id, key, "failed" if sqlstate else "done", 1000 + second, sqlstate],
             )
     values = {"cycle_id": cycle_id, "job": JOB.name, "now": datetime.now(UTC)}
-    db.run(connection, shipped("engine/release_done_items"), **values)
-    db.run(connection, shipped("engine/hold_items"), **values, max_attempts=5)
+    db.run(connection, shipped("held/release_done_items"), **values)
+    db.run(connection, shipped("held/hold_items"), **values, max_attempts=5)
     rows = connection.execute(
         "SELECT item_key, attempts, state, sqlstate FROM etl.held ORDER BY item_key"
     ).fetchall()

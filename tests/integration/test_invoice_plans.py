@@ -8,7 +8,7 @@ import pytest
 
 from etl import db
 from etl.db import Connection
-from etl.jobshape import FIRST, LAST
+from etl.job.shape import FIRST, LAST
 from tests.integration.test_fix_invoices import file
 
 SCALE, MOST = 40_000, 1_000

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from etl import settings
+from etl import folders
 from etl.db import Connection, Target, connect
 from etl.embedded import EmbeddedServer
 from tests.conftest import Etl, Ran, runner, shipped_jobs
@@ -182,7 +182,7 @@ def test_roles_made_after_the_first_init_get_their_rights_and_the_owner_stays(
 
 
 def test_a_dba_runs_the_file_in_psql_and_somebody_else_runs_init(cluster: Cluster) -> None:
-    file = settings.sql_folder() / "roles" / "create_roles.sql"
+    file = folders.sql_folder() / "roles" / "create_roles.sql"
     for _ in range(2):
         done = cluster.psql("etl_db", file)
         assert (done.returncode, done.stderr) == (0, "")

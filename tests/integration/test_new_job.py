@@ -8,8 +8,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from etl import deploy, grants, job, roles, scaffold
+from etl import deploy, job, scaffold
 from etl.db import Connection, Target, connect
+from etl.deploy import grants, roles
 from etl.scaffold import Source, names
 from tests.conftest import DEPLOYER, READER, RUNNER, Etl, Ran
 

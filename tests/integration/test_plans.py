@@ -244,7 +244,7 @@ def test_forget_attempts(
     with Nested(connection) as nested:
         db.run(
             connection,
-            shipped("engine/forget_attempts"),
+            shipped("ledger/forget_attempts"),
             job=JOB,
             keep_days=keep_days,
             now=datetime.now(UTC),
@@ -257,25 +257,25 @@ def test_forget_attempts(
 
 
 def test_count_held(connection: Connection, cycle_id: int) -> None:
-    read = rows(explain(connection, shipped("engine/count_held"), job=JOB, now=NOW))
+    read = rows(explain(connection, shipped("held/count_held"), job=JOB, now=NOW))
     assert read == {"etl.held_item": HELD}
 
 
 def test_update_cycle(connection: Connection, cycle_id: int) -> None:
-    names = shipped("engine/update_cycle").names
+    names = shipped("ledger/update_cycle").names
     values: dict[str, object] = dict.fromkeys(names, 1)
     values |= {"levels": "[]", "waits": "[]", "cycle_id": cycle_id}
     values |= dict.fromkeys(("stop_reason", "finished_at", "waits_for"))
-    assert rows(explain(connection, shipped("engine/update_cycle"), **values)) == {"etl.cycle": 1}
+    assert rows(explain(connection, shipped("ledger/update_cycle"), **values)) == {"etl.cycle": 1}
 
 
 def test_unclosed_cycle(connection: Connection, cycle_id: int) -> None:
-    read = rows(explain(connection, shipped("engine/unclosed_cycle"), cycle_id=cycle_id))
+    read = rows(explain(connection, shipped("ledger/unclosed_cycle"), cycle_id=cycle_id))
     assert read.pop("etl.cycle") == 1
     assert sum(read.values()) == 0
 
 
 def test_close_abandoned_cycles(connection: Connection, cycle_id: int) -> None:
     values = {"job": JOB, "now": NOW}
-    read = rows(explain(connection, shipped("engine/close_abandoned_cycles"), **values))
+    read = rows(explain(connection, shipped("ledger/close_abandoned_cycles"), **values))
     assert read == {"etl.cycle": 1}

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from etl import cost
 from etl.db import Connection
+from etl.ledger import cost
 from tests.conftest import Etl
 from tests.support import DAY, add_facts, add_users, opened
 

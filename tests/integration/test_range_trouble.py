@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from etl.db import Connection
-from etl.executor import DoubtfulItem, Executor
 from etl.model import Claim, Outcome
 from etl.sqlfile import Statement
+from etl.worker.executor import Executor
+from etl.worker.unsettled import DoubtfulItem
 from tests.faults.conftest import Connect, Run, wait_until_disconnected
 from tests.integration.squares import FUNCTION, JOB, Squares, counts
 

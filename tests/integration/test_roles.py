@@ -97,7 +97,18 @@ def test_a_reader_may_not(reader_dsn: str, statement: str) -> None:
         connection.execute(statement.encode())
 
 
-DELETED_FROM = ("etl.held_item", "etl.done_range", "cache.warmed", "cache.mark", "cache.hit")
+DELETED_FROM = (
+    "etl.queue",
+    "etl.queue_item",
+    "etl.queue_outcome",
+    "etl.crew",
+    "etl.held_item",
+    "etl.done_range",
+    "etl.done_message",
+    "cache.warmed",
+    "cache.mark",
+    "cache.hit",
+)
 
 
 @pytest.mark.parametrize("login", [RUNNER, READER])

@@ -115,7 +115,7 @@ def worked(etl: Etl, connection: Connection) -> dict[str, int]:
 def running(connection: Connection, connect_again: Callable[[], Connection]) -> None:
     """A cycle that runs: its lock is held, its record open; it waits for a signal."""
     rival = connect_again()
-    assert db.one(rival, shipped("engine/try_cycle_lock"), job="datamart-users")[0]
+    assert db.one(rival, shipped("lock/try_cycle_lock"), job="datamart-users")[0]
     connection.execute(
         "INSERT INTO etl.cycle (job, started_at, host, pid, etl_version, as_of, max_items, workers,"
         " found, done, failed, levels, predicted_s, waits_for) VALUES ('datamart_users',"

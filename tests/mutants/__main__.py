@@ -41,15 +41,16 @@ class Mutation:
     tests: list[str]
 
 
+def mutations() -> list[Mutation]:
+    """All of them; tests/unit/test_mutations.py sees to it that each finds its place."""
+    text = (Path(__file__).parent / "mutations.toml").read_text(encoding="utf-8")
+    return [Mutation(**table) for table in tomllib.loads(text)["mutation"]]
+
+
 def main() -> None:
     """Run them all, or those whose names hold one of the words on the command line."""
-    text = (Path(__file__).parent / "mutations.toml").read_text(encoding="utf-8")
-    mutations = [Mutation(**table) for table in tomllib.loads(text)["mutation"]]
     words = sys.argv[1:]
-    chosen = [m for m in mutations if not words or any(word in m.name for word in words)]
-    for mutation in chosen:
-        if (REPOSITORY / mutation.file).read_text(encoding="utf-8").count(mutation.old) != 1:
-            raise SystemExit(f"{mutation.name}: not found once in {mutation.file}")
+    chosen = [m for m in mutations() if not words or any(word in m.name for word in words)]
     survived = [mutation.name for mutation in chosen if not is_noticed(mutation)]
     tell(f"{len(chosen) - len(survived)} of {len(chosen)} mutations noticed")
     sys.exit(bool(survived))

@@ -199,7 +199,7 @@ def test_every_query_runs_in_psql_as_it_stands(dsn: str, connection: Connection)
     }  # fmt: skip
     given = [part for key, value in values.items() for part in ("-v", f"{key}={value}")]
     psql = EmbeddedServer.of(Path(tempfile.gettempdir()), os.environ).binary("psql")
-    paths = sorted((REPOSITORY / "sql/report").glob("*.sql"))
+    paths = sorted((REPOSITORY / "sql/engine/report").glob("*.sql"))
     assert len(paths) == 7
     for path in paths:
         done = subprocess.run(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from etl.confidence import at_most
+from etl.verification.confidence import at_most
 
 
 @pytest.mark.parametrize(

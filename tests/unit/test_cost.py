@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from etl.cost import NO_WEIGHT, Budget, CostModel, CycleCost, Forecast, Octave, fit, octave
+from etl.ledger.cost import NO_WEIGHT, Budget, CostModel, CycleCost, Forecast, Octave, fit, octave
 
 TEN_MS = {NO_WEIGHT: Octave(100, 10.0, 0.0)}
 

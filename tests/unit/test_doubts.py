@@ -1,6 +1,6 @@
 """Who is to blame for a server that went down."""
 
-from etl.doubts import Doubts
+from etl.worker.doubts import Doubts
 
 
 def test_an_item_in_hand_when_the_server_went_down_comes_again_once() -> None:

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from etl.health import Vitals, complaints
-from etl.jobshape import HealthLimits
+from etl.cycle.health import Vitals, complaints
+from etl.job.shape import HealthLimits
 
 WELL = Vitals(None, 0, 0, 1_000_000, 100.0, 0.5)
 LIMITS = HealthLimits(60.0, 20, True, 10.0, 2.0)

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from etl.errors import FileError, UsageError
+from etl.folders import sql_folder
 from etl.job import Job, command_name, job_paths, load
-from etl.jobshape import HealthLimits
-from etl.settings import sql_folder
+from etl.job.shape import HealthLimits
 
 SHIPPED = sql_folder() / "jobs" / "datamart_users"
 TOML = 'title = "Topics"\nunit = "topic"\n'
@@ -188,7 +188,7 @@ def test_jobs_are_listed_by_name_whole_or_broken(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
     (tmp_path / "README.md").write_text("no job")
     found = job_paths([sql_folder() / "jobs", tmp_path])
-    shipped = ["cache_warm", "counter_caches", "datamart_users", "fix_invoices"]
+    shipped = ["cache_warm", "counter_caches", "datamart_users", "fix_invoices", "telemetry"]
     assert [path.name for path in found] == ["a_one", "b_two", *shipped]
     assert command_name(found[0]) == "a-one"
 

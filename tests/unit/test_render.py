@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from etl.cli.display import Display, LogLines
+from etl.cli.display import Display
+from etl.cli.log import LogLines
 from etl.cli.narrator import Narrator
 from etl.cli.render import as_json, outcome_line, summary
 from etl.cli.run import exit_status
@@ -19,7 +20,9 @@ from etl.events import (
     CommitsLost,
     ConnectionFound,
     ConnectionLost,
+    CycleAwaited,
     CycleFinished,
+    CycleJoined,
     CycleRecovered,
     Event,
     ItemAttempted,
@@ -27,9 +30,9 @@ from etl.events import (
     StopRequested,
     WorkerFinished,
 )
+from etl.folders import sql_folder
 from etl.job import load
 from etl.model import Claim, CycleRecord, LevelCount, Outcome, Result
-from etl.settings import sql_folder
 
 FAILED = Result(Outcome.FAILED, 1.5, "57014", "slow")
 JOB = load(sql_folder() / "jobs" / "datamart_users")
@@ -131,7 +134,7 @@ def test_the_outcome_leaves_out_what_did_not_happen() -> None:
 
 def test_a_dry_run_says_what_it_would_do() -> None:
     told = replace(record(), is_dry_run=True)
-    assert outcome_line(told, "user") == "would do 1,500 of 2,000 users with 3 worker(s)"
+    assert outcome_line(told, "user") == "would do 1,500 of 2,000 users with 3 workers"
 
 
 def test_the_summary_is_a_table_whose_rows_add_up() -> None:
@@ -196,8 +199,10 @@ def test_a_failure_is_told_with_reason_and_sqlstate() -> None:
             "worker 1: user 42 comes again at the end of the cycle: slow",
         ),
         (ConnectionLost("gone away"), "WARNING", "lost the database: gone away"),
-        (CommitsLost(37), "WARNING", "the server has crashed; 37 users that were done just"),
+        (CommitsLost(37), "WARNING", "the server has crashed; what it has lost is done again: 37"),
         (ConnectionFound(), "WARNING", "found the database again"),
+        (CycleAwaited(), "INFO", "waiting for a cycle with --queue postgres"),
+        (CycleJoined(41, 2, 1), "INFO", "taking part in cycle 41 with 1 worker"),
         (CycleRecovered(41, 1200, 2), "WARNING", "cycle 41 before was cut off: 1,200 users"),
         (CycleFinished(record()), "ERROR", "1,200 of 2,000 users done, 2 failed"),
         (CycleFinished(empty()), "INFO", "0 of 0 users done"),
@@ -215,9 +220,9 @@ def test_the_line_of_a_finished_cycle_carries_the_json_object() -> None:
 
 
 def test_log_lines_are_one_json_object_each(capsys: pytest.CaptureFixture[str]) -> None:
-    with LogLines(JOB, Narrator("user"), is_json=True) as log:
-        log(attempt(Outcome.FAILED, "XX000", "two\nlines", "7"))
-        log(StopRequested(15, is_cancelling=False))
+    log = LogLines(JOB, Narrator("user").lines, is_json=True)
+    log(attempt(Outcome.FAILED, "XX000", "two\nlines", "7"))
+    log(StopRequested(15, is_cancelling=False))
     first, second = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     assert (first["severity"], first["job"], first["event"]) == (
         *("ERROR", "datamart_users", "ItemAttempted"),
@@ -230,8 +235,8 @@ def test_log_lines_are_one_json_object_each(capsys: pytest.CaptureFixture[str]) 
 def test_no_key_and_no_message_can_forge_a_log_line(
     text: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with LogLines(JOB, Narrator("user"), is_json=False) as log:
-        log(attempt(Outcome.FAILED, "XX000", message=text, key=text))
+    log = LogLines(JOB, Narrator("user").lines, is_json=False)
+    log(attempt(Outcome.FAILED, "XX000", message=text, key=text))
     written = capsys.readouterr().err
     assert written.rstrip("\n").isprintable()
     assert "datamart-users: worker 2: user" in written

@@ -6,8 +6,8 @@ import pytest
 
 from etl import deploy, job, scaffold
 from etl.errors import EtlError, FileError, UsageError
+from etl.folders import job_folders, sql_folder
 from etl.scaffold import Source, names
-from etl.settings import job_folders, sql_folder
 
 SAMPLE = Source.named(None, None, "counts")
 

@@ -8,15 +8,12 @@ from pathlib import Path
 import pytest
 
 from etl.errors import StateFolderError, UsageError
+from etl.folders import job_folders, private_folder, sql_folder, state_path
 from etl.settings import (
     ItemLimit,
     duration_s,
-    job_folders,
     positive,
-    private_folder,
     reserved_percent,
-    sql_folder,
-    state_path,
     time_limit_s,
     worker_count,
     workers,

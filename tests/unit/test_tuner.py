@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from etl.tuner import Tuner
+from etl.crew.tuner import Tuner
 
 Rate = Callable[[int], float]
 

@@ -102,7 +102,7 @@ def test_done_items_that_a_crash_takes_back_are_done_again_and_counted_once(
     server.restart("immediate")
     status, out, err = run.end()
     assert status == 0, err
-    assert "the server has crashed; 2 users that were done just before are done again" in err
+    assert "the server has crashed; what it has lost is done again: 2 users" in err
     assert json.loads(out)["done"] == 6
     assert cycles.held() == []
     assert cycles.ledger() == [(6, 6, 0, 0, 0, 0, "drained")]
@@ -146,5 +146,5 @@ def test_a_crash_before_the_worker_has_ended_is_noticed(
         server.restart("immediate")
     status, out, err = run.end()
     assert (status, json.loads(out)["done"]) == (0, 1), err
-    assert "1 users that were done just before are done again" in err
+    assert "what it has lost is done again: 1 user" in err
     assert "user2" not in dirty(cycles.connect())

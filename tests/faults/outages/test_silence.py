@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from etl import settings
+from etl import folders
 from etl.db import Connection
 from tests.faults.conftest import Start, open_gate, wait_until_at_gate, wait_until_disconnected
 from tests.faults.outages.conftest import Cycles
@@ -18,7 +18,7 @@ from tests.faults.servers import OwnServer
 def quick_job(tmp_path: Path) -> dict[str, str]:
     """The job with a statement timeout of two seconds, as `etl quick-users`."""
     folder = tmp_path / "jobs" / "quick_users"
-    shutil.copytree(settings.sql_folder() / "jobs" / "datamart_users", folder)
+    shutil.copytree(folders.sql_folder() / "jobs" / "datamart_users", folder)
     toml = folder / "job.toml"
     toml.write_text(toml.read_text().replace('"60s"', '"2s"'))
     for name in ("schema", "procedures"):  # the database has them already

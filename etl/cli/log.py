@@ -1,0 +1,51 @@
+"""The log of a cycle or a service: each line as text or as JSON, on standard error."""
+
+import logging
+import signal
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any, Generic, TypeVar
+
+from etl.cli.output import say, to_json
+from etl.events import StopRequested
+from etl.job import Job
+
+Line = tuple[int, str, dict[str, Any]]
+"""Severity, text for people, facts for programs."""
+
+E = TypeVar("E", contravariant=True)
+
+
+class LogLines(Generic[E]):
+    """Writes each line of an event.
+
+    Args:
+        job: The job, named in each line.
+        lines: The lines for an event.
+        is_json: One JSON object a line instead of text.
+    """
+
+    def __init__(self, job: Job, lines: Callable[[E], Iterable[Line]], *, is_json: bool) -> None:
+        self._job = job
+        self._lines = lines
+        self._is_json = is_json
+
+    def __call__(self, event: E) -> None:
+        """Write the lines of an event."""
+        for severity, text, facts in self._lines(event):
+            at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+            level = logging.getLevelName(severity)
+            if self._is_json:
+                head = {"at": at, "severity": level, "job": self._job.name}
+                kind = {"event": type(event).__name__, "message": text}
+                say(to_json({**head, **kind, **facts}))
+            else:
+                say(f"{at} {level} {self._job.command}: {text}")
+
+
+def stop_line(event: StopRequested, unit: str) -> Line:
+    """What is said of a signal."""
+    what = "cancelling the" if event.is_cancelling else "finishing the"
+    name = signal.Signals(event.signal_number).name
+    return logging.WARNING, f"{name}: {what} {unit}s in hand", asdict(event)

@@ -1,0 +1,145 @@
+"""A simulation told: as JSON, and for people."""
+
+from dataclasses import asdict
+from fractions import Fraction
+from typing import Any
+
+from etl.cli.output import columns, printable
+from etl.cli.scenario_options import Named
+from etl.cli.words import age, counted, seconds
+from etl.simulation import Ages, LevelState, Outlook, Scenario, Shown
+
+
+def as_object(named: Named, scenario: Scenario, outlook: Outlook) -> dict[str, Any]:
+    """A simulation as docs/json/simulate.schema.json describes it."""
+    return {
+        **asdict(named),
+        "items": scenario.items,
+        "cycles": scenario.cycles,
+        "every_s": scenario.every_s,
+        "max_items": scenario.limit.max_items,
+        "workers": scenario.workers,
+        "time_limit_s": scenario.time_limit_s,
+        "reserved_percent": scenario.reserved_percent,
+        "seed": scenario.seed,
+        "arrivals_per_cycle": float(scenario.arrivals),
+        "backlog_before": scenario.backlog,
+        "arrived": outlook.arrived,
+        "done": outlook.done,
+        "backlog": outlook.backlog,
+        "largest_backlog": outlook.largest_backlog,
+        "capacity": outlook.capacity,
+        "gone_in_cycles": outlook.gone_in_cycles,
+        "is_reached": outlook.is_reached,
+        "longest_s": outlook.longest_s,
+        "shown": [_shown(one, scenario.every_s) for one in outlook.shown],
+    }
+
+
+def _shown(shown: Shown, every_s: float) -> dict[str, Any]:
+    return {
+        **asdict(shown.cycle),
+        "levels": [
+            {
+                "level": level.level,
+                "name": level.name,
+                "arrived": level.arrived,
+                "done": level.done,
+                "backlog": level.backlog,
+                "left": _ages(level.left, every_s),
+                "waited": _ages(level.waited, every_s),
+            }
+            for level in shown.levels
+        ],
+    }
+
+
+def _ages(ages: Ages, every_s: float) -> dict[str, float | None]:
+    return {
+        f"{name}_s": None if periods is None else periods * every_s
+        for name, periods in asdict(ages).items()
+    }
+
+
+def text(named: Named, scenario: Scenario, outlook: Outlook) -> str:
+    """A simulation for people."""
+    unit = f"{named.unit}s"
+    limit = f"{scenario.limit.max_items:,} {unit} a cycle"
+    if scenario.time_limit_s is not None:
+        limit += f" and {seconds(scenario.time_limit_s)}"
+    of = "" if scenario.items is None else f" of {scenario.items:,}"
+    lines = [
+        f"{named.title}, simulated: {scenario.cycles:,} cycles, one every {age(scenario.every_s)}, "
+        f"at most {limit}, {counted(scenario.workers, 'worker')}",
+        f"{_mean(scenario.arrivals)} {unit}{of} become dirty from one cycle to the next, "
+        f"{scenario.backlog:,} are so at the beginning",
+        "",
+        *_cycles(outlook.shown, scenario.every_s),
+        "",
+        *_levels(outlook.shown[-1].levels, scenario.every_s),
+        "",
+        f"backlog: {_verdict(scenario, outlook, unit)}",
+    ]
+    if named.learned_from:
+        lines.append(f"learned from {counted(named.learned_from, 'cycle')} and what followed")
+    return "\n".join(lines)
+
+
+def _mean(count: Fraction) -> str:
+    return f"{float(count):,.1f}".removesuffix(".0")
+
+
+def _cycles(shown: list[Shown], every_s: float) -> list[str]:
+    titles = ("cycle", "came in", "done", "left", "oldest left", "takes", *_names(shown[-1].levels))
+    rows = [
+        (
+            f"{one.cycle.number:,}",
+            f"{one.cycle.arrived:,}",
+            f"{one.cycle.done:,}",
+            f"{one.cycle.backlog:,}",
+            _age(_oldest(one.levels), every_s),
+            seconds(one.cycle.predicted.mean_s) if one.cycle.predicted else "-",
+            *(f"{level.backlog:,}" for level in one.levels),
+        )
+        for one in shown
+    ]
+    return columns(titles, rows)
+
+
+def _oldest(levels: list[LevelState]) -> int | None:
+    return max((one.left.oldest for one in levels if one.left.oldest is not None), default=None)
+
+
+def _names(levels: list[LevelState]) -> list[str]:
+    return [f"left {level.level}" for level in levels]
+
+
+def _levels(levels: list[LevelState], every_s: float) -> list[str]:
+    titles = ("level in the end", "came in", "done", "left", "oldest", "p95", "p50",
+              "waited at most", "p95", "p50")  # fmt: skip
+    rows = [
+        (
+            printable(f"{level.level} {level.name}"),
+            *(f"{count:,}" for count in (level.arrived, level.done, level.backlog)),
+            *(_age(n, every_s) for n in (level.left.oldest, level.left.p95, level.left.p50)),
+            *(_age(n, every_s) for n in (level.waited.oldest, level.waited.p95, level.waited.p50)),
+        )
+        for level in levels
+    ]
+    return columns(titles, rows)
+
+
+def _age(periods: int | None, every_s: float) -> str:
+    return "-" if periods is None else age(periods * every_s)
+
+
+def _verdict(scenario: Scenario, outlook: Outlook, unit: str) -> str:
+    can = f"a cycle can do {outlook.capacity:,} {unit}"
+    most = f"at most {outlook.largest_backlog:,} were left"
+    if outlook.gone_in_cycles is None:
+        return f"never gone at these settings: {can}; {most}"
+    after = age(outlook.gone_in_cycles * scenario.every_s)
+    when = f"gone after {counted(outlook.gone_in_cycles, 'cycle')} ({after})"
+    if not outlook.is_reached:
+        return f"{outlook.backlog:,} left; it would be {when}; {can}"
+    return f"{when}; {can}; {most}"

@@ -1,0 +1,111 @@
+"""What is said about a service while it runs: a line for people, and its facts for programs."""
+
+import logging
+import signal
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from etl.cli.log import Line, stop_line
+from etl.cli.words import counted
+from etl.events import StopRequested, WorkerFinished
+from etl.job import Job
+from etl.stream import events
+from etl.stream.record import StreamRecord
+
+
+def summary(job: Job, record: StreamRecord) -> str:
+    """What a service has done, in a sentence."""
+    return f"{job.title}: {_counts(record)}; {record.messages_per_s:,.1f} {job.unit}s/s"
+
+
+def _counts(record: StreamRecord) -> str:
+    told = f"{record.received:,} received, {record.done:,} stored"
+    others = {
+        "duplicates": record.duplicates,
+        "to be tried again": record.retried,
+        "dead": record.dead,
+        "given back": record.returned,
+    }
+    return ", ".join([told, *(f"{count:,} {what}" for what, count in others.items() if count)])
+
+
+def lines(event: events.StreamEvent, unit: str) -> Iterator[Line]:
+    """The lines for an event.
+
+    Args:
+        event: What happened.
+        unit: What one message is, in the singular.
+    """
+    match event:
+        case events.MessageFailed() | events.MessageDeferred():
+            yield _failure(event, unit)
+        case events.BrokerFound() | events.BrokerLost() | events.ConsumingChanged():
+            yield _connection(event)
+        case WorkerFinished() | events.WorkerDelayed():
+            yield _worker(event)
+        case _:
+            yield _service(event)
+
+
+def _failure(event: events.MessageFailed | events.MessageDeferred, unit: str) -> Line:
+    result = event.result
+    code = f" [{result.sqlstate}]" if result.sqlstate else ""
+    facts: dict[str, Any] = {
+        "worker": event.worker,
+        "message_id": event.key,
+        "outcome": result.outcome,
+        "sqlstate": result.sqlstate,
+        "reason": result.message,
+    }
+    # What no worker can be given has the number 0.
+    what = f"worker {event.worker}: " * (event.worker > 0) + f"{unit} {event.key}"
+    if isinstance(event, events.MessageDeferred):
+        return logging.WARNING, f"{what} comes again at once: {result.message}{code}", facts
+    facts |= {"attempts": event.attempts, "queue": event.queue, "is_dead": event.is_dead}
+    where = f"attempt {event.attempts}, to {event.queue}"
+    severity = logging.ERROR if event.is_dead else logging.WARNING
+    return severity, f"{what} {result.outcome}: {result.message}{code} ({where})", facts
+
+
+def _connection(
+    event: events.BrokerFound | events.BrokerLost | events.ConsumingChanged,
+) -> Line:
+    match event:
+        case events.BrokerFound():
+            return logging.INFO, f"connected to the broker at {event.label}", asdict(event)
+        case events.BrokerLost():
+            text = f"no connection to the broker at {event.label}: {event.reason}"
+            text += f"; again in {event.again_in_s:g} s"
+            return logging.WARNING, text, asdict(event)
+        case events.ConsumingChanged():
+            if event.is_consuming:
+                return logging.INFO, "taking messages", asdict(event)
+            return logging.WARNING, f"taking no messages: {event.reason}", asdict(event)
+
+
+def _worker(event: WorkerFinished | events.WorkerDelayed) -> Line:
+    if isinstance(event, events.WorkerDelayed):
+        text = f"worker {event.worker}: {event.reason}; starts again in {event.again_in_s:g} s"
+        return logging.ERROR, text, asdict(event)
+    if event.exit_status == 0:
+        return logging.INFO, f"worker {event.worker}: finished", asdict(event)
+    status = event.exit_status
+    cause = signal.Signals(-status).name if status < 0 else f"exit status {status}"
+    after = ", replaced" if event.replaced else ""
+    return logging.ERROR, f"worker {event.worker}: ended by {cause}{after}", asdict(event)
+
+
+def _service(
+    event: events.ServiceStarted | StopRequested | events.ServiceProgressed | events.ServiceStopped,
+) -> Line:
+    match event:
+        case events.ServiceStarted():
+            text = f"service {event.instance}: {counted(event.workers, 'worker')} for {event.queue}"
+            return logging.INFO, f"{text}, prefetch {event.prefetch}", asdict(event)
+        case StopRequested():
+            return stop_line(event, "message")
+        case events.ServiceProgressed():
+            return logging.INFO, f"so far: {_counts(event.record)}", event.record.as_dict()
+        case events.ServiceStopped():
+            return logging.INFO, f"ended: {_counts(event.record)}", event.record.as_dict()

@@ -1,0 +1,147 @@
+"""A message, and what its headers say of the attempts at it."""
+
+import hashlib
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pika
+
+from etl.model import Outcome, Result
+
+ATTEMPTS, OUTCOME, SQLSTATE, REASON, FAILED_AT = (
+    "x-etl-attempts",
+    "x-etl-outcome",
+    "x-etl-sqlstate",
+    "x-etl-message",
+    "x-etl-failed-at",
+)
+_OWN = (ATTEMPTS, OUTCOME, SQLSTATE, REASON, FAILED_AT)
+_PERSISTENT = 2
+
+
+@dataclass(slots=True, eq=False)
+class Message:
+    """One that the broker has delivered, until it is acknowledged.
+
+    Attributes:
+        position: Counted by the service, from 1; its name between service and worker.
+        link: The broker's connection that it came by: its tag means nothing on another one.
+        tag: The broker's number of the delivery.
+        key: The message id; of a message without one, the SHA-256 of its body.
+        body: As it came.
+        attempts: How often it has failed.
+        taken_at: When it came, of ``time.monotonic()``.
+    """
+
+    position: int
+    link: int
+    tag: int
+    key: str
+    body: bytes
+    attempts: int
+    properties: pika.BasicProperties
+    taken_at: float
+
+
+NO_TEXT = Result(Outcome.FAILED, 0.0, "22021", "the message holds a NUL byte, which is no text")
+"""Of a message that PostgreSQL would take for shorter than it is."""
+
+
+def delivered(
+    position: int, link: int, tag: int, properties: pika.BasicProperties, body: bytes
+) -> Message:
+    """A message that has just come."""
+    attempts, now = attempts_of(properties), time.monotonic()
+    key = key_of(properties, body)
+    return Message(position, link, tag, key, body, attempts, properties, now)
+
+
+def key_of(properties: pika.BasicProperties, body: bytes) -> str:
+    """The message id; of a message without one, the SHA-256 of its body.
+
+    The same body is then the same message, whoever sends it how often. What of an id is no UTF-8,
+    which pika leaves as bytes, is written with backslashes.
+    """
+    told: str | bytes | None = properties.message_id
+    if isinstance(told, bytes):
+        return told.decode(errors="backslashreplace")
+    return told or f"sha256:{hashlib.sha256(body).hexdigest()}"
+
+
+def attempts_of(properties: pika.BasicProperties) -> int:
+    """How often a message has failed, as its headers say."""
+    told = headers(properties).get(ATTEMPTS, 0)
+    return told if isinstance(told, int) and told > 0 else 0
+
+
+def headers(properties: pika.BasicProperties) -> Mapping[str, Any]:
+    """The headers of a message."""
+    return properties.headers or {}
+
+
+def failed(message: Message, attempts: int, result: Result) -> pika.BasicProperties:
+    """The properties of a message that is published again after a failure."""
+    at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return _again(
+        message.properties,
+        message.key,
+        {
+            ATTEMPTS: attempts,
+            OUTCOME: result.outcome.value,
+            SQLSTATE: result.sqlstate,
+            REASON: result.message,
+            FAILED_AT: at,
+        },
+    )
+
+
+def released(properties: pika.BasicProperties, key: str) -> pika.BasicProperties:
+    """The properties of a dead letter that is published once more, as if it had never failed."""
+    return _again(properties, key, {})
+
+
+def deliveries_of(message: Message) -> int:
+    """How often it was delivered before; the broker counts that in quorum queues only."""
+    told = headers(message.properties).get("x-delivery-count", 0)
+    return told if isinstance(told, int) else 0
+
+
+def renewed(message: Message) -> pika.BasicProperties:
+    """The properties of a message that is published again as it is, delivered to nobody yet."""
+    told = headers(message.properties)
+    kept = {name: told[name] for name in _OWN if name in told}
+    return _again(message.properties, message.key, kept)
+
+
+def fresh(key: str) -> pika.BasicProperties:
+    """The properties of a new message."""
+    return pika.BasicProperties(
+        message_id=key, content_type="application/json", delivery_mode=_PERSISTENT
+    )
+
+
+def _again(
+    before: pika.BasicProperties, key: str, own: Mapping[str, str | int]
+) -> pika.BasicProperties:
+    kept = {
+        name: value
+        for name, value in headers(before).items()
+        if name not in _OWN
+        and not str(name).startswith(("x-death", "x-first-death", "x-last-death"))
+        and name != "x-delivery-count"
+    }
+    return pika.BasicProperties(
+        message_id=key,
+        content_type=before.content_type,
+        content_encoding=before.content_encoding,
+        timestamp=before.timestamp,
+        type=before.type,
+        app_id=before.app_id,
+        correlation_id=before.correlation_id,
+        priority=before.priority,
+        delivery_mode=_PERSISTENT,
+        headers={**kept, **own},
+    )

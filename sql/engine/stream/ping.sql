@@ -1,0 +1,7 @@
+-- Whether the server answers.
+--
+-- Parameters: none
+-- Returns:    one row
+-- Locks:      none
+-- Cost:       constant
+SELECT 1 AS answered;

@@ -1,0 +1,11 @@
+-- Stores the telemetry of one match.
+--
+--   psql -v message_id=m1 -v body="$(cat match.json)" -f process.sql
+--
+-- Parameters: :'message_id'  of the message
+--             :'body'        the JSON of the match
+-- Returns:    nothing
+-- Writes:     see procedures/store.sql
+-- Locks:      see there
+-- Cost:       see there; one statement
+CALL telemetry.store(:'message_id', :'body');

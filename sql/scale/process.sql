@@ -1,0 +1,12 @@
+-- Refreshes one user where the tables are distributed by user: to be put in the place of the job's
+-- own process.sql, so that the engine's bound key sends the work to the shard's node.
+--
+--   psql -v item_key=42 -v as_of=2026-01-16 -f process.sql
+--
+-- Parameters: :item_key  dwh.dimension_users.dimension_user_id
+--             :'as_of'   the day that counts as today, UTC
+-- Returns:    one row of nothing; 55P03 where somebody else holds the user
+-- Writes:     see procedures/update_datamart_user.sql
+-- Locks:      see there
+-- Cost:       one statement, one transaction, on the node of the user's shard
+SELECT dwh.refresh_user(:item_key, :'as_of');

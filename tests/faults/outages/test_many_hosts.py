@@ -1,0 +1,200 @@
+"""Several hosts that share a cycle: each in a network of its own, killed, cut off, out of date."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable, Generator
+from pathlib import Path
+
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from etl.db import Connection
+from etl.folders import sql_folder
+from tests.conftest import RUNNER
+from tests.faults.conftest import GATE, open_gate, wait_until_at_gate
+from tests.faults.outages.conftest import Cycles
+from tests.faults.outages.hosts import ADDRESSES, ARGUMENTS, CREW, Host, ahead_of_time, two_hosts
+from tests.faults.servers import OwnServer
+from tests.support import dirty, user_ids
+
+_SECOND_GATE = 43
+_ATTEMPTS = """
+SELECT worker, outcome, count(*)::integer FROM etl.attempt GROUP BY worker, outcome
+ORDER BY worker, outcome
+"""
+
+
+@pytest.fixture(scope="module")
+def hosts() -> Generator[tuple[Host, Host]]:
+    """Two hosts, each with its cable to where the server listens."""
+    with two_hosts() as both:
+        yield both
+
+
+@pytest.fixture(scope="module")
+def server(hosts: tuple[Host, Host]) -> Generator[OwnServer]:
+    """A server that listens there, and trusts these addresses."""
+    addresses = ",".join(server for server, _ in ADDRESSES)
+    with OwnServer({"listen_addresses": addresses}) as server:
+        for _, client in ADDRESSES:
+            server.trust(f"{client}/32")
+        yield server
+
+
+@pytest.fixture
+def environments(
+    hosts: tuple[Host, Host], environment: dict[str, str], database: str, tmp_path: Path
+) -> Generator[list[dict[str, str]]]:
+    """What the program is told on each of them: another state folder, another address."""
+    yield [
+        {
+            **environment,
+            "ETL_STATE_DIR": str(tmp_path / host.name),
+            "ETL_DSN": make_conninfo(
+                host=host.server, port=5432, user=RUNNER, dbname=database, connect_timeout=3
+            ),
+            "HOST_TIMEOUT": "3s",
+        }
+        for host in hosts
+    ]
+    for host in hosts:
+        host.end()
+        host.plug_in()
+
+
+Started = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def cycle_on_a(hosts: tuple[Host, Host], environments: list[dict[str, str]]) -> Started:
+    """Starts a cycle on the first host."""
+    return lambda *more, **also: hosts[0].start(environments[0], *(more or ARGUMENTS), **also)
+
+
+@pytest.fixture
+def crew_on_b(hosts: tuple[Host, Host], environments: list[dict[str, str]]) -> Started:
+    """Starts a crew on the second one."""
+    return lambda *more, **also: hosts[1].start(environments[1], *(more or CREW), **also)
+
+
+def wait_until(connection: Connection, question: str) -> None:
+    while not connection.execute(question.encode()).fetchall()[0][0]:
+        pass
+
+
+def test_two_hosts_share_a_cycle_whatever_their_clocks_say(
+    cycle_on_a: Started, crew_on_b: Started, gate: Connection, cycles: Cycles
+) -> None:
+    cycle = cycle_on_a()
+    wait_until_at_gate(gate)
+    crew = crew_on_b(**ahead_of_time())
+    wait_until(gate, "SELECT count(*) = 3 FROM etl.attempt WHERE worker = 1001")
+    open_gate(gate)
+    told, said = crew.communicate(timeout=60)
+    assert crew.returncode == 0, said
+    assert [one["done"] for one in json.loads(told)["cycles"]] == [3]
+    out, err = cycle.communicate(timeout=60)
+    record = json.loads(out)
+    assert (cycle.returncode, record["done"], record["remaining"]) == (0, 6, 0), err
+    assert gate.execute(_ATTEMPTS.encode()).fetchall() == [(1, "done", 3), (1001, "done", 3)]
+    # Times are the server's: three days would show.
+    gate.execute("SELECT 1 / (max(finished_at) < now() + interval '1 hour')::int FROM etl.attempt")
+    cycles.assert_the_next_needs_no_clean_up()
+
+
+def test_a_host_that_is_killed_while_it_runs_the_cycle_leaves_nothing_to_clean_up(
+    hosts: tuple[Host, Host],
+    cycle_on_a: Started,
+    crew_on_b: Started,
+    gate: Connection,
+) -> None:
+    cycle_on_a()
+    wait_until_at_gate(gate)
+    crew = crew_on_b()
+    wait_until(gate, "SELECT count(*) = 3 FROM etl.attempt WHERE worker = 1001")
+    hosts[0].kill()
+    open_gate(gate)
+    out, err = crew.communicate(timeout=60)
+    assert crew.returncode == 0, err
+    assert json.loads(out)["cycles"][0]["done"] in (3, 4)
+    after = crew_on_b(*ARGUMENTS)  # the next cycle, on the host that is left
+    out, err = after.communicate(timeout=60)
+    assert after.returncode == 0, err
+    assert "was cut off" in err
+    assert dirty(gate) == set()
+    rows = gate.execute(
+        "SELECT found = done + failed + busy + orphaned + remaining, failed + orphaned"
+        " FROM etl.cycle"
+    ).fetchall()
+    assert rows == [(True, 0)] * 2
+    done = gate.execute("SELECT count(*), count(DISTINCT item_key) FROM etl.attempt").fetchall()
+    assert done == [(6, 6)]  # nobody twice
+    assert gate.execute("SELECT FROM etl.queue_item").rowcount == 0
+
+
+def test_the_item_of_a_host_that_is_cut_off_goes_to_another_one(
+    hosts: tuple[Host, Host],
+    cycle_on_a: Started,
+    crew_on_b: Started,
+    gate: Connection,
+    connect_again: Callable[[], Connection],
+) -> None:
+    keeper = connect_again()
+    keeper.execute("SELECT pg_advisory_lock($1)", [_SECOND_GATE])
+    first = user_ids(gate)["user0"]
+    gate.execute(
+        "CREATE FUNCTION wait_outside() RETURNS trigger LANGUAGE plpgsql SET lock_timeout = 0 AS"
+        " $$ BEGIN PERFORM pg_advisory_xact_lock_shared(43); RETURN NEW; END $$"
+    )
+    gate.execute(
+        "CREATE TRIGGER wait_outside BEFORE INSERT OR UPDATE ON dwh.datamart_users FOR EACH ROW"
+        f" WHEN (NEW.dimension_user_id = {first}) EXECUTE FUNCTION wait_outside()".encode()
+    )
+    cycle = cycle_on_a()
+    at_gate = "SELECT count(*) = 1 FROM pg_locks WHERE NOT granted AND objid = %d"
+    wait_until(gate, at_gate % _SECOND_GATE)
+    crew_on_b()
+    wait_until(gate, at_gate % GATE)
+    lost = wait_at(gate)
+    hosts[1].pull_the_plug()
+    keeper.execute("SELECT pg_advisory_unlock($1)", [_SECOND_GATE])
+    while (now := wait_at(gate)) in (None, lost):  # until the server has given it up
+        assert cycle.poll() is None, cycle.communicate()
+    open_gate(gate)
+    out, err = cycle.communicate(timeout=60)
+    record = json.loads(out)
+    assert (cycle.returncode, record["done"], record["orphaned"]) == (0, 6, 0), err
+    assert now != lost
+    assert gate.execute(_ATTEMPTS.encode()).fetchall() == [(1, "done", 5), (1001, "done", 1)]
+
+
+def wait_at(gate: Connection) -> int | None:
+    """The server process that waits at the gate, if any."""
+    row = gate.execute(
+        "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND objid = $1",
+        [GATE],
+    ).fetchone()
+    return None if row is None else int(row[0])
+
+
+def test_a_host_with_other_files_of_the_job_is_refused(
+    cycle_on_a: Started, crew_on_b: Started, gate: Connection, tmp_path: Path
+) -> None:
+    folders = [tmp_path / name / "quick_users" for name in ("here", "there")]
+    for folder in folders:
+        shutil.copytree(sql_folder() / "jobs" / "datamart_users", folder)
+        for name in ("schema", "procedures"):  # the database has them already
+            shutil.rmtree(folder / name)
+    process = folders[1] / "process.sql"
+    process.write_text(process.read_text() + "-- of another version\n")
+    of_quick = ("quick-users", *ARGUMENTS[1:])
+    cycle = cycle_on_a(*of_quick, ETL_JOBS_DIR=str(folders[0].parent))
+    wait_until_at_gate(gate)
+    crew = crew_on_b("worker", "quick-users", ETL_JOBS_DIR=str(folders[1].parent))
+    _, err = crew.communicate(timeout=60)
+    assert crew.returncode == 2, err
+    assert f"etl: {process} is not that of the host that runs the cycle" in err
+    open_gate(gate)
+    assert cycle.communicate(timeout=60) is not None
+    assert cycle.returncode == 0

@@ -1,0 +1,226 @@
+"""``etl worker``: a crew beside a cycle, on one host; several hosts are in tests/faults/outages."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from etl.db import Connection
+from tests.conftest import READER, REPOSITORY, Etl, runner
+from tests.faults.conftest import GATE, Start, gate, open_gate, start, wait_until_at_gate
+
+_ = (gate, start)
+_BY_WORKER = """
+SELECT worker, count(*)::integer FROM etl.attempt WHERE outcome = 'done'
+GROUP BY worker ORDER BY worker
+"""
+POSTGRES = ("--queue=postgres", "--workers=1")
+
+
+def schema() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((REPOSITORY / "docs/json/worker.schema.json").read_text())
+    return found
+
+
+def test_where_no_cycle_runs_that_is_said_and_all_is_well(etl: Etl) -> None:
+    ran = etl("worker", "datamart-users", "--json")
+    assert (ran.status, json.loads(ran.out)["cycles"]) == (0, [])
+    assert ran.err == "etl: no cycle of datamart-users runs with --queue postgres\n"
+
+
+def test_a_cycle_with_a_file_queue_cannot_be_joined(
+    start: Start, gate: Connection, etl: Etl
+) -> None:
+    run = start("--workers=1")
+    wait_until_at_gate(gate)
+    assert (
+        "no cycle of datamart-users runs with --queue postgres"
+        in etl("worker", "datamart-users").err
+    )
+    open_gate(gate)
+    assert run.end()[0] == 0
+
+
+@pytest.mark.parametrize(
+    "command", [("datamart-users", "--queue=postgres"), ("worker", "datamart-users", "--follow")]
+)
+@pytest.mark.parametrize("time", ["soon", "0s", "999ms"])
+def test_a_wrong_host_timeout_is_refused_before_anything_begins(
+    environment: dict[str, str], dsn: str, connection: Connection, command: list[str], time: str
+) -> None:
+    ran = runner({**environment, "ETL_DSN": dsn, "HOST_TIMEOUT": time})(*command)
+    assert ran.status == 2
+    assert ran.err.startswith("etl: HOST_TIMEOUT must be ")
+    assert connection.execute("SELECT FROM etl.cycle").rowcount == 0
+
+
+def test_who_may_only_read_is_told_so_before_a_cycle_begins(
+    environment: dict[str, str], dsn: str
+) -> None:
+    reading = make_conninfo(dsn, user=READER)
+    ran = runner({**environment, "ETL_DSN": reading})("worker", "datamart-users", "--follow")
+    assert ran.status == 2
+    assert "etl: this login may not take part in a cycle\n" in ran.err
+
+
+def test_auto_begins_with_as_many_workers_as_without(etl: Etl) -> None:
+    told = [etl("worker", "datamart-users", "--json", *more) for more in ((), ("--workers=auto",))]
+    assert told[0].out == told[1].out
+    assert etl("worker", "datamart-users", "--workers=1000").status == 2
+
+
+_BECAME_DIRTY = "UPDATE dwh.dimension_users SET modified = TRUE"
+
+
+def test_who_follows_takes_part_in_one_cycle_after_the_other_until_a_signal(
+    start: Start, gate: Connection, environment: dict[str, str], dsn: str, tmp_path: Path
+) -> None:
+    """And tells of each cycle what was done there."""
+    crew = subprocess.Popen(
+        [sys.executable, "-m", "etl", "worker", "datamart-users", "--follow", "--workers=1",
+         "--json"],
+        env={**environment, "ETL_DSN": dsn, "ETL_STATE_DIR": str(tmp_path / "other")},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert crew.stderr is not None
+    while "waiting for a cycle with --queue postgres" not in (line := crew.stderr.readline()):
+        assert line
+    for _ in range(2):
+        gate.execute(_BECAME_DIRTY.encode())
+        run = start(*POSTGRES)
+        while "taking part in cycle" not in (line := crew.stderr.readline()):
+            assert line
+        wait_until_at_gate(gate)
+        while gate.execute("SELECT FROM etl.queue_item").rowcount > 1:
+            pass
+        open_gate(gate)
+        while "worker 1001: finished, " not in (line := crew.stderr.readline()):
+            assert line
+        here = int(line.split("finished, ")[1].split()[0])
+        status, out, err = run.end()
+        assert (status, json.loads(out)["done"]) == (0, 6), err
+        cycle_id = json.loads(out)["cycle_id"]
+        shares = "SELECT count(*) FROM etl.attempt WHERE worker = 1001 AND cycle_id = $1"
+        assert gate.execute(shares.encode(), [cycle_id]).fetchall() == [(here,)]
+        gate.execute("SELECT pg_advisory_lock($1)", [GATE])
+    crew.terminate()
+    out, err = crew.communicate(timeout=60)
+    assert crew.returncode == 128 + 15, err
+    assert len(json.loads(out)["cycles"]) == 2
+
+
+def test_a_crew_does_its_share_and_tells_it_as_the_schema_says(
+    start: Start, gate: Connection, environment: dict[str, str], dsn: str, tmp_path: Path
+) -> None:
+    run = start(*POSTGRES)
+    wait_until_at_gate(gate)
+    crew = subprocess.Popen(
+        [sys.executable, "-m", "etl", "worker", "datamart-users", "--workers=2", "--json"],
+        env={**environment, "ETL_DSN": dsn, "ETL_STATE_DIR": str(tmp_path / "other")},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    while gate.execute("SELECT count(*) FROM etl.attempt").fetchone() != (5,):
+        assert crew.poll() is None, crew.communicate()
+    open_gate(gate)
+    out, err = crew.communicate(timeout=60)
+    told = json.loads(out)
+    jsonschema.validate(told, schema())
+    for key in told:
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate({name: told[name] for name in told if name != key}, schema())
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({**told, "more": 1}, schema())
+    status, out, said = run.end()
+    by_worker = gate.execute(_BY_WORKER.encode()).fetchall()
+    assert (status, json.loads(out)["done"]) == (0, 6), said
+    shares = sum(done for worker, done in by_worker if worker > 1000)
+    assert (crew.returncode, told["cycles"][0]["done"], shares) == (0, 3, 3), err
+    left = "SELECT FROM etl.queue_item UNION ALL SELECT FROM etl.queue_outcome"
+    assert gate.execute(left.encode()).rowcount == 0
+
+
+def test_a_pause_and_a_cancellation_reach_a_crew(
+    start: Start, gate: Connection, etl: Etl, environment: dict[str, str], dsn: str
+) -> None:
+    run = start(*POSTGRES)
+    wait_until_at_gate(gate)
+    assert etl("pause", "datamart-users").status == 0
+    crew = subprocess.Popen(
+        [sys.executable, "-m", "etl", "worker", "datamart-users", "--workers=1", "--json"],
+        env={**environment, "ETL_DSN": dsn}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        text=True,
+    )  # fmt: skip
+    assert crew.stderr is not None
+    while "paused" not in crew.stderr.readline():
+        assert crew.poll() is None
+    assert etl("cancel", "datamart-users").status == 0
+    out, err = crew.communicate(timeout=60)
+    assert crew.returncode == 0, err
+    assert len(json.loads(out)["cycles"]) == 1
+    open_gate(gate)
+    status, out, err = run.end()
+    assert (status, json.loads(out)["stop_reason"]) == (0, "cancelled"), err
+
+
+def test_a_crew_that_stands_still_is_not_waited_for(
+    start: Start, gate: Connection, environment: dict[str, str], dsn: str, tmp_path: Path
+) -> None:
+    """Its processes are stopped: the kernel goes on answering for them."""
+    run = start(*POSTGRES, HOST_TIMEOUT="1s")
+    wait_until_at_gate(gate)
+    crew = subprocess.Popen(
+        [sys.executable, "-m", "etl", "worker", "datamart-users", "--workers=1", "--json"],
+        env={**environment, "ETL_DSN": dsn, "ETL_STATE_DIR": str(tmp_path / "other")},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        while gate.execute("SELECT FROM etl.crew").rowcount == 0:
+            assert crew.poll() is None, crew.communicate()
+        os.kill(crew.pid, signal.SIGSTOP)
+        open_gate(gate)
+        status, out, err = run.end()
+        assert (status, json.loads(out)["done"]) == (0, 6), err
+    finally:
+        crew.kill()
+        crew.communicate()
+
+
+def test_a_crew_tells_of_the_item_that_its_dead_worker_had(
+    start: Start,
+    connection: Connection,
+    gate: Connection,
+    environment: dict[str, str],
+    dsn: str,
+    tmp_path: Path,
+) -> None:
+    """As the cycle does: the same counts, the same exit status."""
+    connection.execute(
+        b"CREATE TRIGGER all_wait BEFORE INSERT OR UPDATE ON dwh.datamart_users FOR EACH ROW"
+        b" EXECUTE FUNCTION wait_at_gate()"
+    )
+    run = start(*POSTGRES)
+    wait_until_at_gate(gate)
+    crew = subprocess.Popen(
+        [sys.executable, "-m", "etl", "worker", "datamart-users", "--workers=1", "--json"],
+        env={**environment, "ETL_DSN": dsn, "ETL_STATE_DIR": str(tmp_path / "other")},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    waiting = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    while gate.execute(waiting.encode()).rowcount < 2:
+        assert crew.poll() is None, crew.communicate()
+    found = subprocess.run(["pgrep", "-P", str(crew.pid)], capture_output=True, check=True)
+    os.kill(int(found.stdout), signal.SIGKILL)
+    while gate.execute("SELECT FROM etl.attempt WHERE outcome = 'orphaned'").rowcount == 0:
+        assert crew.poll() is None, crew.communicate()
+    open_gate(gate)
+    out, err = crew.communicate(timeout=60)
+    status, told, said = run.end()
+    assert (crew.returncode, status) == (1, 1), err + said
+    assert json.loads(out)["cycles"][0]["orphaned"] == json.loads(told)["orphaned"] == 1

@@ -1,0 +1,1 @@
+"""The simulation: against its promises, against real cycles, as a command."""

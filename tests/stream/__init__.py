@@ -1,0 +1,1 @@
+"""Streams: a real broker, real workers, a real server."""
