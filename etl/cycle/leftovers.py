@@ -17,7 +17,7 @@ from etl.model import CycleRecord, Outcome
 from etl.queue import FileQueue, OpenClaims, TableQueue
 from etl.sqlfile import shipped
 from etl.trust import open_private
-from etl.worker.session import session_name
+from etl.worker.session import end_sessions, session_name
 
 _CREW_FOLDER = re.compile(r"crew-([1-9][0-9]{0,17})-([1-9][0-9]{0,8})\Z")
 _LEAVE_S = 10.0  # then what they have in hand is undone, and done again
@@ -136,8 +136,7 @@ def settle_dead_crews(connection: db.Connection, folder: Path, job: Job, cycle_i
             if named is None or not _is_dead(path):
                 continue
             if int(named[1]) == cycle_id:
-                end, name = shipped("session/end_worker_sessions"), session_name(job, None)
-                db.run(connection, end, name=name.replace("%", f"{named[2]}___"))
+                end_sessions(connection, session_name(job, f"{named[2]}___"))
                 _settle_left(connection, path, cycle_id)
             shutil.rmtree(path, ignore_errors=True)
 
