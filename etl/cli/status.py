@@ -15,10 +15,10 @@ from etl.settings import LARGEST
 
 if TYPE_CHECKING:
     from etl.db import Connection
-    from etl.desk.cycles import CycleRow
     from etl.desk.flow import Flow
     from etl.desk.status import Running, Status
     from etl.job import Job
+    from etl.ledger.cycles import CycleRow
 
 
 _REDRAW = "\x1b[H\x1b[2J"  # the cursor to the corner, and the screen cleared
@@ -141,10 +141,10 @@ def flow_line(flow: "Flow", unit: str) -> str:
 
 def _running(running: "Running", unit: str) -> list[str]:
     cycle = running.cycle
-    share = cycle.claimed / running.queued if running.queued else 1.0
+    share = cycle.claimed / cycle.queued if cycle.queued else 1.0
     line = (
         f"cycle {cycle.cycle_id} runs for {seconds(cycle.duration_s)} on {printable(cycle.host)} "
-        f"(process {cycle.pid}): {cycle.claimed:,} of {running.queued:,} {unit} ({share:.0%}), "
+        f"(process {cycle.pid}): {cycle.claimed:,} of {cycle.queued:,} {unit} ({share:.0%}), "
         f"{running.items_per_s:,.1f}/s, {counted(cycle.workers, 'worker')}, "
         f"until about {moment(running.eta)}"
     )

@@ -84,13 +84,14 @@ def judge(seen: Seen, backlog: int, now: datetime) -> Flow:
         enough = math.ceil(arrivals * _HEADROOM)
         return Flow(seen.cycles, every_s, arrivals, capacity, is_never=True, enough_items=enough)
     needed = max(1, math.ceil((backlog - arrivals) / (capacity - arrivals)))
-    gone_at = _later(last, needed * every_s)
+    gone_at = later(last, needed * every_s)
     gone_at = gone_at and max(now, gone_at)
     return Flow(seen.cycles, every_s, arrivals, capacity, gone_in_cycles=needed, gone_at=gone_at)
 
 
-def _later(moment: datetime, seconds: float) -> datetime | None:
+def later(moment: datetime, seconds: float) -> datetime | None:
+    """A moment so many seconds later; None: beyond the year 9999, at hardly any progress."""
     try:
         return moment + timedelta(seconds=seconds)
-    except OverflowError:  # where a cycle does hardly more than comes in
+    except OverflowError:
         return None

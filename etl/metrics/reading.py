@@ -15,9 +15,12 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from etl import db, deploy
 from etl.backlog import Backlog
+from etl.db.snapshot import snapshot
 from etl.deploy import FileState
 from etl.errors import EtlError, FileError
 from etl.job import Job
+from etl.ledger import control, cycles
+from etl.ledger.cycles import CycleRow
 from etl.model import CycleRecord, LevelCount
 from etl.sqlfile import shipped
 
@@ -42,9 +45,8 @@ class JobReading:
         durations_s: How long the done items took together, seconds.
         last: The last finished cycle, the columns of sql/engine/metrics/last_cycle.sql.
         growing_cycles: Cycles in a row that found more than the one before.
-        is_open: Whether a cycle's record is open.
-        is_running: Whether somebody runs a cycle.
-        running: The running cycle, the columns of sql/engine/metrics/open_cycle.sql.
+        is_cut_off: Whether a cycle's record is open that nobody runs.
+        running: The running cycle.
         is_paused: Whether somebody has paused it.
         held: Items that wait after a failure.
         quarantined: Items that wait for a person.
@@ -63,9 +65,8 @@ class JobReading:
     durations_s: float = 0.0
     last: dict[str, Any] | None = None
     growing_cycles: int | None = None
-    is_open: bool | None = None
-    is_running: bool | None = None
-    running: dict[str, Any] | None = None
+    is_cut_off: bool | None = None
+    running: CycleRow | None = None
     is_paused: bool | None = None
     held: int | None = None
     quarantined: int | None = None
@@ -103,9 +104,7 @@ class _Reader:
 
     def read(self) -> None:
         connection, reading = self._connection, self._reading
-        with connection.transaction():
-            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            ((reading.asked_at,),) = connection.execute("SELECT clock_timestamp()").fetchall()
+        with snapshot(connection) as reading.asked_at:
             reading.is_deployed = db.one(connection, shipped("deploy/has_ledger")) == (True,)
             if not reading.is_deployed:
                 for job in reading.jobs:
@@ -117,8 +116,8 @@ class _Reader:
             here = [job for job in reading.jobs if job.is_here]
             for job in here:
                 with self._part(job, "ledger"):
-                    self._totals(job)
                     self._cycles(job)
+                    self._totals(job)
             # Last, and shared fairly: these are the ones that may take long.
             for waiting, job in zip(range(len(here), 0, -1), here, strict=True):
                 with self._part(job, "backlog", share=waiting):
@@ -168,15 +167,19 @@ class _Reader:
 
     def _cycles(self, job: JobReading) -> None:
         name, now = job.job.name, self._reading.asked_at
+        is_run = cycles.is_run(self._connection, job.job)
+        open_one = [
+            cycle
+            for cycle in cycles.latest(self._connection, job.job, 1)
+            if cycle.finished_at is None
+        ]
+        job.is_cut_off = bool(open_one) and not is_run
+        job.running = open_one[0] if open_one and is_run else None
+        job.is_paused = control.wishes(self._connection, name, None).is_paused
         job.last = next(iter(self._run("metrics/last_cycle", job=name)), None)
         (job.growing_cycles,) = db.one(
             self._connection, shipped("metrics/growing_cycles"), job=name
         )
-        opened = next(iter(self._run("metrics/open_cycle", job=name)), None)
-        job.is_open = opened is not None
-        job.is_running = bool(self._run("lock/cycle_lock_holder", job=job.job.command))
-        job.running = opened if job.is_running else None
-        (job.is_paused,) = db.one(self._connection, shipped("metrics/is_paused"), job=name, now=now)
         job.held, job.quarantined = db.one(
             self._connection, shipped("held/count_held"), job=name, now=now
         )

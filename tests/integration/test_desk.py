@@ -231,7 +231,7 @@ def test_history_of_one_cycle_has_its_failures_and_slowest_items(
         " FOR EACH ROW EXECUTE FUNCTION refuse()"
     )
     assert etl("datamart-users", AS_OF).status == 1
-    cycle = told(etl, "history", "history", "datamart-users", "--cycle=1")["cycle"]
+    cycle = told(etl, "history", "history", "datamart-users", "--cycle=1")
     assert [(f["outcome"], f["sqlstate"], f["attempts"]) for f in cycle["failures"]] == [
         ("failed", "ET001", 2)
     ]

@@ -69,7 +69,7 @@ def test_what_it_tells_is_what_the_ledger_has(etl: Etl, connection: Connection) 
     assert (cost["median_ms"], cost["max_ms"], cost["below_weight"]) == (median, p95, 128)
     assert sum(cost["items"] for cost in answer["costs"]) == 190
     assert answer["failures"][0] == {
-        "outcome": "failed", "sqlstate": "22012", "items": 3, "message": "division by zero",
+        "outcome": "failed", "sqlstate": "22012", "attempts": 3, "message": "division by zero",
         "messages": 2, "item_key": "120",
     }  # fmt: skip
     level = answer["cycle"]["levels"][0]
@@ -194,13 +194,13 @@ def test_every_query_runs_in_psql_as_it_stands(dsn: str, connection: Connection)
     cycle_id = add_cycle(connection)
     add_held(connection)
     values = {
-        "job": "datamart_users", "cycle_id": cycle_id, "cycles": 5, "most": 9, "from_id": 1,
+        "job": "datamart_users", "cycle_id": cycle_id, "most": 9, "from_id": 1,
         "to_id": cycle_id, "started_at": "2026-01-16 03:00Z", "gap_s": 0.1, "slot_s": 0.1,
     }  # fmt: skip
     given = [part for key, value in values.items() for part in ("-v", f"{key}={value}")]
     psql = EmbeddedServer.of(Path(tempfile.gettempdir()), os.environ).binary("psql")
     paths = sorted((REPOSITORY / "sql/engine/report").glob("*.sql"))
-    assert len(paths) == 7
+    assert len(paths) == 4
     for path in paths:
         done = subprocess.run(
             [psql, "-X", "-A", "-t", "-v", "ON_ERROR_STOP=1", *given, "-d", dsn, "-f", path],

@@ -16,7 +16,7 @@ SELECT
         ELSE 'error'
     END AS reason,
     count(*) AS cycles,
-    sum(CAST(extract(EPOCH FROM c.finished_at - c.started_at) AS double precision)) AS duration_s,
+    sum(CAST(greatest(0, extract(EPOCH FROM c.finished_at - c.started_at)) AS double precision)) AS duration_s,
     coalesce(sum(w.waited_s), 0) AS waited_s
 FROM etl.cycle AS c
 CROSS JOIN
