@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from etl import settings
 from etl.errors import UsageError
-from etl.ledger.cost import Octave
+from etl.ledger.cost import ItemCost
 from etl.settings import ItemLimit
 from etl.simulation import LevelScenario, Scenario
 from etl.simulation.scenario import LARGEST
@@ -125,7 +125,7 @@ def _levels(given: Given, past: "Past | None", items: int | None) -> tuple[Level
             for number in {*known, *dirty}
         }
     if given.item_ms is not None:
-        cost = Octave(1, given.item_ms, 0.0)
+        cost = ItemCost(1, given.item_ms, 0.0)
         known = {number: replace(level, cost=cost) for number, level in known.items()}
     return tuple(known[number] for number in sorted(known))
 
