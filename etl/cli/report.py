@@ -39,8 +39,7 @@ def report(
     The page needs nothing but itself: no network, no script. --json prints what it tells. Only
     the ledger is read.
     """
-    from etl import db, deploy
-    from etl.report import file
+    from etl import db, deploy, files
     from etl.report.gather import gather
     from etl.report.page import render
 
@@ -60,7 +59,7 @@ def report(
         if is_stream:
             tell(page, end="")
         else:
-            file.replace(output, page)
+            files.replace(output, page.encode(), "Name another file with -o.")
     if json_output:
         tell(to_json(asdict(facts)))
     elif not is_stream:
