@@ -120,6 +120,11 @@ class CycleRow:
         return self.done + self.failed + self.busy + self.orphaned
 
     @property
+    def is_by_name(self) -> bool:
+        """Whether an item was asked for by name: then it tells nothing of the backlog."""
+        return any(level.level == 0 for level in self.levels)
+
+    @property
     def queued(self) -> int:
         """So many items it takes at most."""
         return min(self.found, self.max_items)

@@ -30,8 +30,9 @@ def judge(unit: str, cycles: Sequence[CycleRow], held: Held) -> Verdict:
     if last.stop_reason not in _AS_PLANNED:
         reason = last.stop_reason or "unknown"
         return Verdict("failed", f"Cycle {last.cycle_id} did not end as planned: {reason}.")
-    state, backlog = _backlog(unit, cycles)
-    failures, late = _failures(unit, last, held), _late(last)
+    whole = [cycle for cycle in cycles if not cycle.is_by_name]
+    state, backlog = _backlog(unit, whole)
+    failures, late = _failures(unit, last, held), _late(whole[-1]) if whole else ""
     if failures or late:
         told = " ".join(part for part in (failures, late, backlog) if part)
         return Verdict("failed" if failures else "late", told)
@@ -69,14 +70,21 @@ def _late(cycle: CycleRow) -> str:
 
 
 def _backlog(unit: str, cycles: Sequence[CycleRow]) -> tuple[str, str]:
-    """fresh, growing or backlog, and a sentence about it."""
+    """fresh, growing, backlog or empty, and a sentence about it.
+
+    Args:
+        unit: What an item is.
+        cycles: Those that were not asked for one item by its name, the earliest first.
+    """
+    if not cycles:
+        return "empty", "No cycle has looked at the backlog yet."
     last = cycles[-1]
     if last.remaining == 0:
         return "fresh", "Nothing remained of the backlog."
     verb = "remains" if last.remaining == 1 else "remain"
     remain = f"{words.items(last.remaining, unit)} {verb}"
-    # A cycle that was asked for one item found nothing else, and left nothing.
-    before = [cycle for cycle in cycles[:-1] if cycle.finished_at and cycle.found > 1]
+    # One that ended before it had counted found nothing, and left nothing.
+    before = [cycle for cycle in cycles[:-1] if cycle.finished_at and cycle.found]
     if not before:
         return "backlog", f"{remain} for the next cycle."
     first = before[0]

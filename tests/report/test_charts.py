@@ -168,6 +168,12 @@ def test_durations(seconds: float | None, said: str) -> None:
     assert words.duration(seconds) == said
 
 
+def by_name(number: int, failed: int = 0) -> CycleRow:
+    """A cycle for an item that was asked for by name."""
+    requested = replace(level(None, None, None), level=0, name="requested")
+    return replace(cycle(number, found=1, done=1 - failed, failed=failed), levels=[requested])
+
+
 FRESH = "Fresh: nothing remained of the backlog."
 
 
@@ -182,8 +188,13 @@ FRESH = "Fresh: nothing remained of the backlog."
          "The backlog is growing: 30 notes remain, 20 more than after cycle 1."),
         ([cycle(1, done=50), cycle(2, done=70)], NOTHING, "backlog",
          "The backlog is shrinking: 30 notes remain, 20 fewer than after cycle 1."),
-        ([cycle(1, done=1), cycle(2, found=1, done=1), cycle(3, done=2)], NOTHING, "backlog",
+        ([cycle(1, done=1), by_name(2), cycle(3, done=2)], NOTHING, "backlog",
          "98 notes remain, about as many as after cycle 1."),
+        ([cycle(1, done=1), by_name(2)], NOTHING, "backlog",
+         "99 notes remain for the next cycle."),
+        ([by_name(1)], NOTHING, "empty", "No cycle has looked at the backlog yet."),
+        ([by_name(1, failed=1)], NOTHING, "failed",
+         "1 note failed. No cycle has looked at the backlog yet."),
         ([cycle(1, done=98, failed=2)], NOTHING, "failed",
          "2 notes failed. Nothing remained of the backlog."),
         ([cycle()], Held(3, 2, 0, []), "failed",
