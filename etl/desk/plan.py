@@ -171,18 +171,18 @@ def _left(
     connection: db.Connection, job: Job, record: CycleRecord, queue: _List
 ) -> list[tuple[LevelCount, LevelAge]]:
     """Each level, with what the cycle would leave of it."""
-    levels = [record.levels[number] for number in sorted(record.levels)]
-    if job.freshness is None:  # only the job could tell how old just these are
-        ages = {
-            level.level: LevelAge(
-                level.level, level.name, level.found - queue.levels[level.level], *[None] * 4
-            )
-            for level in levels
-        }
-    else:
+    ages: dict[int, LevelAge] = {}
+    if job.freshness is not None:  # only the job could tell how old just these are
         left = freshness.ages(connection, job, record.as_of, record.started_at, queue.keys)
         ages = {age.level: age for age in left}
-    return [(level, ages[level.level]) for level in levels]
+
+    def cut_off(level: LevelCount) -> LevelAge:
+        items = level.found - queue.levels[level.level]
+        goal_s = job.freshness_goals.get(level.level)
+        unknown = LevelAge(level.level, level.name, items, None, None, None, goal_s)
+        return ages.get(level.level, unknown)
+
+    return [(level, cut_off(level)) for _, level in sorted(record.levels.items())]
 
 
 def look(connection: db.Connection, job: Job, options: PlanOptions) -> Plan:
