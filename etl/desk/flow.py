@@ -72,7 +72,7 @@ def judge(seen: Seen, backlog: int, now: datetime) -> Flow:
     if seen.cycles < 2 or first is None or last is None or last <= first:
         return Flow(seen.cycles, gone_in_cycles=0 if not backlog else None)
     every_s = (last - first).total_seconds() / (seen.cycles - 1)
-    watched_s = max(1.0, (now - first).total_seconds())
+    watched_s = max(1.0, (max(now, last) - first).total_seconds())
     arrivals = max(0, backlog - (seen.first_found or 0) + seen.done) / watched_s * every_s
     capacity = float(seen.last_max_items or 0)
     # A cycle that its time limit ended did what it can; one that was drained could do more.
@@ -81,7 +81,7 @@ def judge(seen: Seen, backlog: int, now: datetime) -> Flow:
     if not backlog:
         return Flow(seen.cycles, every_s, arrivals, capacity, gone_in_cycles=0, gone_at=now)
     if arrivals >= capacity:
-        enough = math.ceil(arrivals * _HEADROOM)
+        enough = max(1, math.ceil(arrivals * _HEADROOM))
         return Flow(seen.cycles, every_s, arrivals, capacity, is_never=True, enough_items=enough)
     needed = max(1, math.ceil((backlog - arrivals) / (capacity - arrivals)))
     gone_at = later(last, needed * every_s)

@@ -62,8 +62,8 @@ def look(connection: db.Connection, job: Job, as_of: date, every_s: float) -> Pa
         dirty = ages(connection, rounds.latest(connection, job), as_of, now)
         rows = db.run(connection, shipped("simulate/arrivals"), job=job.name).fetchall()
         model = cost.learn(connection, job.name)
-    cycles, every = rows[0][2:] if rows else (0, None)
-    if every is None or every <= 0:  # all at one moment, or a clock was set back
+    cycles, every = rows[0][2:] if rows else (0, 0.0)
+    if every <= 0:  # all at one moment, or a clock was set back
         cycles = 0
     net = {level: arrivals for level, arrivals, _, _ in rows}
     scale = Fraction(every_s) / Fraction(every) / cycles if cycles else Fraction()

@@ -48,7 +48,7 @@ counted AS (
 times AS (
     SELECT
         count(*) AS cycles,
-        CAST(avg(extract(EPOCH FROM f.started_at - f.previous_at)) AS double precision) AS every_s
+        coalesce(CAST(avg(extract(EPOCH FROM f.started_at - f.previous_at)) AS double precision), 0) AS every_s
     FROM followed AS f
     WHERE f.previous IS NOT NULL
 )
