@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _COUNT = re.compile(r"(?:(\d{1,9})=)?(\d{1,10}(?:\.\d{1,9})?)(%?)\Z", re.ASCII)
 _MAX_ITEMS = 1000
 _RESERVED_PERCENT = 10
+_WEEK_MS = 7 * 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +126,11 @@ def _levels(given: Given, past: "Past | None", items: int | None) -> tuple[Level
             for number in {*known, *dirty}
         }
     if given.item_ms is not None:
+        if not 0 <= given.item_ms <= _WEEK_MS:  # no number is neither
+            raise UsageError(
+                f"--item-ms must be from 0 to {_WEEK_MS:,}, not {given.item_ms}",
+                "Write milliseconds, such as --item-ms 0.6.",
+            )
         cost = ItemCost(1, given.item_ms, 0.0)
         known = {number: replace(level, cost=cost) for number, level in known.items()}
     return tuple(known[number] for number in sorted(known))

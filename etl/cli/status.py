@@ -11,6 +11,7 @@ import typer
 from etl.cli.options import AnyJob, AsOf, Dsn, Json, connected, day, deployed_jobs
 from etl.cli.output import columns, printable, tell, to_json
 from etl.cli.words import age, counted, moment, seconds
+from etl.errors import UsageError
 from etl.settings import LARGEST
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from etl.ledger.cycles import CycleRow
 
 
+_DAY_S = 86_400
 _REDRAW = "\x1b[H\x1b[2J"  # the cursor to the corner, and the screen cleared
 
 
@@ -29,7 +31,7 @@ def status(
     as_of: AsOf = None,
     watch: Annotated[bool, typer.Option("--watch", help="Show it again and again.")] = False,
     every: Annotated[
-        float, typer.Option("--every", min=0.2, metavar="SECONDS", help="How often, with --watch.")
+        float, typer.Option("--every", metavar="SECONDS", help="How often, with --watch.")
     ] = 2.0,
     json_output: Json = False,
     dsn: Dsn = None,
@@ -39,6 +41,10 @@ def status(
     Ages stand against the goals in the job's job.toml; a level that is over its goal is marked.
     With --json one object, with --watch one a line: asked_at and jobs.
     """
+    if not 0.2 <= every <= _DAY_S:  # no number is neither
+        raise UsageError(
+            f"--every must be from 0.2 to {_DAY_S:,} seconds, not {every}", "Write --every 5."
+        )
     with connected(dsn, "status") as connection:
         jobs = deployed_jobs(connection, job)
         if not watch:

@@ -1,7 +1,9 @@
-"""Odd records of the ledger: every reader of it says the same, and only what can be."""
+"""Odd records and odd jobs: every reader of it says the same, and only what can be."""
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -161,3 +163,48 @@ def test_an_id_that_no_cycle_can_have_is_one_clear_error(dsn: str, etl: Etl) -> 
         assert (ran.status, ran.out) == (2, "")
         assert "--cycle" in ran.err
         assert "Traceback" not in ran.err
+
+
+def test_a_cycle_that_ends_while_it_is_looked_at_was_not_cut_off(
+    connection: Connection, etl: Etl, run_by: Connection, connect_again: Callable[[], Connection]
+) -> None:
+    """The backlog is counted meanwhile, which takes long where the warehouse is large."""
+    add(connection, finished_at=None, stop_reason=None)
+    loader = connect_again()
+    with ThreadPoolExecutor() as aside, connection.transaction():
+        connection.execute("LOCK TABLE dwh.dimension_users")
+        asked = aside.submit(told, etl, "status", "status", JOB)
+        while not loader.execute(
+            "SELECT 1 FROM pg_locks WHERE NOT granted AND relation = $1::regclass",
+            ["dwh.dimension_users"],
+        ).fetchall():
+            pass
+        loader.execute("UPDATE etl.cycle SET finished_at = now(), stop_reason = 'limit'")
+        run_by.close()
+    (status,) = asked.result()["jobs"]
+    assert (status["cut_off"], status["running"]["cycle"]["cycle_id"]) == (None, 1)
+    (status,) = told(etl, "status", "status", JOB)["jobs"]
+    assert (status["cut_off"], status["running"]) == (None, None)
+
+
+def test_a_plan_knows_a_level_that_has_no_name_and_that_it_takes_whole(
+    etl: Etl, tmp_path: Path
+) -> None:
+    folder = tmp_path / "jobs" / "tally"
+    folder.mkdir(parents=True)
+    dirty = "FROM (VALUES ('a'), ('b')) AS v (item_key)"
+    for name, text in {
+        "job.toml": 'title = "Tally"\nunit = "thing"\nacknowledge = "statement"\n',
+        "process.sql": "SELECT :'item_key';\n",
+        "backlog.sql": f"SELECT 3 AS level, count(*) AS items, now() AS oldest_dirty_at {dirty};\n",
+        "prioritize.sql": f"SELECT item_key, 3 AS level {dirty} ORDER BY 1 LIMIT :max_items;\n",
+        "freshness.sql": "SELECT 3 AS level, count(*) AS items, now() AS oldest_dirty_at,"
+        f" now() AS p95, now() AS p50 {dirty}"
+        " WHERE item_key <> ALL (CAST(:'without' AS text[])) HAVING count(*) > 0;\n",
+    }.items():
+        (folder / name).write_text(text)
+    for most, cut_off in ((2, 0), (1, 1)):
+        ran = etl("plan", "tally", f"--max-items={most}", "--json", ETL_JOBS_DIR=str(folder.parent))
+        assert ran.status == 0, ran.err
+        (level,) = json.loads(ran.out)["levels"]
+        assert (level["level"], level["queued"], level["cut_off"]) == (3, most, cut_off)
