@@ -12,14 +12,8 @@ from prometheus_client import Metric, generate_latest
 from prometheus_client.registry import Collector
 
 from etl import __version__
-from etl.metrics.reading import JobReading, Reading
+from etl.metrics.reading import STOP_REASONS, JobReading, Reading
 from etl.model import LevelCount, Outcome
-
-STOP_REASONS = (
-    "drained", "limit", "time limit", "incomplete", "stopped", "cancelled", "paused", "crashed",
-    "error",
-)  # fmt: skip
-"""How a cycle can end; error stands for the message of any error that stopped it."""
 
 _OUTCOMES = tuple(outcome.value for outcome in Outcome)
 
@@ -166,8 +160,7 @@ def _add_totals(found: _Families, job: JobReading, name: str) -> None:
             labels = {"etl_job": name, "level": level, "outcome": outcome}
             found.add("etl_items", counts[outcome], "_total", **labels)
     for reason in STOP_REASONS:
-        cycles = job.cycles.get(reason, 0)
-        found.add("etl_cycles", cycles, "_total", etl_job=name, stop_reason=reason)
+        found.add("etl_cycles", job.cycles[reason], "_total", etl_job=name, stop_reason=reason)
     found.add("etl_cycle_duration_seconds", job.cycle_s, "_total", etl_job=name)
     found.add("etl_cycle_wait_seconds", job.waited_s, "_total", etl_job=name)
     histogram = "etl_item_duration_seconds"

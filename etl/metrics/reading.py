@@ -5,6 +5,7 @@ it takes too long or a right is missing, is left out and told; the others are th
 """
 
 import time
+from collections import Counter
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,6 +25,13 @@ from etl.ledger.cycles import CycleRow
 from etl.model import CycleRecord, LevelCount
 from etl.sqlfile import shipped
 
+ERROR = "error"
+STOP_REASONS = (
+    "drained", "limit", "time limit", "incomplete", "stopped", "cancelled", "paused", "crashed",
+    ERROR,
+)  # fmt: skip
+"""How a cycle can end; error stands for the message of any error that stopped it."""
+
 _GRACE_S = 1.0  # the server ends a statement itself where it can
 _SHORTEST_S = 0.001  # PostgreSQL takes 0 for no limit
 
@@ -38,7 +46,7 @@ class JobReading:
         is_current: Whether the database has the SQL files of this version.
         is_here: Whether the database has any file of the job; one that needs none is here.
         items: Attempts in all finished cycles: by name of the level, then by outcome.
-        cycles: Finished cycles by how they ended.
+        cycles: Finished cycles by how they ended, one of STOP_REASONS.
         cycle_s: How long they took together, seconds.
         waited_s: How long they waited, seconds.
         durations: Bounds in seconds and how many done items took at most so long.
@@ -58,7 +66,7 @@ class JobReading:
     is_current: bool | None = None
     is_here: bool = True
     items: dict[str, dict[str, int]] | None = None
-    cycles: dict[str, int] | None = None
+    cycles: Counter[str] | None = None
     cycle_s: float = 0.0
     waited_s: float = 0.0
     durations: list[tuple[float, int]] | None = None
@@ -158,7 +166,10 @@ class _Reader:
         by_level = self._run("metrics/items", job=name)
         job.items = {str(row.pop("level")): row for row in by_level}
         by_reason = self._run("metrics/cycles", job=name)
-        job.cycles = {row["reason"]: row["cycles"] for row in by_reason}
+        job.cycles = Counter()
+        for row in by_reason:
+            reason = row["stop_reason"]
+            job.cycles[reason if reason in STOP_REASONS else ERROR] += row["cycles"]
         job.cycle_s = sum(row["duration_s"] for row in by_reason)
         job.waited_s = sum(row["waited_s"] for row in by_reason)
         (durations,) = self._run("metrics/durations", job=name)
