@@ -135,12 +135,12 @@ def test_freshness_is_drawn_against_its_goal() -> None:
 
 def test_costs_are_logarithmic() -> None:
     chart = cost.draw(
-        [Cost(0, 1, 5, 1.0, 10.0, 20.0, 50.0), Cost(1024, 2048, 1, 100.0, 100.0, 1, 1)], "note"
+        [Cost(0, 1, 5, 1.0, 10.0, 20.0, 50.0), Cost(1024, 2048, 1, 100.0, 100.0, 1, 1)]
     )
     assert [line.text for line in chart.lines] == ["1 ms", "10 ms", "100 ms"]
     assert [(spot.median, spot.p95) for spot in chart.bins] == [(200.0, 109.0), (18.0, 18.0)]
     assert [label.text for label in chart.labels] == ["0", "1k"]
-    assert chart.bins[1].title.startswith("weight 1,024 to 2,047: 1 note, half within 100 ms")
+    assert chart.bins[1].title.startswith("weight 1,024 to 2,047: 1 attempt, half within 100 ms")
     assert [cost.short(float(2**power)) for power in (5, 16, 20, 33)] == ["32", "64k", "1M", "8G"]
 
 

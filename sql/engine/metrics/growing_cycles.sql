@@ -4,7 +4,7 @@
 -- Returns:    one row: cycles, at most 100
 -- Reads:      etl.cycle
 -- Locks:      none
--- Cost:       constant, by index
+-- Cost:       in proportion to the cycles of all jobs since the earliest of these
 --
 -- A running cycle counts as soon as it has counted its backlog; one that ended before has no
 -- levels and is left out, and so is one for an item that was asked for by name.

@@ -6,7 +6,7 @@
 --             that ended by itself and in which no item failed or was orphaned
 -- Reads:      etl.cycle
 -- Locks:      none
--- Cost:       constant, by index; in proportion to the cycles since the last success
+-- Cost:       in proportion to the cycles of all jobs since the last success
 --
 -- Left out: cycles for one item that was asked for by name. They say nothing about the backlog.
 SELECT
