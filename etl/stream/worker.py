@@ -14,7 +14,7 @@ from etl.stream.message import Message
 _PIECE = 1 << 16
 
 
-class Hand(Process):
+class StreamWorker(Process):
     """A worker process with a socket.
 
     Args:
@@ -24,7 +24,6 @@ class Hand(Process):
         sent: The messages it was sent and that have no outcome, by position, in order.
         claimed: The position of the one that it works on; None: none.
         is_ready: Whether it has a connection to the database.
-        is_leaving: Whether it takes no more.
 
     Raises:
         OSError: It cannot be started.
@@ -47,8 +46,13 @@ class Hand(Process):
         self.sent: dict[int, Message] = {}
         self.claimed: int | None = None
         self.is_ready = False
+        self._is_leaving = False
         self._is_forgotten = False
-        self.is_leaving = False
+
+    @property
+    def is_taking(self) -> bool:
+        """Whether it can be sent a message."""
+        return self.is_ready and not self._is_leaving
 
     def begin(self, orders: Orders) -> None:
         """Give it its orders."""
@@ -77,7 +81,7 @@ class Hand(Process):
         except BlockingIOError:
             pass
         except OSError:  # it takes no more: it ends, and then what it did not get is seen to
-            self.is_leaving = True
+            self._is_leaving = True
             self._outgoing.clear()
         events = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._outgoing else 0)
         with suppress(KeyError):
