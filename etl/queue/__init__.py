@@ -20,9 +20,18 @@ from typing import Protocol
 from etl.model import Claim, Result
 from etl.queue.file import FileQueue
 from etl.queue.frame import Frame
-from etl.queue.journal import CLAIMED, DEFERRED, READY, RELEASED, TAKEN_BACK, Entry, escape
+from etl.queue.journal import (
+    CLAIMED,
+    DEFERRED,
+    READY,
+    RELEASED,
+    TAKEN_BACK,
+    Entry,
+    entry_of,
+    escape,
+)
 from etl.queue.open_claims import OpenClaims, Settled
-from etl.queue.pipe import Lines, PipeQueue, head
+from etl.queue.pipe import PipeQueue, head
 from etl.queue.rowlocks import RowQueue
 from etl.queue.table import TableQueue
 
@@ -37,7 +46,6 @@ __all__ = [
     "Entry",
     "FileQueue",
     "Frame",
-    "Lines",
     "OpenClaims",
     "PipeQueue",
     "Queue",
@@ -45,6 +53,7 @@ __all__ = [
     "Settled",
     "TableQueue",
     "Watched",
+    "entry_of",
     "escape",
     "head",
 ]

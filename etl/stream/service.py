@@ -73,8 +73,7 @@ class Service:
         self._shutdown = Shutdown(self.link, self._workers, record, emit)
         self._waiting: deque[Message] = deque()
         self._burials = 0
-        self._begun = time.monotonic()
-        self._asked_at = self._told_at = self._ticked_at = self._begun
+        self._begun = self._ticked_at = time.monotonic()
         self._told_settled = 0
 
     def _orders(self, number: int) -> Orders:
@@ -127,12 +126,14 @@ class Service:
         begun = (record.instance, record.workers, self._prefetch, self._queue)
         self._emit(events.ServiceStarted(*begun))
         with self._shutdown.signals:
-            watch, readable = self._loop.add_handler, self._loop.READ
-            watch(self._shutdown.signals.fileno(), self._on_signal, readable)
-            watch(self._workers.selector.fileno(), self._on_worker, readable)
+            signals, said = self._shutdown.signals.fileno(), self._workers.selector.fileno()
+            self._loop.add_handler(signals, self._on_signal, self._loop.READ)
+            self._loop.add_handler(said, self._on_worker, self._loop.READ)
             self._housekeeper.start()
             self.link.connect()
-            self._tick()
+            self._every(_TICK_S, self._tick)
+            self._every(_DEPTHS_S, self.link.ask_depths)
+            self._every(_PROGRESS_S, self._tell_progress)
             self._loop.start()
         self._housekeeper.stop()
         self._workers.selector.close()
@@ -278,6 +279,10 @@ class Service:
         self._shutdown.begin(error)
         self._adjust()
 
+    def _every(self, seconds: float, action: Callable[[], None]) -> None:
+        action()
+        self._loop.call_later(seconds, lambda: self._every(seconds, action))
+
     def _tick(self) -> None:
         now = self._ticked_at = time.monotonic()
         self.record.duration_s = now - self._begun
@@ -285,15 +290,10 @@ class Service:
         is_waiting = self._burials > 0 and not self._housekeeper.trouble
         if self._shutdown.is_over(now, is_waiting=is_waiting):
             self._loop.stop()
-            return
-        if not self._shutdown.is_near:
+        elif not self._shutdown.is_near:
             self._workers.start_due()
-        if now - self._asked_at > _DEPTHS_S:
-            self._asked_at = now
-            self.link.ask_depths()
-        if now - self._told_at > _PROGRESS_S:
-            self._told_at = now
-            if self.record.settled != self._told_settled:
-                self._told_settled = self.record.settled
-                self._emit(events.ServiceProgressed(self.record))
-        self._loop.call_later(_TICK_S, self._tick)
+
+    def _tell_progress(self) -> None:
+        if self.record.settled != self._told_settled:
+            self._told_settled = self.record.settled
+            self._emit(events.ServiceProgressed(self.record))

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from etl.crew.process import Process
 from etl.model import Orders
-from etl.queue import Entry, Lines, head
+from etl.queue import Entry, entry_of, head
 from etl.stream.message import Message
 
 _PIECE = 1 << 16
@@ -41,7 +41,7 @@ class StreamWorker(Process):
         finally:
             theirs.close()
         self.channel.setblocking(False)
-        self._lines = Lines()
+        self._begun_line = b""
         self._outgoing: deque[memoryview] = deque()
         self.sent: dict[int, Message] = {}
         self.claimed: int | None = None
@@ -102,7 +102,9 @@ class StreamWorker(Process):
                 with suppress(KeyError):
                     self._selector.unregister(self.channel)
                 return found
-            found += self._lines.entries(piece)
+            *lines, self._begun_line = (self._begun_line + piece).split(b"\n")
+            entries = (entry_of(line.decode(errors="replace")) for line in lines)
+            found += [entry for entry in entries if entry is not None]
         return found
 
     def forget(self) -> list[Message]:
