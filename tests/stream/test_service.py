@@ -7,15 +7,13 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 from jsonschema import Draft202012Validator, ValidationError
 
 from etl.db import Connection
-from tests.conftest import REPOSITORY, RUNNER, Address, runner
-from tests.faults.servers import OwnServer
+from tests.conftest import REPOSITORY, runner
 from tests.stream.broker import OwnBroker
-from tests.stream.conftest import GATE, QUEUE, Start, make_job
+from tests.stream.conftest import GATE, QUEUE, Start, make_job, until_at_gate
 
 DEAD = f"{QUEUE}.dead"
 
@@ -113,9 +111,7 @@ def test_a_signal_lets_it_finish_what_it_has_in_hand(
     # begun in between. What a worker has and did not begin, the next test looks at.
     service = start("letters", "--workers=1", "--prefetch=1").ready()
     broker.publish(QUEUE, ("slow", b"wait"), ("b", b"x"), ("c", b"x"))
-    waiting = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-    while not connection.execute(waiting).fetchall():
-        pass
+    until_at_gate(connection)
     service.process.send_signal(signal.SIGTERM)
     service.until("StopRequested")
     connection.execute("SELECT pg_advisory_unlock($1)", [GATE])
@@ -130,9 +126,7 @@ def test_a_second_signal_cancels(start: Start, broker: OwnBroker, connection: Co
     connection.execute("SELECT pg_advisory_lock($1)", [GATE])
     service = start("letters", "--workers=1", "--prefetch=3").ready()
     broker.publish(QUEUE, ("slow", b"wait"), ("b", b"x"), ("c", b"x"))
-    waiting = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-    while not connection.execute(waiting).fetchall():
-        pass
+    until_at_gate(connection)
     service.process.send_signal(signal.SIGTERM)
     service.until("StopRequested", is_cancelling=False)
     told = service.stop(signal.SIGINT)
@@ -153,9 +147,7 @@ def test_what_is_given_back_often_is_no_dead_letter(
             assert taker.channel().basic_get(QUEUE)[0] is not None
     connection.execute("SELECT pg_advisory_lock($1)", [GATE])
     service = start("letters", "--workers=1").ready()
-    waiting = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-    while not connection.execute(waiting).fetchall():
-        pass
+    until_at_gate(connection)
     service.process.send_signal(signal.SIGTERM)
     service.until("StopRequested", is_cancelling=False)
     assert service.stop()["returned"] == 1
@@ -185,9 +177,7 @@ def test_a_worker_that_dies_costs_its_message_an_attempt(
     connection.execute("SELECT pg_advisory_lock($1)", [GATE])
     service = start("letters", "--workers=1", "--prefetch=2").ready()
     broker.publish(QUEUE, ("slow", b"wait"), ("next", b"x"))
-    waiting = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-    while not connection.execute(waiting).fetchall():
-        pass
+    until_at_gate(connection)
     (worker,) = service.workers()
     os.kill(worker, signal.SIGKILL)
     told = service.until("MessageFailed", message_id="slow")
@@ -290,66 +280,3 @@ def test_queues_that_are_otherwise_end_it_and_nothing_else_is_taken_for_that(
     assert large.status == 2
     assert "larger than configured" in large.err
     assert "job.toml" not in large.err
-
-
-def test_queues_that_are_deleted_are_made_again_and_the_counts_add_up(
-    start: Start, broker: OwnBroker, connection: Connection
-) -> None:
-    service = start("letters", "--workers=1").ready()
-    with broker.connect() as administrator:
-        administrator.channel().queue_delete(DEAD)
-    # It is published to nowhere, comes again by the next connection, and is a dead letter then.
-    broker.publish(QUEUE, ("broken", b"number seven"))
-    assert service.until("BrokerLost")["reason"] in ("a queue is missing", f"no queue '{DEAD}'")
-    service.until("MessageFailed", message_id="broken", is_dead=True)
-    with broker.connect() as administrator:
-        administrator.channel().queue_delete(QUEUE)
-    assert service.until("BrokerLost")["reason"] == "the queue was deleted"
-    service.ready()
-    broker.publish(QUEUE, ("good", b"x"), ("end", b"number seven"))
-    service.until("MessageFailed", message_id="end", is_dead=True)
-    while not seen(connection):
-        pass
-    told = service.stop()
-    assert (told["received"], told["returned"], told["in_hand"]) == (4, 1, 0)
-    assert (told["done"], told["dead"]) == (1, 2)
-
-
-def test_a_dead_worker_is_replaced_though_ids_cannot_be_forgotten(
-    start: Start, dsn: str, server_address: Address
-) -> None:
-    with psycopg.connect(f"{dsn} user={server_address.user}", autocommit=True) as administrator:
-        administrator.execute("REVOKE DELETE ON etl.done_message FROM etl_runner")
-    service = start("letters", "--workers=1").ready()
-    (worker,) = service.workers()
-    os.kill(worker, signal.SIGKILL)
-    service.until("ConsumingChanged", is_consuming=False)
-    service.ready()
-    service.stop()
-
-
-def test_it_ends_though_the_database_is_away_and_a_worker_died(
-    start: Start, broker: OwnBroker, stream_environment: dict[str, str]
-) -> None:
-    """Nobody can say what became of the message: the broker delivers it again."""
-    with OwnServer() as server:
-        database = server.new_database()
-        done = runner(stream_environment)("init", "--with-roles", ETL_DSN=server.dsn(database))
-        assert done.status == 0, done.err
-        holder = server.connect(database)
-        holder.execute("SELECT pg_advisory_lock($1)", [GATE])
-        service = start("letters", "--workers=1", ETL_DSN=server.dsn(database, RUNNER)).ready()
-        broker.publish(QUEUE, ("slow", b"wait"))
-        waiting = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-        while not holder.execute(waiting).fetchall():
-            pass
-        (worker,) = service.workers()
-        os.kill(worker, signal.SIGSTOP)
-        holder.close()
-        server.stop("immediate")
-        os.kill(worker, signal.SIGKILL)
-        service.until("WorkerFinished")
-        told = service.stop()
-    assert service.process.returncode == 128 + signal.SIGTERM
-    assert (told["received"], told["returned"], told["in_hand"]) == (1, 1, 0)
-    assert broker.depth(QUEUE) == 1
