@@ -147,15 +147,17 @@ def release_held(
 
 
 def _dead_letters(job: Job, amqp: str | None) -> "list[HeldItem]":
-    from etl.stream import desk
+    from etl.stream import dead_letters
 
-    return [] if job.stream is None else desk.dead_letters(named_broker(amqp), job.name, job.stream)
+    return (
+        [] if job.stream is None else dead_letters.listed(named_broker(amqp), job.name, job.stream)
+    )
 
 
 def _release_letters(
     job: Job, amqp: str | None, keys: list[str] | None, which: tuple[str, Failure | None]
 ) -> list[str]:
-    from etl.stream import desk
+    from etl.stream import dead_letters
 
     if job.stream is None:
         return []
@@ -163,7 +165,7 @@ def _release_letters(
         keys = [item.item_key for item in _dead_letters(job, amqp) if _is_meant(item, *which)]
         if not keys:
             return []
-    return desk.release(named_broker(amqp), job.stream, keys or None)
+    return dead_letters.release(named_broker(amqp), job.stream, keys or None)
 
 
 def _is_meant(item: "HeldItem", sqlstate: str, outcome: Failure | None) -> bool:

@@ -11,6 +11,7 @@ from etl import settings
 from etl.cli.job_options import add_options, in_scope
 from etl.cli.options import Dsn, Json
 from etl.cli.output import printable, say
+from etl.errors import UsageError
 from etl.job import Job
 from etl.job.shape import Stream
 
@@ -25,6 +26,7 @@ Amqp = Annotated[
         help="Message broker to use. Else ETL_AMQP_URL, else the file ETL_AMQP_URL_FILE.",
     ),
 ]
+_MOST_PREFETCH = 65_535  # what the protocol has room for
 _LogFormat = Literal["text", "json"]
 
 
@@ -64,7 +66,7 @@ def stream_commands(job: Job, stream: Stream) -> typer.Typer:
             typer.Option(
                 "--prefetch",
                 min=1,
-                max=65_535,
+                max=_MOST_PREFETCH,
                 metavar="N",
                 help="Messages taken and not acknowledged. Else PREFETCH, else "
                 + (f"{stream.prefetch}." if stream.prefetch else "one for each worker."),
@@ -86,6 +88,7 @@ def stream_commands(job: Job, stream: Stream) -> typer.Typer:
         dsn: Dsn = None,
     ) -> None:
         if context.invoked_subcommand is not None:
+            _refuse_what_is_not_passed_on(context)
             return
         from etl.cli.stream_service import Manner, run_service
 
@@ -100,10 +103,23 @@ def stream_commands(job: Job, stream: Stream) -> typer.Typer:
     return commands
 
 
+def _refuse_what_is_not_passed_on(context: typer.Context) -> None:
+    """Options of the service say nothing to a command below it."""
+    for parameter in context.command.params:
+        source = context.get_parameter_source(parameter.name or "")
+        if source is not None and source.name == "COMMANDLINE":
+            name, below = parameter.opts[0], context.invoked_subcommand
+            raise UsageError(f"{name} before {below} is not passed on", f"Give it after {below}.")
+
+
 def _with_prefetch(stream: Stream, flag: int | None) -> Stream:
     text = os.environ.get("PREFETCH", "")
     given = settings.positive("PREFETCH", text) if text and flag is None else flag
-    return stream if given is None else replace(stream, prefetch=given)
+    if given is None:
+        return stream
+    if given > _MOST_PREFETCH:
+        raise UsageError(f"PREFETCH {given} is too many", f"Give {_MOST_PREFETCH:,} at most.")
+    return replace(stream, prefetch=given)
 
 
 def _add_health(commands: typer.Typer, job: Job, stream: Stream) -> None:

@@ -1,11 +1,11 @@
 """Runs a service, and what belongs to it; says how it goes and how it ended."""
 
 import secrets
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Any
 
 from etl import db, deploy, settings
 from etl.cli.log import LogLines
@@ -68,30 +68,12 @@ def run_service(
     log = LogLines(job, partial(lines, unit=job.unit), is_json=manner.logs_json)
     service = Service(job, stream, database, broker, record, log)
     if address is not None:
-        host, port = web.serve(*address, _pages(service))
-        say(f"etl: answering at http://{f'[{host}]' if ':' in host else host}:{port}/metrics")
+        say(f"etl: answering at {web.serve(service, *address)}/metrics")
     try:
         service.run()
     finally:
         tell(to_json(record.as_dict()) if manner.is_json else summary(job, record))
     return 128 + record.stop_signal if record.stop_signal is not None else 0
-
-
-def _pages(service: Service) -> dict[str, Any]:
-    def ready() -> web.Answer:
-        if service.is_ready:
-            return web.plain(200, "ready")
-        return web.plain(503, f"not ready: {service.trouble}")
-
-    def numbers() -> web.Answer:
-        depths, in_hand = service.link.depths, service.record.in_hand
-        told = service.numbers.exposition(dict(depths), in_hand, is_ready=service.is_ready)
-        return 200, web.METRICS, told
-
-    def health() -> web.Answer:
-        return web.plain(200, "alive") if service.is_alive else web.plain(503, "stuck")
-
-    return {"/health": health, "/ready": ready, "/metrics": numbers}
 
 
 def tell_health(
@@ -140,7 +122,7 @@ def publish(
             published += 1
             size += length
             due = begun + published / sample.rate if sample.rate else 0.0
-            time.sleep(max(0.0, due - time.monotonic()))
+            time.sleep(min(max(0.0, due - time.monotonic()), threading.TIMEOUT_MAX))
     took = time.monotonic() - begun
     if is_json:
         told = {"job": job.name, "published": published, "bytes": size}

@@ -211,7 +211,7 @@ class _JobFile(TomlFile):
         for key, least, most in (
             ("prefetch", 0, 65_535),
             ("attempts", 1, 1000),
-            ("keep_ids_days", 1, LARGEST),
+            ("keep_ids_days", 1, 36_500),
         ):
             if not least <= given[key] <= most:
                 raise self.wrong(key, f"must be at least {least} and at most {most}", "stream")

@@ -16,9 +16,18 @@ States of an item, each move a line in the claim journal::
 
 from etl.queue.file import FileQueue
 from etl.queue.frame import Frame
-from etl.queue.journal import CLAIMED, DEFERRED, READY, RELEASED, TAKEN_BACK, Entry, escape
+from etl.queue.journal import (
+    CLAIMED,
+    DEFERRED,
+    READY,
+    RELEASED,
+    TAKEN_BACK,
+    Entry,
+    entry_of,
+    escape,
+)
 from etl.queue.open_claims import OpenClaims, Settled
-from etl.queue.pipe import Lines, PipeQueue, head
+from etl.queue.pipe import PipeQueue, head
 from etl.queue.protocol import Buildable, Claims, Queue, Watched
 from etl.queue.rowlocks import RowQueue
 from etl.queue.table import TableQueue
@@ -34,7 +43,6 @@ __all__ = [
     "Entry",
     "FileQueue",
     "Frame",
-    "Lines",
     "OpenClaims",
     "PipeQueue",
     "Queue",
@@ -42,6 +50,7 @@ __all__ = [
     "Settled",
     "TableQueue",
     "Watched",
+    "entry_of",
     "escape",
     "head",
 ]

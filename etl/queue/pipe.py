@@ -24,8 +24,6 @@ from etl.queue.journal import (
     DEFERRED,
     READY,
     RELEASED,
-    Entry,
-    entry_of,
     line,
 )
 from etl.queue.protocol import Claims
@@ -38,19 +36,6 @@ def head(position: int, key: str, body: bytes) -> bytes:
     """What goes through the socket before the body of a message."""
     name = key.encode()
     return _HEAD.pack(position, len(name), len(body)) + name
-
-
-class Lines:
-    """Puts together the lines that come from one worker, from pieces of any length."""
-
-    def __init__(self) -> None:
-        self._rest = b""
-
-    def entries(self, piece: bytes) -> list[Entry]:
-        """What this piece tells."""
-        *whole, self._rest = (self._rest + piece).split(b"\n")
-        found = [entry_of(text.decode(errors="replace")) for text in whole]
-        return [entry for entry in found if entry is not None]
 
 
 class PipeQueue(Claims):

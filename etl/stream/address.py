@@ -28,7 +28,7 @@ _OPTIONS = (
     "heartbeat",
     "connection_timeout",
 )
-_SECONDS = {"heartbeat", "connection_timeout"}
+_LEAST_S = {"heartbeat": 0, "connection_timeout": 1}
 _MOST_S = 65_535  # what the protocol has room for
 _VERIFIES = ("verify_peer", "verify_none")
 _HINT = "Write it as amqp://user:password@host:5672/vhost; in a password write @ as %40, / as %2F."
@@ -59,11 +59,11 @@ class Broker:
             UsageError: It is none. The text is not repeated: it may hold a password.
         """
         try:
+            url.encode()  # bytes of the environment that are no UTF-8 cannot be sent
             parts = urlsplit(url.strip())
-            port, options = (
-                parts.port,
-                dict(parse_qsl(parts.query, strict_parsing=bool(parts.query))),
-            )
+            (parts.hostname or "").encode("idna")  # as the resolver does
+            port = parts.port
+            options = dict(parse_qsl(parts.query, strict_parsing=bool(parts.query)))
         except ValueError:
             raise UsageError("the broker's URL cannot be read", _HINT) from None
         # Such as a second line: the reader of URLs would make one of both.
@@ -77,12 +77,13 @@ class Broker:
                 "the broker's URL has an option that is unknown",
                 f"Known are: {', '.join(_OPTIONS)}.",
             )
-        for name in _SECONDS & options.keys():
-            given = options[name]
-            if not (given.isdecimal() and given.isascii() and int(given[:9]) <= _MOST_S):
+        for name, least in _LEAST_S.items():
+            given = options.get(name, str(least))
+            is_number = given.isdecimal() and given.isascii()
+            if not (is_number and least <= int(given[:9]) <= _MOST_S):
                 raise UsageError(
-                    f"{name} in the broker's URL is no number of seconds up to {_MOST_S:,}",
-                    "Give seconds.",
+                    f"{name} in the broker's URL is no number of seconds",
+                    f"Give one from {least} to {_MOST_S:,}.",
                 )
         if options.get("verify", _VERIFIES[0]) not in _VERIFIES:
             raise UsageError(
@@ -131,9 +132,10 @@ class Broker:
             context = ssl.create_default_context(cafile=options.get("cacertfile"))
             if "certfile" in options:
                 context.load_cert_chain(options["certfile"], options.get("keyfile"))
-        except OSError as error:
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
             raise UsageError(
-                f"a certificate of the broker's URL cannot be used: {error.strerror or error}",
+                f"a certificate of the broker's URL cannot be used: {reason}",
                 "Check cacertfile, certfile and keyfile.",
             ) from error
         if options.get("verify") == _VERIFIES[1]:

@@ -8,7 +8,7 @@ Everything the broker has not heard of when a connection ends, it delivers again
 deliveries mean something on their own connection only: ``number`` tells one from the other.
 """
 
-import re
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,19 +17,14 @@ from typing import Any
 import pika
 from pika.adapters.select_connection import IOLoop
 from pika.channel import Channel
-from pika.exceptions import AMQPError, ChannelClosedByBroker
+from pika.exceptions import AMQPError
 
-from etl.errors import EtlError, UsageError
+from etl.errors import EtlError
 from etl.stream.address import Broker
-from etl.stream.topology import Topology
+from etl.stream.reasons import BY_US, queue_differs, words
+from etl.stream.topology import Arguments, Topology
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 15.0
-_DIFFERENT = 406  # PRECONDITION_FAILED
-_BY_US = 200  # what this side gives when it closes a connection
-
-_WRAPPED = re.compile(r"\w+: \((\d+)\) '(.*)'")
-
-Delivered = Callable[[int, pika.BasicProperties, bytes], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +33,15 @@ class Hooks:
 
     Attributes:
         on_open: All queues are there; nothing is consumed yet.
-        on_lost: The connection is gone, or was not had: why, and seconds until the next try.
+        on_lost: The connection is gone, or was not had: seconds until the next try, None: there is
+            none; and how many messages were published whose confirmation never came.
         on_delivery: A message: tag, properties, body.
         on_fault: It makes no sense to go on.
     """
 
     on_open: Callable[[], None]
-    on_lost: Callable[[str, float], None]
-    on_delivery: Delivered
+    on_lost: Callable[[float | None, int], None]
+    on_delivery: Callable[[int, pika.BasicProperties, bytes], None]
     on_fault: Callable[[EtlError], None]
 
 
@@ -61,7 +57,7 @@ class BrokerLink:
 
     Attributes:
         number: How many connections there were.
-        is_open: Whether messages can be taken and given back.
+        reason: Why the last connection ended, or was not had.
         depths: Messages in the queues, as last heard.
     """
 
@@ -82,7 +78,7 @@ class BrokerLink:
         self._is_ending = False
         self._timer: object | None = None
         self.number = 0
-        self.is_open = False
+        self.reason = ""
         self.depths: dict[str, int] = {}
 
     def connect(self) -> None:
@@ -100,17 +96,21 @@ class BrokerLink:
     def end(self) -> None:
         """Close it; what is not acknowledged goes back to the queue."""
         self._is_ending = True
-        self.is_open = False
         if self._timer is not None:
             self._loop.remove_timeout(self._timer)
         self.sever("the service ends")
 
     def sever(self, reason: str) -> None:
         """Give this connection up; all that is not acknowledged comes again by the next one."""
-        self.is_open = False
+        self._channel = None
         if self._connection is not None and not self.is_gone:
             with suppress(AMQPError):  # it closes already
-                self._connection.close(_BY_US, reason)
+                self._connection.close(BY_US, reason)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether messages can be taken and given back."""
+        return self._channel is not None
 
     @property
     def is_gone(self) -> bool:
@@ -124,7 +124,7 @@ class BrokerLink:
 
     def consume(self, *, is_wanted: bool) -> None:
         """Have messages delivered, or no more."""
-        if self._channel is None or not self.is_open:
+        if self._channel is None:
             return
         if is_wanted and self._consumer is None:
             self._consumer = self._channel.basic_consume(self._topology.main, self._on_message)
@@ -139,12 +139,12 @@ class BrokerLink:
 
     def acknowledge(self, tag: int) -> None:
         """The message is done: the broker may forget it."""
-        if self._channel is not None and self.is_open:
+        if self._channel is not None:
             self._channel.basic_ack(tag)
 
     def give_back(self, tag: int) -> None:
         """The message was not attempted: the broker may deliver it to anybody."""
-        if self._channel is not None and self.is_open:
+        if self._channel is not None:
             self._channel.basic_nack(tag, requeue=True)
 
     def publish(
@@ -155,7 +155,7 @@ class BrokerLink:
         when_confirmed: Callable[[], None],
     ) -> None:
         """Send a message to a queue, and call back once the broker has it for certain."""
-        if self._channel is None or not self.is_open:
+        if self._channel is None:
             return
         self._published += 1
         self._unconfirmed[self._published] = when_confirmed
@@ -163,43 +163,39 @@ class BrokerLink:
 
     def ask_depths(self) -> None:
         """Ask how many messages there are; the answer is in ``depths`` soon."""
-        if self._channel is None or not self.is_open:
+        if self._channel is None:
             return
-        for queue in self._topology.queues():
-            self._channel.queue_declare(queue.name, passive=True, callback=self._on_declared)
+        for queue in self._topology.queues:
+            self._channel.queue_declare(queue, passive=True, callback=self._on_declared)
 
     def _on_connected(self, connection: pika.SelectConnection) -> None:
         connection.channel(on_open_callback=self._on_channel)
 
     def _on_channel(self, channel: Channel) -> None:
-        self._channel = channel
-        self._consumer = None
         self._published = 0
         channel.add_on_close_callback(self._on_channel_closed)
         channel.add_on_cancel_callback(self._on_cancelled)
         channel.add_on_return_callback(self._on_returned)
         channel.confirm_delivery(self._on_confirmed)
         channel.basic_qos(prefetch_count=self._prefetch)
-        self._declare_next(0)
+        self._declare(channel, deque(self._topology.queues.items()))
 
-    def _declare_next(self, place: int) -> None:
-        queues = self._topology.queues()
-        if self._channel is None or not self._channel.is_open:
+    def _declare(self, channel: Channel, queues: deque[tuple[str, Arguments]]) -> None:
+        """Make these queues where they are not there, one after the other; then it is open."""
+        if not channel.is_open:
             return
-        if place == len(queues):
+        if not queues:
             self._pause_s = _FIRST_PAUSE_S
-            self.is_open = True
+            self._channel = channel
             self._hooks.on_open()
             return
 
         def declared(answer: Any) -> None:
             self._on_declared(answer)
-            self._declare_next(place + 1)
+            self._declare(channel, queues)
 
-        queue = queues[place]
-        self._channel.queue_declare(
-            queue.name, durable=True, arguments=queue.arguments, callback=declared
-        )
+        name, arguments = queues.popleft()
+        channel.queue_declare(name, durable=True, arguments=arguments, callback=declared)
 
     def _on_declared(self, answer: Any) -> None:
         self.depths[answer.method.queue] = answer.method.message_count
@@ -211,21 +207,17 @@ class BrokerLink:
 
     def _on_confirmed(self, answer: Any) -> None:
         method = answer.method
-        first = min(self._unconfirmed, default=1) if method.multiple else method.delivery_tag
-        confirmed = [
-            self._unconfirmed.pop(number)
-            for number in range(first, method.delivery_tag + 1)
-            if number in self._unconfirmed
-        ]
         if method.NAME != "Basic.Ack":
             self.sever("the broker refuses a message")
+        if not self.is_open:  # given up: all that is not acknowledged comes again
             return
-        for when_confirmed in confirmed:
-            when_confirmed()
+        first = min(self._unconfirmed, default=1) if method.multiple else method.delivery_tag
+        for number in range(first, method.delivery_tag + 1):
+            if number in self._unconfirmed:
+                self._unconfirmed.pop(number)()
 
     def _on_returned(self, *_: Any) -> None:
         # The broker confirms right behind this a message that it has nowhere to put.
-        self._unconfirmed.clear()
         self.sever("a queue is missing")
 
     def _on_cancelled(self, _: Any) -> None:
@@ -234,46 +226,19 @@ class BrokerLink:
     def _on_channel_closed(self, _channel: Channel, reason: Exception) -> None:
         if self._is_ending:
             return
-        if isinstance(reason, ChannelClosedByBroker) and is_different(reason):
+        fault = queue_differs(self._broker, reason)
+        if fault is not None:
             self._is_ending = True  # the next connection would find the same
-            self._hooks.on_fault(
-                UsageError(
-                    f"a queue at {self._broker.label} is not as the job says: {reason.reply_text}",
-                    "Correct [stream] in job.toml; or empty that queue and delete it.",
-                )
-            )
+            self._hooks.on_fault(fault)
         self.sever(words(reason))
 
     def _on_lost(self, _connection: object, reason: object) -> None:
-        self.is_open = False
+        unconfirmed = len(self._unconfirmed)
+        self.reason = words(reason)
         self._channel = self._consumer = None
         self._unconfirmed.clear()
-        if self._is_ending:
-            self._hooks.on_lost("", 0.0)
-            return
-        pause_s, self._pause_s = self._pause_s, min(2 * self._pause_s, _LONGEST_PAUSE_S)
-        self._timer = self._loop.call_later(pause_s, self.connect)
-        self._hooks.on_lost(words(reason), pause_s)
-
-
-def is_different(reason: ChannelClosedByBroker) -> bool:
-    """Whether a queue is there with other arguments; the broker's code means other things too."""
-    return reason.reply_code == _DIFFERENT and "inequivalent" in str(reason.reply_text)
-
-
-def words(reason: object) -> str:
-    """Why a connection ended, in one line: the innermost reason that the library knows."""
-    while True:
-        inner = [getattr(reason, "exception", None), *getattr(reason, "exceptions", ())]
-        inner += [each for each in getattr(reason, "args", ()) if isinstance(each, Exception)]
-        found = next((each for each in inner if isinstance(each, BaseException)), None)
-        if found is None:
-            break
-        reason = found
-    code, text = getattr(reason, "reply_code", None), getattr(reason, "reply_text", None)
-    told = " ".join(str(reason).split())
-    if wrapped := _WRAPPED.fullmatch(told):  # the library kept no more of it than its text
-        code, text = wrapped.groups()
-    if code is not None:
-        return f"{text}" if code == _BY_US else f"{text} ({code})"
-    return told or type(reason).__name__
+        pause_s = None
+        if not self._is_ending:
+            pause_s, self._pause_s = self._pause_s, min(2 * self._pause_s, _LONGEST_PAUSE_S)
+            self._timer = self._loop.call_later(pause_s, self.connect)
+        self._hooks.on_lost(pause_s, unconfirmed)

@@ -3,7 +3,7 @@
 import hashlib
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,15 +11,17 @@ import pika
 
 from etl.model import Outcome, Result
 
-ATTEMPTS, OUTCOME, SQLSTATE, REASON, FAILED_AT = (
-    "x-etl-attempts",
-    "x-etl-outcome",
-    "x-etl-sqlstate",
-    "x-etl-message",
-    "x-etl-failed-at",
-)
-_OWN = (ATTEMPTS, OUTCOME, SQLSTATE, REASON, FAILED_AT)
+_OWN = "x-etl-"
+ATTEMPTS = f"{_OWN}attempts"
+OUTCOME = f"{_OWN}outcome"
+SQLSTATE = f"{_OWN}sqlstate"
+REASON = f"{_OWN}message"
+FAILED_AT = f"{_OWN}failed-at"
+_BROKERS = ("x-death", "x-first-death", "x-last-death", "x-delivery-count")
 _PERSISTENT = 2
+# All properties have to fit into one frame, by default of 131,072 bytes: else the broker ends the
+# connection, each time that the message is published again.
+_LARGEST_HEADERS = 120_000
 
 
 @dataclass(slots=True, eq=False)
@@ -30,33 +32,28 @@ class Message:
         position: Counted by the service, from 1; its name between service and worker.
         link: The broker's connection that it came by: its tag means nothing on another one.
         tag: The broker's number of the delivery.
-        key: The message id; of a message without one, the SHA-256 of its body.
         body: As it came.
-        attempts: How often it has failed.
         taken_at: When it came, of ``time.monotonic()``.
+        key: See ``key_of``.
+        attempts: How often it has failed.
     """
 
     position: int
     link: int
     tag: int
-    key: str
-    body: bytes
-    attempts: int
     properties: pika.BasicProperties
-    taken_at: float
+    body: bytes
+    taken_at: float = field(default_factory=time.monotonic)
+    key: str = field(init=False)
+    attempts: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.key = key_of(self.properties, self.body)
+        self.attempts = attempts_of(self.properties)
 
 
 NO_TEXT = Result(Outcome.FAILED, 0.0, "22021", "the message holds a NUL byte, which is no text")
 """Of a message that PostgreSQL would take for shorter than it is."""
-
-
-def delivered(
-    position: int, link: int, tag: int, properties: pika.BasicProperties, body: bytes
-) -> Message:
-    """A message that has just come."""
-    attempts, now = attempts_of(properties), time.monotonic()
-    key = key_of(properties, body)
-    return Message(position, link, tag, key, body, attempts, properties, now)
 
 
 def key_of(properties: pika.BasicProperties, body: bytes) -> str:
@@ -73,7 +70,16 @@ def key_of(properties: pika.BasicProperties, body: bytes) -> str:
 
 def attempts_of(properties: pika.BasicProperties) -> int:
     """How often a message has failed, as its headers say."""
-    told = headers(properties).get(ATTEMPTS, 0)
+    return _count(properties, ATTEMPTS)
+
+
+def deliveries_of(properties: pika.BasicProperties) -> int:
+    """How often it was delivered before; the broker counts that in quorum queues only."""
+    return _count(properties, "x-delivery-count")
+
+
+def _count(properties: pika.BasicProperties, header: str) -> int:
+    told = headers(properties).get(header, 0)
     return told if isinstance(told, int) and told > 0 else 0
 
 
@@ -103,16 +109,10 @@ def released(properties: pika.BasicProperties, key: str) -> pika.BasicProperties
     return _again(properties, key, {})
 
 
-def deliveries_of(message: Message) -> int:
-    """How often it was delivered before; the broker counts that in quorum queues only."""
-    told = headers(message.properties).get("x-delivery-count", 0)
-    return told if isinstance(told, int) else 0
-
-
 def renewed(message: Message) -> pika.BasicProperties:
     """The properties of a message that is published again as it is, delivered to nobody yet."""
     told = headers(message.properties)
-    kept = {name: told[name] for name in _OWN if name in told}
+    kept = {name: value for name, value in told.items() if str(name).startswith(_OWN)}
     return _again(message.properties, message.key, kept)
 
 
@@ -129,11 +129,9 @@ def _again(
     kept = {
         name: value
         for name, value in headers(before).items()
-        if name not in _OWN
-        and not str(name).startswith(("x-death", "x-first-death", "x-last-death"))
-        and name != "x-delivery-count"
+        if not str(name).startswith((_OWN, *_BROKERS))
     }
-    return pika.BasicProperties(
+    again = pika.BasicProperties(
         message_id=key,
         content_type=before.content_type,
         content_encoding=before.content_encoding,
@@ -145,3 +143,6 @@ def _again(
         delivery_mode=_PERSISTENT,
         headers={**kept, **own},
     )
+    if sum(map(len, again.encode())) > _LARGEST_HEADERS:
+        again.headers = dict(own)
+    return again

@@ -11,8 +11,6 @@ behind it. A service publishes to them and waits for the broker's confirmation b
 acknowledges the original, so a crash in between leaves two of the same message and never none.
 """
 
-from dataclasses import dataclass
-
 from etl.job.shape import Stream
 from etl.settings import LARGEST
 
@@ -20,13 +18,7 @@ _FACTOR = 4
 MOST_DELIVERIES = 20
 """So often a quorum queue delivers a message that nobody acknowledges: it kills its services."""
 
-
-@dataclass(frozen=True, slots=True)
-class BrokerQueue:
-    """A queue to declare."""
-
-    name: str
-    arguments: dict[str, str | int]
+Arguments = dict[str, str | int]
 
 
 class Topology:
@@ -38,52 +30,40 @@ class Topology:
     Attributes:
         main: Name of the queue that is consumed.
         dead: Name of the queue of dead letters.
+        queues: The arguments of each, by name; each comes before those that refer to it.
     """
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
         self.main = stream.queue
         self.dead = f"{stream.queue}.dead"
+        self.queues = self._quorum() if stream.type == "quorum" else self._classic()
 
     def step(self, attempts: int) -> str:
         """The name of the queue in which a message waits after that many failures."""
         return self._step_name(self._back_off_ms(max(1, attempts)))
 
-    def queues(self) -> list[BrokerQueue]:
-        """All of them, so that each is there before another one refers to it."""
-        most = max(2, self._stream.attempts)
-        waits = sorted({self._back_off_ms(attempts) for attempts in range(1, min(most, 40))})
-        steps = [
-            BrokerQueue(
-                self._step_name(wait),
-                {**self._type, "x-message-ttl": wait, **self._dead_letters_to(self.main)},
-            )
-            for wait in waits
-        ]
+    def _classic(self) -> dict[str, Arguments]:
+        return {self.dead: {}, self.main: {}, **self._steps({})}
+
+    def _quorum(self) -> dict[str, Arguments]:
+        kind: Arguments = {"x-queue-type": "quorum"}
+        # What the broker moves on itself is then never lost.
+        safe: Arguments = {
+            **kind,
+            "x-dead-letter-strategy": "at-least-once",
+            "x-overflow": "reject-publish",
+        }
+        main = {**safe, **_moved_on_to(self.dead), "x-delivery-limit": MOST_DELIVERIES}
         # Looking at dead letters delivers them, and gives them back: that must not use them up.
-        limit: dict[str, str | int] = {"x-delivery-limit": LARGEST} if self._is_quorum else {}
-        return [BrokerQueue(self.dead, {**self._type, **limit}), self._main(), *steps]
+        dead = {**kind, "x-delivery-limit": LARGEST}
+        return {self.dead: dead, self.main: main, **self._steps(safe)}
 
-    def _main(self) -> BrokerQueue:
-        if not self._is_quorum:
-            return BrokerQueue(self.main, {})
-        limit = {"x-delivery-limit": MOST_DELIVERIES}
-        return BrokerQueue(self.main, {**self._type, **limit, **self._dead_letters_to(self.dead)})
-
-    @property
-    def _is_quorum(self) -> bool:
-        return self._stream.type == "quorum"
-
-    @property
-    def _type(self) -> dict[str, str | int]:
-        return {"x-queue-type": "quorum"} if self._is_quorum else {}
-
-    def _dead_letters_to(self, name: str) -> dict[str, str | int]:
-        """What makes the broker move messages on; quorum queues without any chance of a loss."""
-        to: dict[str, str | int] = {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": name}
-        if self._is_quorum:
-            to |= {"x-dead-letter-strategy": "at-least-once", "x-overflow": "reject-publish"}
-        return to
+    def _steps(self, arguments: Arguments) -> dict[str, Arguments]:
+        most = min(max(2, self._stream.attempts), 40)
+        waits = sorted({self._back_off_ms(attempts) for attempts in range(1, most)})
+        more = {**arguments, **_moved_on_to(self.main)}
+        return {self._step_name(wait): {**more, "x-message-ttl": wait} for wait in waits}
 
     def _back_off_ms(self, attempts: int) -> int:
         wait_s = self._stream.back_off_s * float(_FACTOR) ** min(attempts - 1, 40)
@@ -91,3 +71,8 @@ class Topology:
 
     def _step_name(self, wait_ms: int) -> str:
         return f"{self.main}.retry.{wait_ms}ms"
+
+
+def _moved_on_to(queue: str) -> Arguments:
+    """Where the broker moves what has waited long enough, or was delivered too often."""
+    return {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": queue}

@@ -18,8 +18,8 @@ from pathlib import Path
 
 from etl import job as jobs
 from etl.job.shape import Stream
+from etl.stream import dead_letters
 from etl.stream.address import Broker
-from etl.stream.desk import dead_letters
 from tests.conftest import RUNNER, runner
 from tests.faults.proxy import Proxy
 from tests.faults.servers import OwnServer
@@ -185,7 +185,7 @@ class Chaos:
             rows = connection.execute("SELECT message_id FROM letters.seen")
             self.outcome.stored = Counter(str(key) for (key,) in rows)
         broker = Broker.parse(self._broker.url)
-        for item in dead_letters(broker, "letters", self._stream):
+        for item in dead_letters.listed(broker, "letters", self._stream):
             self.outcome.dead[item.item_key] = f"{item.outcome} {item.sqlstate} {item.message}"
             # Whose worker died at the last attempt may have been stored: nobody could tell.
             if item.item_key in self.outcome.stored and item.outcome != "orphaned":

@@ -6,7 +6,7 @@ import pytest
 
 from etl.errors import FileError, UsageError
 from etl.stream.address import Broker, named_broker
-from etl.stream.link import words
+from etl.stream.reasons import words
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,9 @@ from etl.stream.link import words
         "amqp://host/?heartbeat=65536",
         "amqp://host/?heartbeat=99999999999999999999",
         "amqp://host/?connection_timeout=-1",
+        "amqp://host/?connection_timeout=0",
+        "amqp://geheim..host",
+        "amqp://user:geheim\udcff@host",
         "amqp://host/?verify=geheim",
         "amqp://host\namqp://other",
     ],
@@ -45,6 +48,12 @@ def test_a_url_says_where_and_as_whom() -> None:
     )
     assert found.heartbeat == 7
     assert Broker.parse("amqp://host").label == "host port 5672"
+
+
+@pytest.mark.parametrize("name", ["%00", "/geheim/is/not/there", "/etc/hostname"])
+def test_a_certificate_that_cannot_be_read_is_a_mistake(name: str) -> None:
+    with pytest.raises(UsageError, match="a certificate of the broker's URL cannot be used"):
+        Broker.parse(f"amqps://host/?cacertfile={name}").parameters("name")
 
 
 def test_a_file_must_be_this_users_alone_and_hold_something(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ BEGIN
             count(*) FILTER (WHERE e.type = 'revive') AS revived,
             max(e.at) FILTER (WHERE e.type = 'kill') AS died_at
         FROM event AS e
-        WHERE e.victim IS NOT NULL
+        WHERE e.victim IS NOT NULL OR e.type IN ('kill', 'damage', 'revive')
         GROUP BY e.victim
     ),
 

@@ -1,25 +1,26 @@
-"""The workers of a service: who gets the next message, who is replaced when.
+"""The workers of a service: who gets the next message, and when one that died is replaced.
 
 A worker whose end says that nothing can succeed (a missing table), or that there is no database,
 starts again after a pause that grows; any other is replaced at once, unless it dies again and again
 before it claims anything.
 """
 
-import selectors
 import time
 from collections import Counter
 from collections.abc import Callable
+from selectors import DefaultSelector
 
 from etl.crew.crew import Crew
 from etl.errors import DatabaseUnreachableError, UsageError
 from etl.model import Orders
-from etl.stream.hands import Hand
+from etl.stream.worker import StreamWorker
 
+_HOPELESS = (UsageError.exit_code, DatabaseUnreachableError.exit_code)
 _FRUITLESS_DEATHS = 3
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0
 
 
-class Rota:
+class Workers(Crew[StreamWorker]):
     """The workers of one service.
 
     Args:
@@ -28,39 +29,27 @@ class Rota:
         orders: Makes the orders of the worker with this number.
 
     Attributes:
-        selector: Readable when a worker says something; the data is a ``Hand``.
+        selector: Readable when a worker says something; the data is a ``StreamWorker``.
     """
 
     def __init__(self, workers: int, prefetch: int, orders: Callable[[int], Orders]) -> None:
-        self.selector = selectors.DefaultSelector()
-        self._crew = Crew(self._make, orders, self.selector)
-        self._crew.size = workers
+        self.selector = DefaultSelector()
+        super().__init__(lambda: StreamWorker(self.selector), orders, self.selector)
         self._each = -(-prefetch // workers)
         self._starts: dict[int, float] = dict.fromkeys(range(1, workers + 1), 0.0)
         self._fruitless: Counter[int] = Counter()
         self._pauses: Counter[int] = Counter()
 
-    def _make(self) -> Hand:
-        return Hand(self.selector)
-
-    @property
-    def hands(self) -> list[Hand]:
-        """The workers there are."""
-        return list(self._crew.at_work.values())
-
     @property
     def is_ready(self) -> bool:
         """Whether somebody can take messages."""
-        return any(self._can_take(hand) for hand in self.hands)
+        return any(worker.is_taking for worker in self.at_work.values())
 
-    @staticmethod
-    def _can_take(hand: Hand) -> bool:
-        return hand.is_ready and not hand.is_leaving
-
-    def next(self) -> Hand | None:
+    def next(self) -> StreamWorker | None:
         """Who gets the next message: of those that may have one more, who has the fewest."""
-        free = [h for h in self.hands if self._can_take(h) and len(h.sent) < self._each]
-        return min(free, key=lambda hand: len(hand.sent), default=None)
+        taking = (worker for worker in self.at_work.values() if worker.is_taking)
+        free = (worker for worker in taking if len(worker.sent) < self._each)
+        return min(free, key=lambda worker: len(worker.sent), default=None)
 
     def start_due(self) -> None:
         """Start those whose time has come."""
@@ -68,7 +57,7 @@ class Rota:
         for number in [number for number, at in self._starts.items() if at <= now]:
             del self._starts[number]
             try:
-                self._crew.start(number)
+                self.start(number)
             except OSError:  # no more processes or descriptors: later, perhaps
                 self.start_later(number)
 
@@ -88,28 +77,13 @@ class Rota:
         self._fruitless.pop(number, None)
         self._pauses.pop(number, None)
 
-    def take_leave(self, hand: Hand) -> int:
-        """Let a worker go whose standard error has ended. Returns its exit status."""
-        return self._crew.take_leave(hand)[0]
-
-    def must_wait(self, hand: Hand, status: int) -> bool:
+    def must_wait(self, worker: StreamWorker, status: int) -> bool:
         """Whether one that ended so should not be replaced at once."""
-        if not hand.is_ready:
-            self._fruitless[hand.number] += 1
-        return (
-            status in (UsageError.exit_code, DatabaseUnreachableError.exit_code)
-            or self._fruitless[hand.number] >= _FRUITLESS_DEATHS
-        )
+        if not worker.is_ready:
+            self._fruitless[worker.number] += 1
+        return status in _HOPELESS or self._fruitless[worker.number] >= _FRUITLESS_DEATHS
 
     def drain(self) -> None:
         """Let them finish what they have in hand and end."""
         self._starts.clear()
-        self._crew.tell_all("drain")
-
-    def cancel(self) -> None:
-        """Cancel what they have in hand."""
-        self._crew.tell_all("cancel")
-
-    def kill(self) -> None:
-        """End them, whatever they do."""
-        self._crew.kill_all()
+        self.tell_all("drain")

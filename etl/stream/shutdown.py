@@ -12,18 +12,18 @@ from etl.events import StopRequested
 from etl.stream import events
 from etl.stream.link import BrokerLink
 from etl.stream.record import StreamRecord
-from etl.stream.rota import Rota
+from etl.stream.workers import Workers
 
 _KILL_S = 15.0  # after a cancel; a worker gives its statement 5 s and its connection another 5
 _END_S = 5.0  # for the broker to say that the connection is closed
 
 
-class Ending:
+class Shutdown:
     """The end of one service.
 
     Args:
         link: To the broker.
-        rota: The workers.
+        workers: They finish first.
         record: Told of the signal.
         emit: Told of each signal.
 
@@ -34,10 +34,10 @@ class Ending:
     """
 
     def __init__(
-        self, link: BrokerLink, rota: Rota, record: StreamRecord, emit: events.Emit
+        self, link: BrokerLink, workers: Workers, record: StreamRecord, emit: events.Emit
     ) -> None:
         self._link = link
-        self._rota = rota
+        self._workers = workers
         self._record = record
         self._emit = emit
         self._heard = 0
@@ -57,7 +57,7 @@ class Ending:
             self._emit(StopRequested(number, is_cancelling))
             self._drain()
             if is_cancelling:
-                self._rota.cancel()
+                self._workers.tell_all("cancel")
                 self._cancelled_at = self._cancelled_at or time.monotonic()
 
     def begin(self, error: EtlError) -> None:
@@ -67,7 +67,7 @@ class Ending:
 
     def _drain(self) -> None:
         self.is_near = True
-        self._rota.drain()
+        self._workers.drain()
 
     def is_over(self, now: float, *, is_waiting: bool) -> bool:
         """Whether all workers have ended, and the connection to the broker.
@@ -78,8 +78,8 @@ class Ending:
         """
         is_late = self._cancelled_at is not None and now - self._cancelled_at > _KILL_S
         if is_late:
-            self._rota.kill()
-        if not self.is_near or self._rota.hands:
+            self._workers.kill_all()
+        if not self.is_near or self._workers.at_work:
             return False
         if self._closed_at is None:
             if not is_late and (is_waiting or (self._link.is_open and not self._link.is_settled)):

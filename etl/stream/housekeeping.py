@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from etl import db
 from etl.errors import EtlError
 from etl.job import Job
+from etl.job.shape import Stream
 from etl.sqlfile import shipped
 from etl.worker.session import session_name
 
@@ -21,38 +22,41 @@ _ANSWER_S = 10.0
 _FORGET_S = 60.0
 _AT_ONCE = 5000  # ids forgotten in one transaction
 
+_Task = tuple[int, Callable[[], None]]
 
-class Clerk:
+
+class Housekeeper:
     """Works for one service.
 
     Args:
         target: The database.
         job: What the service is about.
+        stream: How long ids are kept.
         instance: The service's name among others.
-        tell: Called from the thread, with what the loop of the service shall do.
+        later: Called from the thread, with what the loop of the service shall do.
 
     Attributes:
-        is_connected: Whether the server answered the last time.
-        reason: Why it did not.
+        trouble: Why the server did not answer the last time; empty where it did.
     """
 
     def __init__(
         self,
         target: db.Target,
         job: Job,
+        stream: Stream,
         instance: str,
-        tell: Callable[[Callable[[], None]], None],
+        later: Callable[[Callable[[], None]], None],
     ) -> None:
         self._target = target
         self._job = job
+        self._keep_days = stream.keep_ids_days
         self._instance = instance
-        self._tell = tell
-        self._tasks: queue.SimpleQueue[tuple[int, Callable[[], None]] | None] = queue.SimpleQueue()
+        self._later = later
+        self._tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
         self._connection: db.Connection | None = None
         self._forget_at = time.monotonic()
         self._thread = threading.Thread(target=self._work, daemon=True)
-        self.is_connected = False
-        self.reason = ""
+        self.trouble = "no connection to the database yet"
 
     def start(self) -> None:
         """Begin."""
@@ -73,40 +77,39 @@ class Clerk:
         self._thread.join(_ANSWER_S + 1)
 
     def _work(self) -> None:
-        waiting: list[tuple[int, Callable[[], None]]] = []
+        gone: list[_Task] = []
         while True:
-            if self._attempt(waiting):
-                for _, then in waiting:
-                    self._tell(then)
-                waiting = []
+            self._attempt(gone)
             try:
-                task = self._tasks.get(timeout=0.2 if waiting else _PING_S)
+                task = self._tasks.get(timeout=0.2 if gone else _PING_S)
             except queue.Empty:
                 continue
             if task is None:
                 break
-            waiting.append(task)
+            gone.append(task)
         if self._connection is not None:
             self._connection.close()
 
-    def _attempt(self, waiting: list[tuple[int, Callable[[], None]]]) -> bool:
-        """Do what is due; False where there is no database for it."""
+    def _attempt(self, gone: list[_Task]) -> None:
+        """Do what is due, as far as there is a database for it."""
         try:
             connection = self._connected()
             with db.reached(), db.answered_within(connection, _ANSWER_S):
                 db.run(connection, shipped("stream/ping"))
-                for worker, _ in waiting:
+                while gone:
+                    worker, then = gone[0]
                     name = session_name(self._job, worker, self._instance)
                     db.run(connection, shipped("session/end_worker_sessions"), name=name)
+                    self._later(then)
+                    del gone[0]
                 self._forget(connection)
         except EtlError as error:
             if self._connection is not None:
                 self._connection.close()
             self._connection = None
-            self.is_connected, self.reason = False, error.message
-            return False
-        self.is_connected, self.reason = True, ""
-        return True
+            self.trouble = error.message
+        else:
+            self.trouble = ""
 
     def _connected(self) -> db.Connection:
         if self._connection is None or self._connection.closed:
@@ -114,14 +117,13 @@ class Clerk:
         return self._connection
 
     def _forget(self, connection: db.Connection) -> None:
-        stream = self._job.stream
-        if stream is None or time.monotonic() < self._forget_at:
+        if time.monotonic() < self._forget_at:
             return
         (forgotten,) = db.one(
             connection,
             shipped("stream/forget_messages"),
             job=self._job.name,
-            keep_days=stream.keep_ids_days,
+            keep_days=self._keep_days,
             now=datetime.now(UTC),
             most=_AT_ONCE,
         )

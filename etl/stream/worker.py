@@ -8,13 +8,13 @@ from dataclasses import replace
 
 from etl.crew.process import Process
 from etl.model import Orders
-from etl.queue import Entry, Lines, head
+from etl.queue import Entry, entry_of, head
 from etl.stream.message import Message
 
 _PIECE = 1 << 16
 
 
-class Hand(Process):
+class StreamWorker(Process):
     """A worker process with a socket.
 
     Args:
@@ -24,7 +24,6 @@ class Hand(Process):
         sent: The messages it was sent and that have no outcome, by position, in order.
         claimed: The position of the one that it works on; None: none.
         is_ready: Whether it has a connection to the database.
-        is_leaving: Whether it takes no more.
 
     Raises:
         OSError: It cannot be started.
@@ -42,13 +41,18 @@ class Hand(Process):
         finally:
             theirs.close()
         self.channel.setblocking(False)
-        self._lines = Lines()
+        self._begun_line = b""
         self._outgoing: deque[memoryview] = deque()
         self.sent: dict[int, Message] = {}
         self.claimed: int | None = None
         self.is_ready = False
+        self._is_leaving = False
         self._is_forgotten = False
-        self.is_leaving = False
+
+    @property
+    def is_taking(self) -> bool:
+        """Whether it can be sent a message."""
+        return self.is_ready and not self._is_leaving
 
     def begin(self, orders: Orders) -> None:
         """Give it its orders."""
@@ -77,7 +81,7 @@ class Hand(Process):
         except BlockingIOError:
             pass
         except OSError:  # it takes no more: it ends, and then what it did not get is seen to
-            self.is_leaving = True
+            self._is_leaving = True
             self._outgoing.clear()
         events = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._outgoing else 0)
         with suppress(KeyError):
@@ -98,7 +102,9 @@ class Hand(Process):
                 with suppress(KeyError):
                     self._selector.unregister(self.channel)
                 return found
-            found += self._lines.entries(piece)
+            *lines, self._begun_line = (self._begun_line + piece).split(b"\n")
+            entries = (entry_of(line.decode(errors="replace")) for line in lines)
+            found += [entry for entry in entries if entry is not None]
         return found
 
     def forget(self) -> list[Message]:

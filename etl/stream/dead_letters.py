@@ -1,0 +1,111 @@
+"""Messages that were given up: listed with their reasons, and put back when a person says so."""
+
+from collections.abc import Collection, Iterable, Iterator
+
+import pika
+from pika.adapters.blocking_connection import BlockingChannel
+
+from etl.errors import UsageError
+from etl.job.shape import Stream
+from etl.ledger.held import HeldItem
+from etl.stream.address import Broker
+from etl.stream.channel import channel_for
+from etl.stream.message import (
+    FAILED_AT,
+    OUTCOME,
+    REASON,
+    SQLSTATE,
+    attempts_of,
+    headers,
+    key_of,
+    released,
+)
+from etl.stream.topology import Topology
+
+_NAMED_IN_ERROR = 5
+_Letter = tuple[int, pika.BasicProperties, bytes]
+
+
+def listed(broker: Broker, job: str, stream: Stream) -> list[HeldItem]:
+    """The dead letters of a job, in the order of the queue; all stay there.
+
+    Args:
+        broker: Where.
+        job: The job's name.
+        stream: Its queue.
+    """
+    topology = Topology(stream)
+    with channel_for("held list", broker, topology) as channel:
+        letters = _fetched(channel, topology.dead)
+        return [_item(job, properties, body) for _, properties, body in letters]
+
+
+def release(broker: Broker, stream: Stream, keys: Collection[str] | None) -> list[str]:
+    """Put dead letters back into the queue that is consumed, as if they had never failed.
+
+    Args:
+        broker: Where.
+        stream: Whose dead letters.
+        keys: Their ids; None: all there are.
+
+    Returns:
+        Their ids, in order.
+
+    Raises:
+        UsageError: One of them is no dead letter; then nothing was released.
+    """
+    topology = Topology(stream)
+    done: list[str] = []
+    with channel_for("held release", broker, topology) as channel:
+        letters = _fetched(channel, topology.dead)
+        for tag, properties, body in letters if keys is None else _named(letters, set(keys)):
+            key = key_of(properties, body)
+            # Confirmed first: a crash in between leaves two, and the second changes nothing.
+            properties = released(properties, key)
+            channel.basic_publish("", topology.main, body, properties, mandatory=True)
+            channel.basic_ack(tag)
+            done.append(key)
+    return sorted(done)
+
+
+def _named(letters: Iterable[_Letter], keys: set[str]) -> list[_Letter]:
+    """Those with these ids; none is given up before all are found."""
+    found = [letter for letter in letters if key_of(*letter[1:]) in keys]
+    missing = sorted(keys - {key_of(*letter[1:]) for letter in found})
+    if missing:
+        named = ", ".join(map(repr, missing[:_NAMED_IN_ERROR]))
+        more = len(missing) - _NAMED_IN_ERROR
+        raise UsageError(
+            f"not held: {named}{f' and {more} more' if more > 0 else ''}; nothing was released",
+            "'etl held list' with the job lists what is.",
+        )
+    return found
+
+
+def _fetched(channel: BlockingChannel, queue: str) -> Iterator[_Letter]:
+    """What is in a queue now; whatever is not acknowledged goes back when the channel closes."""
+    count = channel.queue_declare(queue, passive=True).method.message_count
+    for _ in range(count):
+        method, properties, body = channel.basic_get(queue)
+        if method is None or properties is None or body is None:
+            return
+        yield int(method.delivery_tag or 0), properties, body
+
+
+def _item(job: str, properties: pika.BasicProperties, body: bytes) -> HeldItem:
+    """A dead letter as a held item; of one that the broker gave up, the broker's own reason."""
+    told = headers(properties)
+    reason = told.get(REASON) or told.get("x-first-death-reason")
+    at = str(told.get(FAILED_AT, ""))
+    return HeldItem(
+        job=job,
+        item_key=key_of(properties, body),
+        state="quarantined",
+        attempts=attempts_of(properties),
+        outcome=str(told.get(OUTCOME, "orphaned")),
+        sqlstate=str(told.get(SQLSTATE) or "") or None,
+        message=str(reason) if reason else None,
+        held_until=at,
+        quarantined_at=at or None,
+        last_cycle_id=0,
+    )
