@@ -169,3 +169,16 @@ def test_a_pipe_gets_no_colours_even_by_force(etl: Etl, connection: Connection) 
     add_users(connection, "ana")
     ran = etl("datamart-users", FORCE_COLOR="1", TERM="xterm-256color")
     assert "\x1b" not in ran.out + ran.err
+
+
+@pytest.mark.parametrize("redirection", [">&-", "2>&-", ">/dev/full", "2>/dev/full", "| head -c 0"])
+@pytest.mark.parametrize(("arguments", "status"), [("--help", 0), ("verify --nonsense", 2)])
+def test_help_and_mistakes_that_nobody_can_read_end_as_they_do_else(
+    environment: dict[str, str], arguments: str, status: int, redirection: str
+) -> None:
+    command = f'set -o pipefail; "{sys.executable}" -m etl {arguments} {redirection}'
+    done = subprocess.run(
+        ["bash", "-c", command], env=environment, cwd=REPOSITORY, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert (done.returncode, "Traceback" in done.stderr) == (status, False)
