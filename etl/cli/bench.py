@@ -6,7 +6,9 @@ from typing import Annotated
 import typer
 
 from etl import folders, settings
-from etl.cli.options import AsOf, Dsn, JobName, Json, day, job_named, target
+from etl.cli.database import target
+from etl.cli.jobs import job_named
+from etl.cli.options import AsOf, Dsn, JobName, Json, day
 from etl.cli.output import say, tell, to_json
 
 _MOST_WORKERS = 8

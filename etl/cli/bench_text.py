@@ -125,7 +125,7 @@ def as_json(report: Report) -> dict[str, Any]:
     """The report as an object; durations in seconds."""
     return {
         "job": report.job,
-        "as_of": report.as_of.isoformat(),
+        "as_of": report.as_of,
         "items": report.items,
         "running_cycle": report.cycle,
         "listing": None if report.listing is None else _listing_json(report.listing),

@@ -9,7 +9,9 @@ from typing import Annotated
 import typer
 
 from etl import settings
-from etl.cli.options import Dsn, day, job_named, job_names, target, whole_jobs
+from etl.cli.database import target
+from etl.cli.jobs import job_named, job_names, whole_jobs
+from etl.cli.options import Dsn, day
 from etl.cli.output import say, tell
 from etl.errors import UsageError
 from etl.sqlfile import shipped, statements

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from etl import folders, settings
-from etl.cli.options import AnyJob, Dsn, Json, job_folder, job_paths, target
+from etl.cli.database import connected
+from etl.cli.jobs import job_folder, job_paths
+from etl.cli.options import AnyJob, Dsn, Json
 from etl.cli.output import printable, tell, to_json
 from etl.errors import EtlError
 
@@ -28,7 +30,6 @@ def doctor(
     Each finding says what is so, why it matters, and the command that mends it. Exit status 1
     where there is more than notes, 69 where the database cannot be reached.
     """
-    from etl import db
     from etl.doctor import THRESHOLDS, Checkup, Severity, host
 
     looked_at = [job_folder(job)] if job is not None else job_paths()
@@ -43,7 +44,7 @@ def doctor(
     verdicts = checkup.of_host()
     refused: EtlError | None = None
     try:
-        with db.reached(), db.connect(target(dsn), "etl:doctor") as connection:
+        with connected(dsn, "doctor") as connection:
             verdicts += checkup.of_database(connection)
     except EtlError as error:
         refused = error

@@ -6,17 +6,20 @@ from typing import Annotated
 import typer
 
 from etl import settings
-from etl.cli.options import AsOf, Dsn, Json, check_key, connected, day, job_named
+from etl.cli.database import connected
+from etl.cli.jobs import job_named
+from etl.cli.options import AsOf, Dsn, JobName, Json, day, utf_8
 from etl.cli.output import tell, to_json
 
 
 def explain(
-    job: Annotated[str, typer.Argument(help="The job, such as datamart-users.")],
+    job: JobName,
     item: Annotated[
         str | None,
         typer.Option(
             "--item",
             metavar="KEY",
+            callback=utf_8,
             help="Explain the statement of this item. Else of the first in order.",
         ),
     ] = None,
@@ -33,8 +36,6 @@ def explain(
     from etl.explain.explanation import explain as explained
 
     found = job_named(job)
-    if item is not None:
-        check_key(item)
     limit = settings.ItemLimit.read(None, os.environ, found.unit, found.max_items)
     limits = {
         "max_items": limit.max_items,

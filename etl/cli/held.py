@@ -1,16 +1,16 @@
 """``etl held``: what waits after failures, and letting it go."""
 
-import json
 import re
 from collections import Counter
 from dataclasses import asdict
-from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from etl.cli.options import AnyJob, Dsn, JobName, Json, check_key, connected, job_named
-from etl.cli.output import printable, tell
+from etl.cli.database import connected
+from etl.cli.jobs import job_named
+from etl.cli.options import AnyJob, Dsn, JobName, Json, utf_8
+from etl.cli.output import columns, tell, to_json
 from etl.cli.stream import Amqp, named_broker
 from etl.cli.words import counted
 from etl.errors import UsageError
@@ -22,15 +22,7 @@ if TYPE_CHECKING:
 held = typer.Typer(no_args_is_help=True, help="Items that failed: list them, release them.")
 
 _SQLSTATE = re.compile(r"[0-9A-Za-z]{2}(?:[0-9A-Za-z]{3})?\Z")
-_WIDEST = 40
 _STATES = ("quarantined", "held", "due")
-
-
-class Failure(StrEnum):
-    """The outcomes that hold an item."""
-
-    FAILED = "failed"
-    ORPHANED = "orphaned"
 
 
 _Code = Annotated[
@@ -42,7 +34,7 @@ _Code = Annotated[
     ),
 ]
 _Outcome = Annotated[
-    Failure | None,
+    Literal["failed", "orphaned"] | None,
     typer.Option(
         "--outcome",
         help="Those whose last attempt failed, or was orphaned: its worker died, without SQLSTATE.",
@@ -89,7 +81,7 @@ def list_held(
                 state="quarantined" if quarantined else "",
             )
     if json_output:
-        tell(json.dumps([asdict(item) for item in items]))
+        tell(to_json([asdict(item) for item in items]))
     elif items:
         tell(_table(items, found.unit if found else None))
     else:
@@ -103,7 +95,9 @@ def release_held(
     keys: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="KEY", help="Keys as 'etl held list' has them; -- before one with a dash."
+            metavar="KEY",
+            callback=utf_8,
+            help="Keys as 'etl held list' has them; -- before one with a dash.",
         ),
     ] = None,
     sqlstate: _Code = None,
@@ -127,8 +121,6 @@ def release_held(
             "say which items to release, in one way; nothing was released",
             "Give keys, or --sqlstate CODE, or --outcome, or --all.",
         )
-    for key in keys or ():
-        check_key(key)
     if found.stream is not None:
         released = _release_letters(found, amqp, keys, (code, outcome))
     else:
@@ -141,7 +133,7 @@ def release_held(
                     connection, found.name, sqlstate=code, outcome=outcome or ""
                 )
     if json_output:
-        tell(json.dumps({"job": found.name, "released": len(released), "items": released}))
+        tell(to_json({"job": found.name, "released": len(released), "items": released}))
     else:
         tell(f"{found.title}: released {counted(len(released), found.unit)}")
 
@@ -153,7 +145,7 @@ def _dead_letters(job: Job, amqp: str | None) -> "list[HeldItem]":
 
 
 def _release_letters(
-    job: Job, amqp: str | None, keys: list[str] | None, which: tuple[str, Failure | None]
+    job: Job, amqp: str | None, keys: list[str] | None, which: tuple[str, str | None]
 ) -> list[str]:
     from etl.stream import desk
 
@@ -166,7 +158,7 @@ def _release_letters(
     return desk.release(named_broker(amqp), job.stream, keys or None)
 
 
-def _is_meant(item: "HeldItem", sqlstate: str, outcome: Failure | None) -> bool:
+def _is_meant(item: "HeldItem", sqlstate: str, outcome: str | None) -> bool:
     return (item.sqlstate or "").startswith(sqlstate) and outcome in (None, item.outcome)
 
 
@@ -190,30 +182,23 @@ def _table(items: "list[HeldItem]", unit: str | None) -> str:
         unit: What an item is where all are of one job; None: tell the job of each.
     """
     titles = ["key" if unit is None else unit, "state", "attempts", "outcome", "SQLSTATE"]
-    titles += ["until, or since", "cycle"]
-    rows = [_cells(item) for item in items]
+    titles += ["until, or since", "cycle", "message"]
+    rows = [
+        [
+            item.item_key,
+            item.state,
+            str(item.attempts),
+            item.outcome,
+            item.sqlstate or "-",
+            item.quarantined_at or item.held_until,
+            str(item.last_cycle_id),
+            item.message or "",
+        ]
+        for item in items
+    ]
     if unit is None:
         titles.insert(0, "job")
         rows = [[item.job, *row] for item, row in zip(items, rows, strict=True)]
-    # One endless key must not push all the others off the screen.
-    widths = [min(max(map(len, column)), _WIDEST) for column in zip(titles, *rows, strict=True)]
-    messages = ["message", *(printable(item.message or "") for item in items)]
-    lines = [
-        "  ".join([*(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)), message])
-        for row, message in zip([titles, *rows], messages, strict=True)
-    ]
     states = Counter(item.state for item in items)
     total = ", ".join(f"{states[state]:,} {state}" for state in _STATES if states[state])
-    return "\n".join([*(line.rstrip() for line in lines), "", total])
-
-
-def _cells(item: "HeldItem") -> list[str]:
-    return [
-        printable(item.item_key),
-        item.state,
-        str(item.attempts),
-        item.outcome,
-        item.sqlstate or "-",
-        item.quarantined_at or item.held_until,
-        str(item.last_cycle_id),
-    ]
+    return "\n".join([*columns(titles, rows, left=len(titles)), "", total])

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from etl.cli.options import AnyJob, Dsn, Json, connected, deployed_jobs
+from etl.cli.database import connected_to_jobs
+from etl.cli.options import AnyJob, Dsn, Json
 from etl.cli.output import columns, printable, tell, to_json
 from etl.cli.status import cycle_table
 from etl.cli.words import age, counted, moment, seconds
@@ -23,7 +24,10 @@ def history(
         int, typer.Option("--cycles", min=1, max=100_000, help="How many of the latest.")
     ] = 20,
     cycle: Annotated[
-        int | None, typer.Option("--cycle", min=1, metavar="ID", help="Just this one, in detail.")
+        int | None,
+        typer.Option(
+            "--cycle", metavar="ID", min=1, max=2**63 - 1, help="Just this one, in detail."
+        ),
     ] = None,
     json_output: Json = False,
     dsn: Dsn = None,
@@ -38,13 +42,11 @@ def history(
 
     if cycle is not None and job is None:
         raise UsageError("--cycle needs a job", f"Say which: etl history JOB --cycle {cycle}.")
-    with connected(dsn, "history") as connection:
-        jobs = deployed_jobs(connection, job)
+    with connected_to_jobs(dsn, "history", job) as (connection, jobs):
         if cycle is not None:
-            found = desk.detail(connection, jobs[0], cycle)
-            tell(
-                to_json(_detail_object(jobs[0], found)) if json_output else _detail(jobs[0], found)
-            )
+            (one,) = jobs
+            found = desk.detail(connection, one, cycle)
+            tell(to_json(_detail_object(one, found)) if json_output else _detail(one, found))
             return
         told = [(one, ledger.latest(connection, one.name, cycles)) for one in jobs]
     if json_output:
@@ -92,11 +94,11 @@ def _detail(job: "Job", found: "CycleDetail") -> str:
     ]
     if found.failures:
         rows = [
-            (one.sqlstate or "-", one.outcome, one.item_key, one.message or "", f"{one.attempts:,}")
+            (one.sqlstate or "-", one.outcome, f"{one.attempts:,}", one.item_key, one.message or "")
             for one in found.failures
         ]
-        failed = ("SQLSTATE", "outcome", f"such as {job.unit}", "message", "attempts")
-        lines += ["", *columns(failed, rows, left=4)]
+        failed = ("SQLSTATE", "outcome", "attempts", f"such as {job.unit}", "message")
+        lines += ["", *columns(failed, rows, left=5)]
     if found.slowest:
         slow = [
             (

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from etl.cli.options import Dsn, job_named, job_names, jobs_with_cycles, target
+from etl.cli.database import target
+from etl.cli.jobs import job_named, job_names, jobs_with_cycles
+from etl.cli.options import Dsn
 from etl.cli.output import say, tell
 from etl.errors import SchemaError, UsageError
 

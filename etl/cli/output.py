@@ -55,13 +55,16 @@ def _moment(value: object) -> str:
 def columns(titles: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> list[str]:
     """Aligned columns for people: a line of titles, then one for each row.
 
+    One endless name must not push all the others off the screen: behind it, its own row is out
+    of line. It is not cut, for it may be what is typed next.
+
     Args:
         titles: Of the columns.
         rows: A text for each; one that could come from outside goes through ``printable`` here.
         left: So many columns are texts, and begin at the left; the others are numbers.
     """
-    cells = [list(titles), *([printable(cell)[:_WIDEST] for cell in row] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    cells = [list(titles), *([printable(cell) for cell in row] for row in rows)]
+    widths = [min(max(map(len, column)), _WIDEST) for column in zip(*cells, strict=True)]
     return [
         "  ".join(
             f"{cell:<{width}}" if place < left else f"{cell:>{width}}"

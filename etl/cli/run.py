@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import typer
 
 from etl import db, folders
+from etl.cli.database import target
 from etl.cli.detach import tell_begun
 from etl.cli.display import Display
 from etl.cli.log import LogLines
 from etl.cli.narrator import Narrator
-from etl.cli.options import target
 from etl.cli.output import is_on_terminal, say, tell, to_json
 from etl.cli.render import as_json, summary
 from etl.cli.verify import by_query, verdict_text

@@ -1,12 +1,25 @@
 """``etl simulate``: what many cycles come to, at any size."""
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from etl import settings
-from etl.cli.options import AsOf, Dsn, Json, connected, day, deployed_jobs, job_named, job_names
+from etl.cli.database import connected
+from etl.cli.jobs import job_named, job_names
+from etl.cli.options import (
+    AsOf,
+    Dsn,
+    Json,
+    MaxItems,
+    ReservedPercent,
+    TimeLimit,
+    Workers,
+    day,
+    finite,
+)
 from etl.cli.output import tell, to_json
 from etl.settings import duration_s
 
@@ -16,7 +29,9 @@ if TYPE_CHECKING:
 
 _MOST_CYCLES = 3650  # ten years of nights
 _SHOWN = 12
+_MAX_ITEMS, _RESERVED_PERCENT = 1000, 10  # where there is no job
 _YEAR_S = 366 * 86_400.0
+_DAY_MS = 86_400_000.0
 
 
 def simulate(
@@ -59,30 +74,21 @@ def simulate(
     cycles: Annotated[
         int, typer.Option("--cycles", min=1, max=_MOST_CYCLES, help="Simulate so many.")
     ] = 30,
-    max_items: Annotated[
-        int | None,
-        typer.Option(
-            "--max-items", min=1, max=settings.LARGEST, help="Item limit, as of the job's command."
-        ),
-    ] = None,
-    workers: Annotated[
-        int | None, typer.Option("--workers", min=1, help="As of the job's command.")
-    ] = None,
+    max_items: MaxItems = None,
+    workers: Workers = None,
     every: Annotated[
         str, typer.Option("--every", metavar="DURATION", help="A cycle begins so often.")
     ] = "24h",
-    time_limit: Annotated[
-        str | None,
-        typer.Option("--time-limit", metavar="DURATION", help="As of the job's command."),
-    ] = None,
-    reserved_percent: Annotated[
-        int | None,
-        typer.Option("--reserved-percent", min=0, max=99, help="As of the job's command."),
-    ] = None,
+    time_limit: TimeLimit = None,
+    reserved_percent: ReservedPercent = None,
     item_ms: Annotated[
         float | None,
         typer.Option(
-            "--item-ms", min=0.0, help="What one item takes, milliseconds. Else as it was."
+            "--item-ms",
+            min=0.0,
+            max=_DAY_MS,
+            callback=finite,
+            help="What one item takes, milliseconds. Else as it was.",
         ),
     ] = None,
     seed: Annotated[
@@ -98,37 +104,41 @@ def simulate(
     With a job, its database says what is dirty, what comes in and what items take; options say
     otherwise. Nothing is written. What is assumed: docs/simulate.md.
     """
-    from etl.cli import scenario_options, simulate_text
-    from etl.simulation import run
+    from etl.cli import scenario_levels, simulate_text
+    from etl.simulation import Scenario, run
 
     every_s = duration_s("--every", every, longest_s=_YEAR_S)
-    found: Job | None = None if job is None else job_named(job)
+    found: Job | None = None
     past: Past | None = None
-    if job is not None and found is not None:
+    unit, most, reserved, longest_s = "item", _MAX_ITEMS, _RESERVED_PERCENT, None
+    if job is not None:
         from etl.desk import past as desk
 
-        with connected(dsn, "simulate") as connection:
-            deployed_jobs(connection, job)
+        found = job_named(job)
+        unit, most = found.unit, found.max_items
+        reserved, longest_s = found.reserved_percent, found.time_limit_s
+        with connected(dsn, "simulate", found) as connection:
             past = desk.look(connection, found, day(as_of), every_s)
-    given = scenario_options.Given(
-        items=items,
-        arrivals=arrivals,
-        backlog=backlog,
-        times=times,
-        item_ms=item_ms,
+    existing = None if items is None else scenario_levels.existing_items(items)
+    scenario = Scenario(
+        levels=scenario_levels.levels(past, existing, arrivals, backlog, times, item_ms),
+        limit=settings.ItemLimit.read(max_items, os.environ, unit, most),
         cycles=cycles,
-        max_items=max_items,
-        workers=workers,
+        reserved_percent=settings.reserved_percent(reserved_percent, os.environ, reserved),
+        workers=settings.workers(workers, os.environ)[0],
         every_s=every_s,
-        time_limit=time_limit,
-        reserved_percent=reserved_percent,
+        time_limit_s=settings.time_limit_s(time_limit, os.environ, longest_s),
+        items=existing,
         seed=seed,
     )
-    scenario = scenario_options.scenario(given, found, past, os.environ)
+    if past is not None and past.model is not None:
+        model = past.model
+        scenario = replace(
+            scenario, fixed_s=model.fixed_s, stretch=model.stretch, spread=model.spread
+        )
     outlook = run(scenario, _SHOWN)
-    named = scenario_options.Named.of(found, past)
-    tell(
-        to_json(simulate_text.as_object(named, scenario, outlook))
-        if json_output
-        else simulate_text.text(named, scenario, outlook)
-    )
+    named = simulate_text.Named.of(found, past)
+    if json_output:
+        tell(to_json(simulate_text.as_object(named, scenario, outlook)))
+    else:
+        tell(simulate_text.as_text(named, scenario, outlook))

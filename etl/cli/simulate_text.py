@@ -1,13 +1,40 @@
 """A simulation told: as JSON, and for people."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from etl.cli.output import columns, printable
-from etl.cli.scenario_options import Named
 from etl.cli.words import age, counted, seconds
 from etl.simulation import Ages, LevelState, Outlook, Scenario, Shown
+
+if TYPE_CHECKING:
+    from etl.desk.past import Past
+    from etl.job import Job
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What a simulation is about.
+
+    Attributes:
+        job: The job's name; None: no job.
+        title: What a person calls it.
+        unit: What one item is.
+        learned_from: From so many cycles to their next ones arrivals were counted.
+    """
+
+    job: str | None
+    title: str
+    unit: str
+    learned_from: int
+
+    @classmethod
+    def of(cls, job: "Job | None", past: "Past | None") -> "Named":
+        """Of a job, or of none."""
+        if job is None or past is None:
+            return cls(None, "Items", "item", 0)
+        return cls(job.name, job.title, job.unit, past.cycles)
 
 
 def as_object(named: Named, scenario: Scenario, outlook: Outlook) -> dict[str, Any]:
@@ -61,7 +88,7 @@ def _ages(ages: Ages, every_s: float) -> dict[str, float | None]:
     }
 
 
-def text(named: Named, scenario: Scenario, outlook: Outlook) -> str:
+def as_text(named: Named, scenario: Scenario, outlook: Outlook) -> str:
     """A simulation for people."""
     unit = f"{named.unit}s"
     limit = f"{scenario.limit.max_items:,} {unit} a cycle"

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from etl.cli.options import AnyJob, AsOf, Dsn, Json, connected, day, deployed_jobs
+from etl.cli.database import connected_to_jobs
+from etl.cli.options import AnyJob, AsOf, Dsn, Json, day
 from etl.cli.output import columns, printable, tell, to_json
 from etl.cli.words import age, counted, moment, seconds
-from etl.settings import LARGEST
+from etl.settings import LARGEST, duration_s
 
 if TYPE_CHECKING:
     from etl.db import Connection
@@ -29,8 +30,8 @@ def status(
     as_of: AsOf = None,
     watch: Annotated[bool, typer.Option("--watch", help="Show it again and again.")] = False,
     every: Annotated[
-        float, typer.Option("--every", min=0.2, metavar="SECONDS", help="How often, with --watch.")
-    ] = 2.0,
+        str, typer.Option("--every", metavar="DURATION", help="How often, with --watch.")
+    ] = "2s",
     json_output: Json = False,
     dsn: Dsn = None,
 ) -> None:
@@ -39,8 +40,8 @@ def status(
     Ages stand against the goals in the job's job.toml; a level that is over its goal is marked.
     With --json one object, with --watch one a line: asked_at and jobs.
     """
-    with connected(dsn, "status") as connection:
-        jobs = deployed_jobs(connection, job)
+    pause_s = duration_s("--every", every)
+    with connected_to_jobs(dsn, "status", job) as (connection, jobs):
         if not watch:
             tell(_told(connection, jobs, as_of, json_output))
             return
@@ -50,7 +51,7 @@ def status(
             while True:
                 told = _told(connection, jobs, as_of, json_output)
                 tell(f"{_REDRAW}{told}" if is_redrawn else told)
-                time.sleep(every)
+                time.sleep(pause_s)
         except KeyboardInterrupt:
             raise typer.Exit(0) from None
 

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from etl import settings
-from etl.cli.options import AsOf, Dsn, JobName, Json, check_key, connected, day, job_named, units
+from etl.cli.database import connected
+from etl.cli.jobs import job_named, units
+from etl.cli.options import AsOf, Dsn, JobName, Json, day, utf_8
 from etl.cli.output import printable, say, tell, to_json
 from etl.cli.words import counted
 from etl.errors import UsageError
@@ -39,7 +41,8 @@ def command() -> Callable[..., None]:
         ] = None,
         every: Annotated[bool, typer.Option("--all", help="Recompute every clean item.")] = False,
         item: Annotated[
-            str | None, typer.Option(*names, metavar="KEY", help="Recompute just this one.")
+            str | None,
+            typer.Option(*names, metavar="KEY", callback=utf_8, help="Recompute just this one."),
         ] = None,
         seed: Annotated[
             int | None,
@@ -56,19 +59,15 @@ def command() -> Callable[..., None]:
         other means. Else each item is recomputed by the job's own statement, in a transaction
         that is rolled back, and compared column by column. Dirty items may be wrong.
         """
-        from etl import deploy
         from etl.verification import Verifier
 
         found = job_named(job, may_be_stream=True)
         if sum((sample is not None, every, item is not None)) > 1:
             raise UsageError("--sample, --all and --item exclude each other", "Give one of them.")
-        if item is not None:
-            check_key(item)
         if fix:
             _ = found.mark
         is_by_query = found.has_verify and sample is None and not every and item is None
-        with connected(dsn, f"verify {found.command}") as connection:
-            deploy.require_current(connection, found)
+        with connected(dsn, "verify", found) as connection:
             if is_by_query:
                 told = by_query(connection, found, day(as_of))
             else:

@@ -6,7 +6,9 @@ from typing import Annotated
 import typer
 
 from etl import folders, settings
-from etl.cli.options import Dsn, JobName, Json, job_named, target
+from etl.cli.database import target
+from etl.cli.jobs import job_named
+from etl.cli.options import Dsn, JobName, Json
 from etl.cli.output import say, tell, to_json
 
 _FAILED = 1
