@@ -151,10 +151,7 @@ def _listing_json(listing: Listing) -> dict[str, Any]:
 
 def _one_worker_json(one: OneWorker) -> dict[str, Any]:
     return {
-        "statement": asdict(one.statement),
-        "engine": asdict(one.engine),
-        "bare": asdict(one.bare),
-        "round_trip_s": one.round_trip_s,
+        **asdict(one),
         "engine_share": round(one.engine_share, 4),
         "ratio": round(one.ratio, 3),
     }

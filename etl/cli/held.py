@@ -14,10 +14,11 @@ from etl.cli.output import columns, tell, to_json
 from etl.cli.stream import Amqp, named_broker
 from etl.cli.words import counted
 from etl.errors import UsageError
-from etl.job import Job
 
 if TYPE_CHECKING:
+    from etl.job.shape import Stream
     from etl.ledger.held import HeldItem
+    from etl.stream.address import Broker
 
 held = typer.Typer(no_args_is_help=True, help="Items that failed: list them, release them.")
 
@@ -68,8 +69,7 @@ def list_held(
     found = job_named(job, may_be_stream=True) if job is not None else None
     code = _sqlstate(sqlstate)
     if found is not None and found.stream is not None:
-        letters = _dead_letters(found, amqp)
-        items = [item for item in letters if _is_meant(item, code, outcome)]
+        items = _dead_letters(named_broker(amqp), found.name, found.stream, code, outcome)
     else:
         with connected(dsn, "held list") as connection:
             deploy.require_current(connection)
@@ -122,7 +122,13 @@ def release_held(
             "Give keys, or --sqlstate CODE, or --outcome, or --all.",
         )
     if found.stream is not None:
-        released = _release_letters(found, amqp, keys, (code, outcome))
+        from etl.stream import desk
+
+        broker = named_broker(amqp)
+        if code or outcome:
+            letters = _dead_letters(broker, found.name, found.stream, code, outcome)
+            keys = [letter.item_key for letter in letters]
+        released = desk.release(broker, found.stream, None if release_all else keys or [])
     else:
         with connected(dsn, "held release") as connection:
             deploy.require_current(connection)
@@ -138,28 +144,17 @@ def release_held(
         tell(f"{found.title}: released {counted(len(released), found.unit)}")
 
 
-def _dead_letters(job: Job, amqp: str | None) -> "list[HeldItem]":
+def _dead_letters(
+    broker: "Broker", job: str, stream: "Stream", sqlstate: str, outcome: str | None
+) -> "list[HeldItem]":
+    """The dead letters that are meant."""
     from etl.stream import desk
 
-    return [] if job.stream is None else desk.dead_letters(named_broker(amqp), job.name, job.stream)
-
-
-def _release_letters(
-    job: Job, amqp: str | None, keys: list[str] | None, which: tuple[str, str | None]
-) -> list[str]:
-    from etl.stream import desk
-
-    if job.stream is None:
-        return []
-    if any(which):
-        keys = [item.item_key for item in _dead_letters(job, amqp) if _is_meant(item, *which)]
-        if not keys:
-            return []
-    return desk.release(named_broker(amqp), job.stream, keys or None)
-
-
-def _is_meant(item: "HeldItem", sqlstate: str, outcome: str | None) -> bool:
-    return (item.sqlstate or "").startswith(sqlstate) and outcome in (None, item.outcome)
+    return [
+        letter
+        for letter in desk.dead_letters(broker, job, stream)
+        if (letter.sqlstate or "").startswith(sqlstate) and outcome in (None, letter.outcome)
+    ]
 
 
 def _sqlstate(given: str | None) -> str:

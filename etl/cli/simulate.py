@@ -2,7 +2,7 @@
 
 import os
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -22,10 +22,6 @@ from etl.cli.options import (
 )
 from etl.cli.output import tell, to_json
 from etl.settings import duration_s
-
-if TYPE_CHECKING:
-    from etl.desk.past import Past
-    from etl.job import Job
 
 _MOST_CYCLES = 3650  # ten years of nights
 _SHOWN = 12
@@ -104,25 +100,25 @@ def simulate(
     With a job, its database says what is dirty, what comes in and what items take; options say
     otherwise. Nothing is written. What is assumed: docs/simulate.md.
     """
-    from etl.cli import scenario_levels, simulate_text
+    from etl.cli import scenario_levels
+    from etl.cli.simulate_text import Subject, as_object, as_text
     from etl.simulation import Scenario, run
 
     every_s = duration_s("--every", every, longest_s=_YEAR_S)
-    found: Job | None = None
-    past: Past | None = None
-    unit, most, reserved, longest_s = "item", _MAX_ITEMS, _RESERVED_PERCENT, None
+    existing = None if items is None else scenario_levels.existing_items(items)
+    subject, past = Subject(), None
+    most, reserved, longest_s = _MAX_ITEMS, _RESERVED_PERCENT, None
     if job is not None:
         from etl.desk import past as desk
 
         found = job_named(job)
-        unit, most = found.unit, found.max_items
-        reserved, longest_s = found.reserved_percent, found.time_limit_s
+        most, reserved, longest_s = found.max_items, found.reserved_percent, found.time_limit_s
         with connected(dsn, "simulate", found) as connection:
             past = desk.look(connection, found, day(as_of), every_s)
-    existing = None if items is None else scenario_levels.existing_items(items)
+        subject = Subject(found.name, found.title, found.unit, past.cycles)
     scenario = Scenario(
         levels=scenario_levels.levels(past, existing, arrivals, backlog, times, item_ms),
-        limit=settings.ItemLimit.read(max_items, os.environ, unit, most),
+        limit=settings.ItemLimit.read(max_items, os.environ, subject.unit, most),
         cycles=cycles,
         reserved_percent=settings.reserved_percent(reserved_percent, os.environ, reserved),
         workers=settings.workers(workers, os.environ)[0],
@@ -137,8 +133,7 @@ def simulate(
             scenario, fixed_s=model.fixed_s, stretch=model.stretch, spread=model.spread
         )
     outlook = run(scenario, _SHOWN)
-    named = simulate_text.Named.of(found, past)
     if json_output:
-        tell(to_json(simulate_text.as_object(named, scenario, outlook)))
+        tell(to_json(as_object(subject, scenario, outlook)))
     else:
-        tell(simulate_text.as_text(named, scenario, outlook))
+        tell(as_text(subject, scenario, outlook))

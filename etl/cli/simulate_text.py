@@ -1,46 +1,34 @@
 """A simulation told: as JSON, and for people."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 from etl.cli.output import columns, printable
 from etl.cli.words import age, counted, seconds
 from etl.simulation import Ages, LevelState, Outlook, Scenario, Shown
 
-if TYPE_CHECKING:
-    from etl.desk.past import Past
-    from etl.job import Job
 
-
-@dataclass(frozen=True, slots=True)
-class Named:
-    """What a simulation is about.
+class Subject(NamedTuple):
+    """What a simulation is about: nothing in particular, or a job.
 
     Attributes:
-        job: The job's name; None: no job.
+        job: The job's name.
         title: What a person calls it.
         unit: What one item is.
         learned_from: From so many cycles to their next ones arrivals were counted.
     """
 
-    job: str | None
-    title: str
-    unit: str
-    learned_from: int
-
-    @classmethod
-    def of(cls, job: "Job | None", past: "Past | None") -> "Named":
-        """Of a job, or of none."""
-        if job is None or past is None:
-            return cls(None, "Items", "item", 0)
-        return cls(job.name, job.title, job.unit, past.cycles)
+    job: str | None = None
+    title: str = "Items"
+    unit: str = "item"
+    learned_from: int = 0
 
 
-def as_object(named: Named, scenario: Scenario, outlook: Outlook) -> dict[str, Any]:
+def as_object(subject: Subject, scenario: Scenario, outlook: Outlook) -> dict[str, Any]:
     """A simulation as docs/json/simulate.schema.json describes it."""
     return {
-        **asdict(named),
+        **subject._asdict(),
         "items": scenario.items,
         "cycles": scenario.cycles,
         "every_s": scenario.every_s,
@@ -88,16 +76,16 @@ def _ages(ages: Ages, every_s: float) -> dict[str, float | None]:
     }
 
 
-def as_text(named: Named, scenario: Scenario, outlook: Outlook) -> str:
+def as_text(subject: Subject, scenario: Scenario, outlook: Outlook) -> str:
     """A simulation for people."""
-    unit = f"{named.unit}s"
+    unit = f"{subject.unit}s"
     limit = f"{scenario.limit.max_items:,} {unit} a cycle"
     if scenario.time_limit_s is not None:
         limit += f" and {seconds(scenario.time_limit_s)}"
     of = "" if scenario.items is None else f" of {scenario.items:,}"
     lines = [
-        f"{named.title}, simulated: {scenario.cycles:,} cycles, one every {age(scenario.every_s)}, "
-        f"at most {limit}, {counted(scenario.workers, 'worker')}",
+        f"{subject.title}, simulated: {counted(scenario.cycles, 'cycle')}, one every "
+        f"{age(scenario.every_s)}, at most {limit}, {counted(scenario.workers, 'worker')}",
         f"{_mean(scenario.arrivals)} {unit}{of} become dirty from one cycle to the next, "
         f"{scenario.backlog:,} are so at the beginning",
         "",
@@ -107,8 +95,8 @@ def as_text(named: Named, scenario: Scenario, outlook: Outlook) -> str:
         "",
         f"backlog: {_verdict(scenario, outlook, unit)}",
     ]
-    if named.learned_from:
-        lines.append(f"learned from {counted(named.learned_from, 'cycle')} and what followed")
+    if subject.learned_from:
+        lines.append(f"learned from {counted(subject.learned_from, 'cycle')} and what followed")
     return "\n".join(lines)
 
 

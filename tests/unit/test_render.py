@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etl.cli.display import Display
+from etl.cli.exit_statuses import exit_status
 from etl.cli.log import LogLines
 from etl.cli.narrator import Narrator
 from etl.cli.render import as_json, outcome_line, summary
-from etl.cli.run import exit_status
 from etl.events import (
     BacklogCounted,
     CommitsLost,
