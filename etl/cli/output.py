@@ -83,12 +83,21 @@ def is_on_terminal() -> bool:
 class _Patient(io.FileIO):
     """A descriptor that takes everything, whether it can be written or not."""
 
+    is_lost = False
+
     def write(self, data: "ReadableBuffer", /) -> int:
         """Write it, or let it be lost."""
         try:
             return super().write(data) or 0
         except OSError:  # a reader that went away, a full disk
+            self.is_lost = True
             return memoryview(data).nbytes
+
+
+def is_heard() -> bool:
+    """Whether all of standard output has been written so far."""
+    raw = getattr(sys.stdout.buffer, "raw", None)
+    return not (isinstance(raw, _Patient) and raw.is_lost)
 
 
 def prepare_standard_streams() -> None:

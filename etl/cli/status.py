@@ -10,7 +10,7 @@ import typer
 
 from etl.cli.database import connected_to_jobs
 from etl.cli.options import AnyJob, AsOf, Dsn, Json, day
-from etl.cli.output import columns, printable, tell, to_json
+from etl.cli.output import columns, is_heard, printable, tell, to_json
 from etl.cli.words import age, counted, moment, seconds
 from etl.settings import LARGEST, duration_s
 
@@ -48,7 +48,7 @@ def status(
         signal.signal(signal.SIGINT, signal.default_int_handler)
         is_redrawn = sys.stdout.isatty() and not json_output
         try:
-            while True:
+            while is_heard():
                 told = _told(connection, jobs, as_of, json_output)
                 tell(f"{_REDRAW}{told}" if is_redrawn else told)
                 time.sleep(pause_s)
@@ -59,7 +59,8 @@ def status(
 def _told(connection: "Connection", jobs: "list[Job]", as_of: Any, is_json: bool) -> str:
     from etl.desk import status as desk
 
-    told = [desk.look(connection, job, day(as_of)) for job in jobs]
+    today = day(as_of)
+    told = [desk.look(connection, job, today) for job in jobs]
     if is_json:
         asked_at = min((one.asked_at for one in told), default=None)
         return to_json({"asked_at": asked_at, "jobs": [as_object(one) for one in told]})
