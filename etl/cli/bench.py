@@ -48,7 +48,7 @@ def bench(
     """
     from etl import db
     from etl.bench.measure import Bench, BenchOptions
-    from etl.cli.bench_text import as_json, as_text
+    from etl.cli.bench_text import as_object, as_text
 
     found = job_named(job)
     options = BenchOptions(
@@ -64,6 +64,6 @@ def bench(
     )
     with db.reached():
         report = Bench(found, database, folders.state_path(os.environ), options).run()
-    tell(to_json(as_json(report)) if json_output else as_text(report, found))
+    tell(to_json(as_object(report)) if json_output else as_text(report, found))
     has_failed = report.tally.failed or any(run.tally.failed for run in report.runs)
     raise typer.Exit(1 if has_failed else 0)

@@ -32,7 +32,7 @@ def explain(
     The listing is run, one item is processed, and all of it is rolled back. Each finding comes
     with the command to paste; where the extension hypopg is installed, indexes are tried first.
     """
-    from etl.cli.explain_text import as_json, as_text
+    from etl.cli.explain_text import as_object, as_text
     from etl.explain.explanation import explain as explained
 
     found = job_named(job)
@@ -43,5 +43,5 @@ def explain(
     }
     with connected(dsn, f"explain {found.command}") as connection:
         explanation = explained(connection, found, day(as_of), limits, item)
-    tell(to_json(as_json(explanation)) if json_output else as_text(explanation, found))
+    tell(to_json(as_object(explanation)) if json_output else as_text(explanation, found))
     raise typer.Exit(1 if explanation.has_failed else 0)

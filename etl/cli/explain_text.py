@@ -16,7 +16,7 @@ _WIDTH = 98
 _LONGEST_TEXT = 70
 
 
-def as_json(found: Explanation) -> dict[str, Any]:
+def as_object(found: Explanation) -> dict[str, Any]:
     """The object that ``--json`` prints; docs/json/explain.schema.json describes it."""
     return {
         "job": found.job,

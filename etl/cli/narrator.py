@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 from etl.cli.log import Line, stop_line, worker_line
 from etl.cli.progress import Progress
-from etl.cli.render import as_json, outcome_line, prediction_line
+from etl.cli.render import as_object, outcome_line, prediction_line
 from etl.cli.words import counted, seconds
 from etl.events import (
     BacklogCounted,
@@ -187,4 +187,4 @@ class Narrator:
 
     def _finished(self, record: CycleRecord) -> Line:
         severity = logging.ERROR if record.failed or record.orphaned else logging.INFO
-        return severity, outcome_line(record, self._unit), as_json(record)
+        return severity, outcome_line(record, self._unit), as_object(record)

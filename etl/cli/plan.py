@@ -55,7 +55,7 @@ def plan(
     )
     with connected(dsn, "plan", found) as connection:
         planned = look(connection, found, options)
-    tell(to_json(as_object(planned)) if json_output else text(planned))
+    tell(to_json(as_object(planned)) if json_output else as_text(planned))
 
 
 def as_object(plan: "Plan") -> dict[str, Any]:
@@ -69,7 +69,7 @@ def as_object(plan: "Plan") -> dict[str, Any]:
     return told
 
 
-def text(plan: "Plan") -> str:
+def as_text(plan: "Plan") -> str:
     """A plan for people."""
     unit = f"{plan.unit}s"
     lines = [

@@ -15,7 +15,7 @@ from etl.cli.exit_statuses import QUARANTINED, SOME_FAILED, exit_status
 from etl.cli.log import LogLines
 from etl.cli.narrator import Narrator
 from etl.cli.output import is_on_terminal, say, tell, to_json
-from etl.cli.render import as_json, summary
+from etl.cli.render import as_object, summary
 from etl.cli.verify import by_query, verdict_text
 from etl.cycle import Cycle, CycleOptions
 from etl.errors import CycleRunningError, DatabaseUnreachableError, EtlError
@@ -61,7 +61,7 @@ def run_cycle(job: Job, dsn: str | None, options: CycleOptions, manner: Manner) 
 
     with display as show, db.reached():
         record = _record(job, database, options, emit, manner)
-        told, text = as_json(record), summary(record, job.title, job.unit)
+        told, text = as_object(record), summary(record, job.title, job.unit)
         try:
             if manner.verifies and record.stop_signal is None:
                 with db.connect(database, f"etl:verify {job.command}") as connection:
@@ -89,7 +89,7 @@ def _record(
             time.sleep(_ASK_AGAIN_S)
         except EtlError as error:
             if manner.is_json and cycle.record.cycle_id is not None:
-                tell(to_json(as_json(cycle.record)))
+                tell(to_json(as_object(cycle.record)))
             stop_signal = cycle.record.stop_signal
             if isinstance(error, DatabaseUnreachableError) and stop_signal is not None:
                 say(f"etl: {error.message}; the next cycle closes the record of this one")

@@ -35,7 +35,7 @@ def list_files(json_output: Json = False, dsn: Dsn = None) -> None:
     with connected(dsn, "sql") as connection:
         files = deploy.compare(connection, whole_jobs())
     if json_output:
-        tell(to_json([_as_json(file) for file in files]))
+        tell(to_json([_as_object(file) for file in files]))
         return
     rows = [
         (file.state, _title(file), moment(on.applied_at), on.applied_by, on.etl_version)
@@ -70,7 +70,7 @@ def show_file(
     file = named[0]
     if json_output:
         texts = {"file": file.text, "database": file.applied.content if file.applied else None}
-        tell(to_json({**_as_json(file), **texts}))
+        tell(to_json({**_as_object(file), **texts}))
         return
     tell(f"-- {_title(file)}: {file.state}, {_MEANING[file.state]}")
     if file.applied is None or file.state == _APPLIED:
@@ -84,7 +84,7 @@ def _title(file: "DeployedFile") -> str:
     return f"{file.scope}/{file.name}"
 
 
-def _as_json(file: "DeployedFile") -> dict[str, Any]:
+def _as_object(file: "DeployedFile") -> dict[str, Any]:
     applied = file.applied
     return {
         "scope": file.scope,

@@ -64,7 +64,9 @@ def _told(connection: "Connection", jobs: "list[Job]", as_of: Any, is_json: bool
     if is_json:
         asked_at = min((one.asked_at for one in told), default=None)
         return to_json({"asked_at": asked_at, "jobs": [as_object(one) for one in told]})
-    return "\n\n".join(text(one) for one in told) if told else "no job is deployed on this database"
+    return (
+        "\n\n".join(as_text(one) for one in told) if told else "no job is deployed on this database"
+    )
 
 
 def as_object(status: "Status") -> dict[str, Any]:
@@ -75,7 +77,7 @@ def as_object(status: "Status") -> dict[str, Any]:
     return told
 
 
-def text(status: "Status") -> str:
+def as_text(status: "Status") -> str:
     """The status of a job for people."""
     unit = f"{status.unit}s"
     late = [level.name for level in status.levels if level.is_late]
