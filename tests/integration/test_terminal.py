@@ -182,3 +182,12 @@ def test_help_and_mistakes_that_nobody_can_read_end_as_they_do_else(
         check=False,
     )  # fmt: skip
     assert (done.returncode, "Traceback" in done.stderr) == (status, False)
+
+
+def test_watching_ends_when_nobody_reads_it_any_more(environment: dict[str, str], dsn: str) -> None:
+    watch = f'"{sys.executable}" -m etl status datamart-users --watch --every=50ms | head -n 1'
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {watch}"], env={**environment, "ETL_DSN": dsn},
+        cwd=REPOSITORY, capture_output=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert (done.returncode, b"Traceback" in done.stderr) == (0, False)
