@@ -111,10 +111,14 @@ class Backlog:
             return values
         return {**values, "most": min(int(values["most"]), self._record.max_items)}
 
-    def freeze_one(self, queue: Buildable, item_key: str) -> int:
-        """Put one item into the queue, dirty or not. Returns 1."""
+    def count_one(self) -> None:
+        """Write down that the cycle is about one item, dirty or not."""
         self._record.levels = {0: LevelCount(0, self._job.level_name(0), found=1)}
         self._record.max_items = 1
+
+    def freeze_one(self, queue: Buildable, item_key: str) -> int:
+        """Put one item into the queue, dirty or not. Returns 1."""
+        self.count_one()
         self.frozen[0] = 1
         return queue.build(_COLUMNS, [(item_key, 0)])
 

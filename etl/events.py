@@ -1,4 +1,4 @@
-"""What happens in a cycle, for whoever tells it: log lines, a display, later a report."""
+"""What happens in a cycle, for whoever tells it: log lines, a display."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -6,7 +6,9 @@ from typing import Annotated
 import typer
 
 from etl import folders, settings
-from etl.cli.options import AsOf, Dsn, JobName, Json, day, job_named, target
+from etl.cli.database import target
+from etl.cli.jobs import job_named
+from etl.cli.options import AsOf, Dsn, JobName, Json, day
 from etl.cli.output import say, tell, to_json
 
 _MOST_WORKERS = 8
@@ -46,7 +48,7 @@ def bench(
     """
     from etl import db
     from etl.bench.measure import Bench, BenchOptions
-    from etl.cli.bench_text import as_json, as_text
+    from etl.cli.bench_text import as_object, as_text
 
     found = job_named(job)
     options = BenchOptions(
@@ -62,6 +64,6 @@ def bench(
     )
     with db.reached():
         report = Bench(found, database, folders.state_path(os.environ), options).run()
-    tell(to_json(as_json(report)) if json_output else as_text(report, found))
+    tell(to_json(as_object(report)) if json_output else as_text(report, found))
     has_failed = report.tally.failed or any(run.tally.failed for run in report.runs)
     raise typer.Exit(1 if has_failed else 0)

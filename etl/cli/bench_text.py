@@ -121,24 +121,24 @@ def _ms(seconds: float) -> str:
     return f"{seconds * 1000:>7,.2f} ms"
 
 
-def as_json(report: Report) -> dict[str, Any]:
+def as_object(report: Report) -> dict[str, Any]:
     """The report as an object; durations in seconds."""
     return {
         "job": report.job,
-        "as_of": report.as_of.isoformat(),
+        "as_of": report.as_of,
         "items": report.items,
         "running_cycle": report.cycle,
-        "listing": None if report.listing is None else _listing_json(report.listing),
+        "listing": None if report.listing is None else _listing_object(report.listing),
         "outcomes": asdict(report.tally),
-        "one_worker": None if report.one_worker is None else _one_worker_json(report.one_worker),
-        "runs": [_run_json(run) for run in report.runs],
+        "one_worker": None if report.one_worker is None else _one_worker_object(report.one_worker),
+        "runs": [_run_object(run) for run in report.runs],
         "limit": None if report.limit is None else asdict(report.limit),
         "is_over": report.is_over,
         "duration_s": round(report.duration_s, 3),
     }
 
 
-def _listing_json(listing: Listing) -> dict[str, Any]:
+def _listing_object(listing: Listing) -> dict[str, Any]:
     beyond = listing.reads.beyond(listing.found + listing.held)
     return {
         **asdict(listing),
@@ -149,18 +149,15 @@ def _listing_json(listing: Listing) -> dict[str, Any]:
     }
 
 
-def _one_worker_json(one: OneWorker) -> dict[str, Any]:
+def _one_worker_object(one: OneWorker) -> dict[str, Any]:
     return {
-        "statement": asdict(one.statement),
-        "engine": asdict(one.engine),
-        "bare": asdict(one.bare),
-        "round_trip_s": one.round_trip_s,
+        **asdict(one),
         "engine_share": round(one.engine_share, 4),
         "ratio": round(one.ratio, 3),
     }
 
 
-def _run_json(run: Run) -> dict[str, Any]:
+def _run_object(run: Run) -> dict[str, Any]:
     load = run.load
     return {
         "workers": run.workers,

@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from etl import settings
-from etl.cli.options import Dsn, JobName, Json, connected, deployed_jobs
+from etl.cli.database import connected
+from etl.cli.jobs import job_named
+from etl.cli.options import Dsn, JobName, Json
 from etl.cli.output import tell, to_json
 from etl.cli.words import counted, moment
 from etl.errors import UsageError
@@ -40,8 +42,8 @@ def pause(
     if reason is not None and not (reason.isprintable() and 0 < len(reason) <= _LONGEST_REASON):
         problem = f"--reason must be one line of at most {_LONGEST_REASON} characters"
         raise UsageError(problem, "Say it in a few words.")
-    with connected(dsn, "pause") as connection:
-        (found,) = deployed_jobs(connection, job)
+    found = job_named(job)
+    with connected(dsn, "pause", found) as connection:
         until = control.pause(connection, found.name, seconds, reason)
         cycle = control.running_cycle(connection, found)
     when = f"until {moment(until)}" if until is not None else "until it is resumed"
@@ -52,8 +54,8 @@ def resume(job: JobName, json_output: Json = False, dsn: Dsn = None) -> None:
     """Let the cycles of a paused job claim again."""
     from etl.ledger import control
 
-    with connected(dsn, "resume") as connection:
-        (found,) = deployed_jobs(connection, job)
+    found = job_named(job)
+    with connected(dsn, "resume", found) as connection:
         was_paused = control.resume(connection, found.name)
         cycle = control.running_cycle(connection, found)
     _tell(found, "resumed" if was_paused else "was not paused", cycle, is_json=json_output)
@@ -68,8 +70,8 @@ def cancel(
     """End the running cycle of a job: it finishes the items in hand and leaves the rest."""
     from etl.ledger import control
 
-    with connected(dsn, "cancel") as connection:
-        (found,) = deployed_jobs(connection, job)
+    found = job_named(job)
+    with connected(dsn, "cancel", found) as connection:
         cycle = control.running_cycle(connection, found)
         if cycle is not None:
             control.cancel(connection, found.name, cycle, cancels_running=now)
@@ -85,8 +87,8 @@ def workers(
     """Give the running cycle of a job another number of workers."""
     from etl.ledger import control
 
-    with connected(dsn, "workers") as connection:
-        (found,) = deployed_jobs(connection, job)
+    found = job_named(job)
+    with connected(dsn, "workers", found) as connection:
         cycle = control.running_cycle(connection, found)
         if cycle is not None:
             control.resize(connection, found.name, cycle, number)

@@ -9,13 +9,15 @@ from typing import Annotated
 import typer
 
 from etl import settings
-from etl.cli.options import Dsn, day, job_named, job_names, target, whole_jobs
+from etl.cli.database import target
+from etl.cli.exit_statuses import SOME_FAILED
+from etl.cli.jobs import job_named, job_names, whole_jobs
+from etl.cli.options import Dsn, day
 from etl.cli.output import say, tell
 from etl.errors import UsageError
 from etl.sqlfile import shipped, statements
 
 _JOB = "datamart-users"
-_SOME_FAILED = 1
 _NEXT = (
     ("{job} --dry-run", "what the next cycle would do"),
     ("{job}", "the next cycle, as cron runs it"),
@@ -84,10 +86,10 @@ def demo(
     tell(f"Now: etl {shown.command}{f' --max-{shown.unit}s {limit}' if has_limit else ''}\n")
     manner = Manner(log_format=None, is_json=False, waits=False, verifies=False)
     status = run_cycle(shown, database.dsn, options, manner)
-    if status == _SOME_FAILED:
+    if status == SOME_FAILED:
         tell(f"\nSome {shown.unit}s of the sample are spoilt, to show what becomes of them.")
     _tell_next(shown.command)
-    raise typer.Exit(0 if status == _SOME_FAILED else status)
+    raise typer.Exit(0 if status == SOME_FAILED else status)
 
 
 def _program() -> str:

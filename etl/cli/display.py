@@ -63,14 +63,15 @@ class Display:
 
     def __call__(self, event: Event) -> None:
         """Draw what an event changes."""
+        from rich.text import Text
+
         if isinstance(event, BacklogCounted):
             self._begin(event)
         for severity, text, _ in self._narrator.lines(event):
             if severity > logging.INFO or isinstance(event, BacklogCounted):
                 style = "red" if severity > logging.WARNING else ""
-                self._progress.console.print(
-                    printable(text), style=style, markup=False, highlight=False, soft_wrap=True
-                )
+                # As rich's own text: its brackets are no markup, and its style is not the bar's.
+                self._progress.console.print(Text(printable(text), style), soft_wrap=True)
         if isinstance(event, ItemAttempted) and self._bars:
             claim = event.claim
             self._progress.advance(self._bars[claim.level], self._size(claim.values.get(WEIGHT)))

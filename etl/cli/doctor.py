@@ -2,17 +2,21 @@
 
 import os
 from collections import Counter
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from etl import folders, settings
-from etl.cli.options import AnyJob, Dsn, Json, job_folder, job_paths, target
+from etl.cli.database import connected
+from etl.cli.jobs import job_folder, job_paths
+from etl.cli.options import AnyJob, Dsn, Json
 from etl.cli.output import printable, tell, to_json
+from etl.cli.words import counted
 from etl.errors import EtlError
 
 if TYPE_CHECKING:
-    from etl.doctor import Verdict
+    from etl.doctor import Finding, Verdict
 
 
 def doctor(
@@ -28,7 +32,6 @@ def doctor(
     Each finding says what is so, why it matters, and the command that mends it. Exit status 1
     where there is more than notes, 69 where the database cannot be reached.
     """
-    from etl import db
     from etl.doctor import THRESHOLDS, Checkup, Severity, host
 
     looked_at = [job_folder(job)] if job is not None else job_paths()
@@ -43,24 +46,25 @@ def doctor(
     verdicts = checkup.of_host()
     refused: EtlError | None = None
     try:
-        with db.reached(), db.connect(target(dsn), "etl:doctor") as connection:
+        with connected(dsn, "doctor") as connection:
             verdicts += checkup.of_database(connection)
     except EtlError as error:
         refused = error
         verdicts.append(host.queues(state))
     findings = sorted((f for v in verdicts for f in v.findings), key=lambda f: f.severity)
     if json_output:
-        tell(to_json(as_object(verdicts, refused)))
+        tell(to_json(as_object(verdicts, findings, refused)))
     else:
-        tell(_text(verdicts, is_verbose=verbose))
+        tell(_text(verdicts, findings, is_verbose=verbose))
     if refused is not None:
         raise refused
     raise typer.Exit(1 if any(f.severity < Severity.NOTE for f in findings) else 0)
 
 
-def as_object(verdicts: "list[Verdict]", refused: EtlError | None) -> dict[str, Any]:
+def as_object(
+    verdicts: "list[Verdict]", findings: "list[Finding]", refused: EtlError | None
+) -> dict[str, Any]:
     """The verdicts as docs/json/doctor.schema.json describes them."""
-    findings = [finding for verdict in verdicts for finding in verdict.findings]
     return {
         "is_reached": refused is None,
         "problem": None if refused is None else refused.message,
@@ -73,32 +77,21 @@ def as_object(verdicts: "list[Verdict]", refused: EtlError | None) -> dict[str, 
             for verdict in verdicts
         ],
         "findings": [
-            {
-                "severity": finding.severity.name.lower(),
-                "check": finding.check,
-                "what": finding.what,
-                "why": finding.why,
-                "command": finding.command,
-            }
-            for finding in sorted(findings, key=lambda finding: finding.severity)
+            asdict(finding) | {"severity": finding.severity.name.lower()} for finding in findings
         ],
     }
 
 
-def _text(verdicts: "list[Verdict]", *, is_verbose: bool) -> str:
+def _text(verdicts: "list[Verdict]", findings: "list[Finding]", *, is_verbose: bool) -> str:
     """The findings, the worst first; where they are asked for, all checks; and the sum."""
-    findings = [finding for verdict in verdicts for finding in verdict.findings]
     blocks: list[str] = []
-    for finding in sorted(findings, key=lambda finding: finding.severity):
+    for finding in findings:
         head = f"{finding.severity.name.lower()} ({finding.check}): {finding.what}"
         more = [f"    {line}" for line in (finding.why, finding.command) if line]
         blocks.append("\n".join(printable(line) for line in (head, *more)))
     if is_verbose:
         width = max(len(verdict.check) for verdict in verdicts)
         blocks.append("\n".join(printable(f"{v.check:<{width}}  {v.state}") for v in verdicts))
-    counts = Counter(finding.severity for finding in sorted(findings, key=lambda f: f.severity))
-    told = ", ".join(
-        f"{number} {kind.name.lower()}{'s' if number > 1 else ''}"
-        for kind, number in counts.items()
-    )
+    counts = Counter(finding.severity for finding in findings)
+    told = ", ".join(counted(number, kind.name.lower()) for kind, number in counts.items())
     return "\n\n".join([*blocks, f"{len(verdicts)} checks: {told or 'all right'}"])

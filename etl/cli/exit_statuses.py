@@ -1,4 +1,8 @@
-"""What the exit statuses mean: told by ``etl --help`` and by the manual page."""
+"""What the exit statuses mean, and which one a cycle ends with."""
+
+from etl.model import CycleRecord
+
+SOME_FAILED, QUARANTINED = 1, 3
 
 EXIT_STATUSES = (
     ("0", "all right"),
@@ -15,3 +19,12 @@ def epilog() -> str:
     """The end of ``etl --help``: a list that is not wrapped."""
     lines = [f"  {status:<6} {meaning}" for status, meaning in EXIT_STATUSES]
     return "\n".join(["\b", "Exit status:", *lines])
+
+
+def exit_status(record: CycleRecord) -> int:
+    """How a process ends after a cycle with this record."""
+    if record.stop_signal is not None:
+        return 128 + record.stop_signal
+    if record.failed or record.orphaned:
+        return SOME_FAILED
+    return QUARANTINED if record.quarantined else 0

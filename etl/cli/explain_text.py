@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from etl.cli.output import printable
+from etl.cli.words import counted
 from etl.explain.explanation import Explanation
 from etl.explain.finding import Finding
 from etl.explain.observe import Query
@@ -15,11 +16,11 @@ _WIDTH = 98
 _LONGEST_TEXT = 70
 
 
-def as_json(found: Explanation) -> dict[str, Any]:
+def as_object(found: Explanation) -> dict[str, Any]:
     """The object that ``--json`` prints; docs/json/explain.schema.json describes it."""
     return {
         "job": found.job,
-        "as_of": found.as_of.isoformat(),
+        "as_of": found.as_of,
         "item_key": found.item_key,
         "item_chosen": found.why_this_item or None,
         "queries": [
@@ -95,11 +96,7 @@ def _query(found: Explanation, query: Query) -> list[str]:
 
 
 def _blocks(hit: int, read: int) -> str:
-    return f"{_counted(hit, 'block')} from memory, {read:,} from disk or the system's cache"
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
+    return f"{counted(hit, 'block')} from memory, {read:,} from disk or the system's cache"
 
 
 def _of_rows(found: Explanation, read: Read) -> int | None:
@@ -113,7 +110,7 @@ def _read(found: Explanation, read: Read) -> str:
     times = f" in {read.times:,} goes" if read.times > 1 else ""
     return (
         f"reads {read.table} {read.how}: {read.rows:,}{of} rows{times}, "
-        f"{_counted(read.hit + read.read, 'block')}"
+        f"{counted(read.hit + read.read, 'block')}"
     )
 
 
@@ -142,4 +139,4 @@ def _filled(text: str, indent: str, first: str | None = None) -> list[str]:
 def _verdict(found: Explanation) -> str:
     if not found.findings:
         return "Nothing found that would make it cheaper."
-    return f"{_counted(len(found.findings), 'finding')}."
+    return f"{counted(len(found.findings), 'finding')}."

@@ -1,36 +1,29 @@
 """``etl held``: what waits after failures, and letting it go."""
 
-import json
 import re
 from collections import Counter
 from dataclasses import asdict
-from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from etl.cli.options import AnyJob, Dsn, JobName, Json, check_key, connected, job_named
-from etl.cli.output import printable, tell
+from etl.cli.database import connected
+from etl.cli.jobs import job_named
+from etl.cli.options import AnyJob, Dsn, JobName, Json, utf_8
+from etl.cli.output import columns, tell, to_json
 from etl.cli.stream import Amqp, named_broker
 from etl.cli.words import counted
 from etl.errors import UsageError
-from etl.job import Job
 
 if TYPE_CHECKING:
+    from etl.job.shape import Stream
     from etl.ledger.held import HeldItem
+    from etl.stream.address import Broker
 
 held = typer.Typer(no_args_is_help=True, help="Items that failed: list them, release them.")
 
 _SQLSTATE = re.compile(r"[0-9A-Za-z]{2}(?:[0-9A-Za-z]{3})?\Z")
-_WIDEST = 40
 _STATES = ("quarantined", "held", "due")
-
-
-class Failure(StrEnum):
-    """The outcomes that hold an item."""
-
-    FAILED = "failed"
-    ORPHANED = "orphaned"
 
 
 _Code = Annotated[
@@ -42,7 +35,7 @@ _Code = Annotated[
     ),
 ]
 _Outcome = Annotated[
-    Failure | None,
+    Literal["failed", "orphaned"] | None,
     typer.Option(
         "--outcome",
         help="Those whose last attempt failed, or was orphaned: its worker died, without SQLSTATE.",
@@ -76,8 +69,7 @@ def list_held(
     found = job_named(job, may_be_stream=True) if job is not None else None
     code = _sqlstate(sqlstate)
     if found is not None and found.stream is not None:
-        letters = _dead_letters(found, amqp)
-        items = [item for item in letters if _is_meant(item, code, outcome)]
+        items = _dead_letters(named_broker(amqp), found.name, found.stream, code, outcome)
     else:
         with connected(dsn, "held list") as connection:
             deploy.require_current(connection)
@@ -89,7 +81,7 @@ def list_held(
                 state="quarantined" if quarantined else "",
             )
     if json_output:
-        tell(json.dumps([asdict(item) for item in items]))
+        tell(to_json([asdict(item) for item in items]))
     elif items:
         tell(_table(items, found.unit if found else None))
     else:
@@ -103,7 +95,9 @@ def release_held(
     keys: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="KEY", help="Keys as 'etl held list' has them; -- before one with a dash."
+            metavar="KEY",
+            callback=utf_8,
+            help="Keys as 'etl held list' has them; -- before one with a dash.",
         ),
     ] = None,
     sqlstate: _Code = None,
@@ -127,10 +121,14 @@ def release_held(
             "say which items to release, in one way; nothing was released",
             "Give keys, or --sqlstate CODE, or --outcome, or --all.",
         )
-    for key in keys or ():
-        check_key(key)
     if found.stream is not None:
-        released = _release_letters(found, amqp, keys, (code, outcome))
+        from etl.stream import dead_letters
+
+        broker = named_broker(amqp)
+        if code or outcome:
+            letters = _dead_letters(broker, found.name, found.stream, code, outcome)
+            keys = [letter.item_key for letter in letters]
+        released = dead_letters.release(broker, found.stream, None if release_all else keys or [])
     else:
         with connected(dsn, "held release") as connection:
             deploy.require_current(connection)
@@ -141,35 +139,22 @@ def release_held(
                     connection, found.name, sqlstate=code, outcome=outcome or ""
                 )
     if json_output:
-        tell(json.dumps({"job": found.name, "released": len(released), "items": released}))
+        tell(to_json({"job": found.name, "released": len(released), "items": released}))
     else:
         tell(f"{found.title}: released {counted(len(released), found.unit)}")
 
 
-def _dead_letters(job: Job, amqp: str | None) -> "list[HeldItem]":
+def _dead_letters(
+    broker: "Broker", job: str, stream: "Stream", sqlstate: str, outcome: str | None
+) -> "list[HeldItem]":
+    """The dead letters that are meant."""
     from etl.stream import dead_letters
 
-    return (
-        [] if job.stream is None else dead_letters.listed(named_broker(amqp), job.name, job.stream)
-    )
-
-
-def _release_letters(
-    job: Job, amqp: str | None, keys: list[str] | None, which: tuple[str, Failure | None]
-) -> list[str]:
-    from etl.stream import dead_letters
-
-    if job.stream is None:
-        return []
-    if any(which):
-        keys = [item.item_key for item in _dead_letters(job, amqp) if _is_meant(item, *which)]
-        if not keys:
-            return []
-    return dead_letters.release(named_broker(amqp), job.stream, keys or None)
-
-
-def _is_meant(item: "HeldItem", sqlstate: str, outcome: Failure | None) -> bool:
-    return (item.sqlstate or "").startswith(sqlstate) and outcome in (None, item.outcome)
+    return [
+        letter
+        for letter in dead_letters.listed(broker, job, stream)
+        if (letter.sqlstate or "").startswith(sqlstate) and outcome in (None, letter.outcome)
+    ]
 
 
 def _sqlstate(given: str | None) -> str:
@@ -192,30 +177,23 @@ def _table(items: "list[HeldItem]", unit: str | None) -> str:
         unit: What an item is where all are of one job; None: tell the job of each.
     """
     titles = ["key" if unit is None else unit, "state", "attempts", "outcome", "SQLSTATE"]
-    titles += ["until, or since", "cycle"]
-    rows = [_cells(item) for item in items]
+    titles += ["until, or since", "cycle", "message"]
+    rows = [
+        [
+            item.item_key,
+            item.state,
+            str(item.attempts),
+            item.outcome,
+            item.sqlstate or "-",
+            item.quarantined_at or item.held_until,
+            str(item.last_cycle_id),
+            item.message or "",
+        ]
+        for item in items
+    ]
     if unit is None:
         titles.insert(0, "job")
         rows = [[item.job, *row] for item, row in zip(items, rows, strict=True)]
-    # One endless key must not push all the others off the screen.
-    widths = [min(max(map(len, column)), _WIDEST) for column in zip(titles, *rows, strict=True)]
-    messages = ["message", *(printable(item.message or "") for item in items)]
-    lines = [
-        "  ".join([*(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)), message])
-        for row, message in zip([titles, *rows], messages, strict=True)
-    ]
     states = Counter(item.state for item in items)
     total = ", ".join(f"{states[state]:,} {state}" for state in _STATES if states[state])
-    return "\n".join([*(line.rstrip() for line in lines), "", total])
-
-
-def _cells(item: "HeldItem") -> list[str]:
-    return [
-        printable(item.item_key),
-        item.state,
-        str(item.attempts),
-        item.outcome,
-        item.sqlstate or "-",
-        item.quarantined_at or item.held_until,
-        str(item.last_cycle_id),
-    ]
+    return "\n".join([*columns(titles, rows, left=len(titles)), "", total])

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from etl.cli.options import AnyJob, Dsn, Json, connected, deployed_jobs
+from etl.cli.database import connected_to_jobs
+from etl.cli.options import AnyJob, Dsn, Json
 from etl.cli.output import columns, printable, tell, to_json
 from etl.cli.status import cycle_table
 from etl.cli.words import age, counted, moment, seconds
@@ -44,8 +45,7 @@ def history(
 
     if cycle is not None and job is None:
         raise UsageError("--cycle needs a job", f"Say which: etl history JOB --cycle {cycle}.")
-    with connected(dsn, "history") as connection:
-        jobs = deployed_jobs(connection, job)
+    with connected_to_jobs(dsn, "history", job) as (connection, jobs):
         if cycle is not None:
             (one,) = latest(connection, jobs[0], 1, cycle)
             slowest = attempts.slowest(connection, one, _SLOWEST)
@@ -98,11 +98,11 @@ def _detail(
     lines = [job.title, "", *cycle_table([cycle]), "", *_settings(cycle), "", *_levels(cycle)]
     if failures:
         rows = [
-            (one.sqlstate or "-", one.outcome, one.item_key, one.message or "", f"{one.attempts:,}")
+            (one.sqlstate or "-", one.outcome, f"{one.attempts:,}", one.item_key, one.message or "")
             for one in failures
         ]
-        failed = ("SQLSTATE", "outcome", f"such as {job.unit}", "message", "attempts")
-        lines += ["", *columns(failed, rows, left=4)]
+        failed = ("SQLSTATE", "outcome", "attempts", f"such as {job.unit}", "message")
+        lines += ["", *columns(failed, rows, left=5)]
     if slowest:
         slow = [
             (

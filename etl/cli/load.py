@@ -1,14 +1,14 @@
 """``etl load-notes``: published notes into the star schema."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from etl.cli.options import Dsn, Json, connected
-from etl.cli.output import tell
+from etl.cli.database import connected
+from etl.cli.options import Dsn, Json
+from etl.cli.output import tell, to_json
 from etl.errors import InputError
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def load_notes(
         for file in files:
             report = load(connection, None if str(file) == "-" else file, limit)
             if json_output:
-                tell(json.dumps({**asdict(report), "new_facts": report.new_facts}))
+                tell(to_json({**asdict(report), "new_facts": report.new_facts}))
             else:
                 tell(_told(report))
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 from etl.cli.output import say, to_json
-from etl.events import StopRequested
+from etl.events import CancelRequested, StopRequested, WorkerFinished
 from etl.job import Job
 
 Line = tuple[int, str, dict[str, Any]]
@@ -44,8 +44,20 @@ class LogLines(Generic[E]):
                 say(f"{at} {level} {self._job.command}: {text}")
 
 
-def stop_line(event: StopRequested, unit: str) -> Line:
-    """What is said of a signal."""
+def stop_line(event: StopRequested | CancelRequested, unit: str) -> Line:
+    """What is said of a signal, or of an operator's word."""
     what = "cancelling the" if event.is_cancelling else "finishing the"
-    name = signal.Signals(event.signal_number).name
+    name = "cancelled by an operator"
+    if isinstance(event, StopRequested):
+        name = signal.Signals(event.signal_number).name
     return logging.WARNING, f"{name}: {what} {unit}s in hand", asdict(event)
+
+
+def worker_line(event: WorkerFinished, did: str = "") -> Line:
+    """What is said of a worker that has ended, and of what it did."""
+    status = event.exit_status
+    how = f"died of {signal.Signals(-status).name}" if status < 0 else "finished"
+    how = f"ended with exit status {status}" if status > 0 else how
+    after = ", replaced" if event.replaced else ""
+    severity = logging.ERROR if status else logging.INFO
+    return severity, f"worker {event.worker}: {how}{after}{did}", asdict(event)

@@ -18,6 +18,7 @@ from etl.cli import (
     explain,
     held,
     history,
+    init,
     load,
     man,
     metrics,
@@ -26,15 +27,15 @@ from etl.cli import (
     psql,
     report,
     schedule,
-    schema,
     server,
     simulate,
+    sql,
     status,
     verify,
     worker,
 )
 from etl.cli.exit_statuses import epilog
-from etl.cli.options import job_paths
+from etl.cli.jobs import job_paths
 from etl.cli.output import prepare_standard_streams, say, tell
 from etl.cli.run_job import add_jobs
 from etl.errors import EtlError
@@ -72,8 +73,8 @@ def build() -> typer.Typer:
         pretty_exceptions_enable=False,
         callback=_root,
     )
-    app.command("init")(schema.init)
-    app.add_typer(schema.sql, name="sql")
+    app.command("init")(init.init)
+    app.add_typer(sql.sql, name="sql")
     app.command("load-notes")(load.load_notes)
     app.command("plan")(plan.plan)
     app.command("status")(status.status)

@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from etl.cli.options import Dsn, job_named, job_names, jobs_with_cycles, target
+from etl import settings
+from etl.cli.database import target
+from etl.cli.jobs import job_named, job_names, jobs_with_cycles
+from etl.cli.options import Dsn
 from etl.cli.output import say, tell
 from etl.errors import SchemaError, UsageError
 
@@ -51,7 +54,8 @@ def metrics(
     To standard output, into a file that node_exporter reads, or over HTTP. What is not known is
     left out. Exit 1 if a part could not be read in time.
     """
-    from etl import settings
+    from etl.metrics import textfile as files
+    from etl.metrics.reading import read
 
     timeout_s = settings.duration_s("--timeout", timeout)
     if textfile is not None and serve is not None:
@@ -60,24 +64,17 @@ def metrics(
         raise UsageError("--address says where --serve listens", "Give --serve PORT too.")
     named = {job.name: job for job in map(job_named, jobs or ())}
     found = list(named.values()) if jobs else jobs_with_cycles()
-    safe = None if textfile is None else _check(textfile)
+    if textfile is not None:
+        textfile = files.check(textfile)
     database = target(dsn)
 
     def ask() -> "Reading":
-        from etl.metrics.reading import read
-
         return read(database, found, timeout_s, may_be_elsewhere=not jobs)
 
     if serve is not None:
         _serve(ask, address or _LOCAL, serve)
     else:
-        _tell_once(ask(), safe)
-
-
-def _check(path: Path) -> Path:
-    from etl.metrics import textfile
-
-    return textfile.check(path)
+        _tell_once(ask(), textfile)
 
 
 def _tell_once(reading: "Reading", path: Path | None) -> None:
@@ -101,10 +98,7 @@ def _tell_once(reading: "Reading", path: Path | None) -> None:
 def _serve(ask: "Callable[[], Reading]", address: str, port: int) -> None:
     from etl.metrics import server
 
-    def say_problem(problem: str) -> None:
-        say(f"etl: {problem}")
-
-    collector = server.LedgerCollector(ask, say_problem)
+    collector = server.LedgerCollector(ask, lambda problem: say(f"etl: {problem}"))
     listening, thread = server.start(collector, address, port)
     host = f"[{address}]" if ":" in address else address
     say(f"etl: serving metrics at http://{host}:{listening}/metrics")

@@ -1,14 +1,13 @@
 """What is said about a cycle while it runs: a line for people, and its facts for programs."""
 
 import logging
-import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 
-from etl.cli.log import Line, stop_line
+from etl.cli.log import Line, stop_line, worker_line
 from etl.cli.progress import Progress
-from etl.cli.render import as_json, outcome_line, prediction_line
+from etl.cli.render import as_object, outcome_line, prediction_line
 from etl.cli.words import counted, seconds
 from etl.events import (
     BacklogCounted,
@@ -56,7 +55,8 @@ class Narrator:
             case ItemAttempted():
                 yield from self._attempt(event)
             case WorkerFinished():
-                yield self._worker(event)
+                did = f", {counted(self._done[event.worker], self._unit)} done"
+                yield worker_line(event, did)
             case WorkersChosen():
                 yield self._chosen(event)
             case CycleFinished():
@@ -102,15 +102,12 @@ class Narrator:
         self, event: ClaimingPaused | ClaimingResumed | CancelRequested | StopRequested
     ) -> Line:
         match event:
-            case StopRequested():
+            case StopRequested() | CancelRequested():
                 return stop_line(event, self._unit)
             case ClaimingPaused():
                 text = f"claiming nothing for now: {event.reason}"
             case ClaimingResumed():
                 text = f"claiming again, after {seconds(event.waited_s)}"
-            case CancelRequested():
-                what = "cancelling the" if event.is_cancelling else "finishing the"
-                text = f"cancelled by an operator: {what} {self._unit}s in hand"
         return logging.WARNING, text, asdict(event)
 
     def _of_another(self, event: CycleAwaited | CycleJoined) -> Line:
@@ -182,18 +179,6 @@ class Narrator:
                 {"worker": worker, "attempted": self._attempts[worker]},
             )
 
-    def _worker(self, event: WorkerFinished) -> Line:
-        total = f"{counted(self._done[event.worker], self._unit)} done"
-        if event.exit_status == 0:
-            return logging.INFO, f"worker {event.worker}: finished, {total}", asdict(event)
-        cause = (
-            f"died of {signal.Signals(-event.exit_status).name}"
-            if event.exit_status < 0
-            else f"ended with exit status {event.exit_status}"
-        )
-        after = ", replaced" if event.replaced else ""
-        return logging.ERROR, f"worker {event.worker}: {cause}{after}, {total}", asdict(event)
-
     def _chosen(self, event: WorkersChosen) -> Line:
         tried = ", ".join(f"{workers}: {rate:,.0f}/s" for workers, rate in event.tried)
         text = f"going on with {counted(event.workers, 'worker')} ({tried})"
@@ -202,4 +187,4 @@ class Narrator:
 
     def _finished(self, record: CycleRecord) -> Line:
         severity = logging.ERROR if record.failed or record.orphaned else logging.INFO
-        return severity, outcome_line(record, self._unit), as_json(record)
+        return severity, outcome_line(record, self._unit), as_object(record)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from etl.cli.options import jobs_dir
+from etl.cli.jobs import jobs_dir
 from etl.cli.output import printable, tell
 
 _JOBS = "jobs"

@@ -1,6 +1,6 @@
 """Printing that does not mind when nobody listens any more (`etl … | head`).
 
-A reader that goes away must not end a cycle half way, nor change its exit status.
+A reader that goes away, or a full disk, must not end a cycle half way, nor change its exit status.
 """
 
 import io
@@ -10,7 +10,10 @@ import re
 import sys
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 _WIDEST = 60
 _UNUSUAL = re.compile(r"[^ -~]")
@@ -18,12 +21,12 @@ _UNUSUAL = re.compile(r"[^ -~]")
 
 def tell(message: str, *, end: str = "\n") -> None:
     """Print a result on standard output."""
-    _write(sys.stdout, message + end)
+    print(message, end=end, flush=True)
 
 
 def say(message: str) -> None:
     """Print a line on standard error, whatever names and messages are part of it."""
-    _write(sys.stderr, f"{printable(message)}\n")
+    print(printable(message), file=sys.stderr, flush=True)
 
 
 def printable(text: str) -> str:
@@ -52,13 +55,16 @@ def _moment(value: object) -> str:
 def columns(titles: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> list[str]:
     """Aligned columns for people: a line of titles, then one for each row.
 
+    One endless name must not push all the others off the screen: behind it, its own row is out
+    of line. It is not cut, for it may be what is typed next.
+
     Args:
         titles: Of the columns.
         rows: A text for each; one that could come from outside goes through ``printable`` here.
         left: So many columns are texts, and begin at the left; the others are numbers.
     """
-    cells = [list(titles), *([printable(cell)[:_WIDEST] for cell in row] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    cells = [list(titles), *([printable(cell) for cell in row] for row in rows)]
+    widths = [min(max(map(len, column)), _WIDEST) for column in zip(*cells, strict=True)]
     return [
         "  ".join(
             f"{cell:<{width}}" if place < left else f"{cell:>{width}}"
@@ -70,33 +76,46 @@ def columns(titles: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1)
 
 def is_on_terminal() -> bool:
     """Whether a person watches standard error, on a terminal that can draw."""
-    stream: TextIO | None = sys.stderr
     can_draw = os.environ.get("TERM", "") not in ("", "dumb", "unknown")
-    return stream is not None and stream.isatty() and can_draw
+    return sys.stderr.isatty() and can_draw
+
+
+class _Patient(io.FileIO):
+    """A descriptor that takes everything, whether it can be written or not."""
+
+    is_lost = False
+
+    def write(self, data: "ReadableBuffer", /) -> int:
+        """Write it, or let it be lost."""
+        try:
+            return super().write(data) or 0
+        except OSError:  # a reader that went away, a full disk
+            self.is_lost = True
+            return memoryview(data).nbytes
+
+
+def is_heard() -> bool:
+    """Whether all of standard output has been written so far."""
+    raw = getattr(sys.stdout.buffer, "raw", None)
+    return not (isinstance(raw, _Patient) and raw.is_lost)
 
 
 def prepare_standard_streams() -> None:
     """Open what was closed: else the next file or socket gets the number of standard error.
 
-    And see to it that any name can be printed, whatever the encoding.
+    And see to it that all can be written: to nobody, and any name, whatever the encoding.
     """
     for descriptor in (0, 1, 2):
         try:
             os.fstat(descriptor)
         except OSError:
             os.open(os.devnull, os.O_RDWR)
-    if isinstance(sys.stdout, io.TextIOWrapper):  # its encoding may lack a character
-        sys.stdout.reconfigure(errors="backslashreplace")
+    sys.stdout, sys.stderr = _patient(sys.stdout, 1), _patient(sys.stderr, 2)
 
 
-def _write(stream: TextIO | None, text: str) -> None:
-    if stream is None:  # closed by whoever started us
-        return
-    try:
-        stream.write(text)
-        stream.flush()
-    except OSError:  # a reader that went away, a full disk
-        # The interpreter flushes once more when it ends: give it something that takes it.
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stream.fileno())
-        os.close(nowhere)
+def _patient(stream: TextIO | None, descriptor: int) -> TextIO:
+    raw = _Patient(descriptor, "w", closefd=False)
+    encoding = stream.encoding if stream is not None else "utf-8"
+    return io.TextIOWrapper(
+        io.BufferedWriter(raw), encoding, errors="backslashreplace", line_buffering=raw.isatty()
+    )

@@ -2,12 +2,22 @@
 
 import os
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from etl import settings
-from etl.cli.options import AsOf, Dsn, JobName, Json, connected, day, deployed_jobs, job_named
+from etl.cli.database import connected
+from etl.cli.jobs import job_named
+from etl.cli.options import (
+    AsOf,
+    Dsn,
+    JobName,
+    Json,
+    MaxItems,
+    ReservedPercent,
+    TimeLimit,
+    Workers,
+    day,
+)
 from etl.cli.output import columns, printable, tell, to_json
 from etl.cli.render import prediction_line
 from etl.cli.words import age, counted, seconds
@@ -18,23 +28,10 @@ if TYPE_CHECKING:
 
 def plan(
     job: JobName,
-    max_items: Annotated[
-        int | None,
-        typer.Option(
-            "--max-items", min=1, max=settings.LARGEST, help="Item limit, as of the job's command."
-        ),
-    ] = None,
-    workers: Annotated[
-        str | None, typer.Option("--workers", metavar="N|auto", help="As of the job's command.")
-    ] = None,
-    time_limit: Annotated[
-        str | None,
-        typer.Option("--time-limit", metavar="DURATION", help="As of the job's command."),
-    ] = None,
-    reserved_percent: Annotated[
-        int | None,
-        typer.Option("--reserved-percent", min=0, max=99, help="As of the job's command."),
-    ] = None,
+    max_items: MaxItems = None,
+    workers: Workers = None,
+    time_limit: TimeLimit = None,
+    reserved_percent: ReservedPercent = None,
     as_of: AsOf = None,
     json_output: Json = False,
     dsn: Dsn = None,
@@ -56,13 +53,12 @@ def plan(
         ),
         time_limit_s=settings.time_limit_s(time_limit, os.environ, found.time_limit_s),
     )
-    with connected(dsn, "plan") as connection:
-        deployed_jobs(connection, job)
+    with connected(dsn, "plan", found) as connection:
         planned = look(connection, found, options)
-    tell(to_json(asdict(planned)) if json_output else text(planned))
+    tell(to_json(asdict(planned)) if json_output else as_text(planned))
 
 
-def text(plan: "Plan") -> str:
+def as_text(plan: "Plan") -> str:
     """A plan for people."""
     unit = f"{plan.unit}s"
     lines = [

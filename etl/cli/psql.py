@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from etl.cli.options import Dsn, JobName, embedded_server, job_named, target
+from etl.cli.database import embedded_server, target
+from etl.cli.jobs import job_named
+from etl.cli.options import Dsn, JobName
 from etl.errors import UsageError
 from etl.job import Job
 

@@ -24,7 +24,7 @@ def outcome_line(record: CycleRecord, unit: str) -> str:
     return f"{counts} in {record.duration_s:.1f} s{speed}{rest}{waiting}"
 
 
-def as_json(record: CycleRecord) -> dict[str, Any]:
+def as_object(record: CycleRecord) -> dict[str, Any]:
     """The object with which a job's --json ends."""
     return {
         "job": record.job,

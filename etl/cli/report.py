@@ -6,13 +6,15 @@ from typing import Annotated
 
 import typer
 
-from etl.cli.options import Dsn, Json, job_named, target
+from etl.cli.database import target
+from etl.cli.jobs import job_named
+from etl.cli.options import Dsn, JobName, Json
 from etl.cli.output import printable, tell, to_json
 from etl.errors import UsageError
 
 
 def report(
-    job: Annotated[str, typer.Argument(help="The job, such as datamart-users.")],
+    job: JobName,
     output: Annotated[
         Path | None,
         typer.Option(

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 import typer
 
 from etl import db, folders
+from etl.cli.database import target
 from etl.cli.detach import tell_begun
 from etl.cli.display import Display
+from etl.cli.exit_statuses import QUARANTINED, SOME_FAILED, exit_status
 from etl.cli.log import LogLines
 from etl.cli.narrator import Narrator
-from etl.cli.options import target
 from etl.cli.output import is_on_terminal, say, tell, to_json
-from etl.cli.render import as_json, summary
+from etl.cli.render import as_object, summary
 from etl.cli.verify import by_query, verdict_text
 from etl.cycle import Cycle, CycleOptions
 from etl.errors import CycleRunningError, DatabaseUnreachableError, EtlError
@@ -22,17 +23,7 @@ from etl.events import BacklogCounted, Emit, Event
 from etl.job import Job
 from etl.model import CycleRecord
 
-_FAILED, _QUARANTINED = 1, 3
 _ASK_AGAIN_S = 1.0
-
-
-def exit_status(record: CycleRecord) -> int:
-    """How a process ends after a cycle with this record."""
-    if record.stop_signal is not None:
-        return 128 + record.stop_signal
-    if record.failed or record.orphaned:
-        return _FAILED
-    return _QUARANTINED if record.quarantined else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +61,7 @@ def run_cycle(job: Job, dsn: str | None, options: CycleOptions, manner: Manner) 
 
     with display as show, db.reached():
         record = _record(job, database, options, emit, manner)
-        told, text = as_json(record), summary(record, job.title, job.unit)
+        told, text = as_object(record), summary(record, job.title, job.unit)
         try:
             if manner.verifies and record.stop_signal is None:
                 with db.connect(database, f"etl:verify {job.command}") as connection:
@@ -80,7 +71,7 @@ def run_cycle(job: Job, dsn: str | None, options: CycleOptions, manner: Manner) 
         finally:  # what the cycle did is told, whether it could be verified or not
             tell(to_json(told) if manner.is_json else text)
     status = exit_status(record)
-    return _FAILED if told.get("wrong") and status in (0, _QUARANTINED) else status
+    return SOME_FAILED if told.get("wrong") and status in (0, QUARANTINED) else status
 
 
 def _record(
@@ -98,7 +89,7 @@ def _record(
             time.sleep(_ASK_AGAIN_S)
         except EtlError as error:
             if manner.is_json and cycle.record.cycle_id is not None:
-                tell(to_json(as_json(cycle.record)))
+                tell(to_json(as_object(cycle.record)))
             stop_signal = cycle.record.stop_signal
             if isinstance(error, DatabaseUnreachableError) and stop_signal is not None:
                 say(f"etl: {error.message}; the next cycle closes the record of this one")

@@ -11,13 +11,11 @@ from etl import job as jobs
 from etl import settings
 from etl.cli.detach import detach
 from etl.cli.job_options import add_options, batch_size, in_scope
-from etl.cli.options import AsOf, Dsn, Json, check_key, day
+from etl.cli.options import AsOf, Dsn, Json, LogFormat, day, utf_8
 from etl.cli.output import printable
 from etl.cli.stream import stream_commands
 from etl.errors import FileError
 from etl.job import Job
-
-LogFormat = Literal["text", "json"]
 
 
 def add_jobs(app: typer.Typer, paths: list[Path]) -> None:
@@ -66,7 +64,11 @@ def _command(job: Job) -> Callable[..., None]:
         only: Annotated[
             str | None,
             typer.Option(
-                f"--{unit}", "--only", metavar="KEY", help=f"Just this {unit}, dirty or not."
+                f"--{unit}",
+                "--only",
+                metavar="KEY",
+                callback=utf_8,
+                help=f"Just this {unit}, dirty or not.",
             ),
         ] = None,
         workers: Annotated[
@@ -127,8 +129,6 @@ def _command(job: Job) -> Callable[..., None]:
         from etl.cli.run import Manner, run_cycle
         from etl.cycle import CycleOptions
 
-        if only is not None:
-            check_key(only)
         settings.host_timeout_s(os.environ)  # the workers use it: said before a cycle begins
         count, most = settings.workers(workers, os.environ)
         options = CycleOptions(

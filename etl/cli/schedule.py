@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from etl import folders
-from etl.cli.options import JobName, job_named, jobs_dir
+from etl.cli.jobs import job_named, jobs_dir
+from etl.cli.options import JobName
 from etl.cli.output import say, tell
 from etl.errors import UsageError
 from etl.job import Job

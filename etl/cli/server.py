@@ -1,13 +1,13 @@
 """``etl server``: the embedded PostgreSQL, by hand."""
 
-import json
 import os
 from typing import Annotated
 
 import typer
 
-from etl.cli.options import Json, embedded_server
-from etl.cli.output import say, tell
+from etl.cli.database import embedded_server
+from etl.cli.options import Json
+from etl.cli.output import say, tell, to_json
 
 server = typer.Typer(no_args_is_help=True, help="The embedded PostgreSQL server.")
 
@@ -41,7 +41,7 @@ def status(json_output: Json = False) -> None:
         "dsn": embedded.target.dsn,
     }
     if json_output:
-        tell(json.dumps(facts))
+        tell(to_json(facts))
     else:
         tell(f"{'runs' if version else 'does not run'}: {embedded.target.label}")
         for name in ("version", "data", "log", "dsn"):

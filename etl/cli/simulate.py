@@ -1,22 +1,33 @@
 """``etl simulate``: what many cycles come to, at any size."""
 
 import os
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import replace
+from typing import Annotated
 
 import typer
 
 from etl import settings
-from etl.cli.options import AsOf, Dsn, Json, connected, day, deployed_jobs, job_named, job_names
+from etl.cli.database import connected
+from etl.cli.jobs import job_named, job_names
+from etl.cli.options import (
+    AsOf,
+    Dsn,
+    Json,
+    MaxItems,
+    ReservedPercent,
+    TimeLimit,
+    Workers,
+    day,
+    finite,
+)
 from etl.cli.output import tell, to_json
 from etl.settings import duration_s
 
-if TYPE_CHECKING:
-    from etl.desk.past import Past
-    from etl.job import Job
-
 _MOST_CYCLES = 3650  # ten years of nights
 _SHOWN = 12
+_MAX_ITEMS, _RESERVED_PERCENT = 1000, 10  # where there is no job
 _YEAR_S = 366 * 86_400.0
+_DAY_MS = 86_400_000.0
 
 
 def simulate(
@@ -59,32 +70,22 @@ def simulate(
     cycles: Annotated[
         int, typer.Option("--cycles", min=1, max=_MOST_CYCLES, help="Simulate so many.")
     ] = 30,
-    max_items: Annotated[
-        int | None,
-        typer.Option(
-            "--max-items", min=1, max=settings.LARGEST, help="Item limit, as of the job's command."
-        ),
-    ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            "--workers", min=1, max=settings.MOST_WORKERS, help="As of the job's command."
-        ),
-    ] = None,
+    max_items: MaxItems = None,
+    workers: Workers = None,
     every: Annotated[
         str, typer.Option("--every", metavar="DURATION", help="A cycle begins so often.")
     ] = "24h",
-    time_limit: Annotated[
-        str | None,
-        typer.Option("--time-limit", metavar="DURATION", help="As of the job's command."),
-    ] = None,
-    reserved_percent: Annotated[
-        int | None,
-        typer.Option("--reserved-percent", min=0, max=99, help="As of the job's command."),
-    ] = None,
+    time_limit: TimeLimit = None,
+    reserved_percent: ReservedPercent = None,
     item_ms: Annotated[
         float | None,
-        typer.Option("--item-ms", help="What one item takes, milliseconds. Else as it was."),
+        typer.Option(
+            "--item-ms",
+            min=0.0,
+            max=_DAY_MS,
+            callback=finite,
+            help="What one item takes, milliseconds. Else as it was.",
+        ),
     ] = None,
     seed: Annotated[
         int | None,
@@ -99,37 +100,40 @@ def simulate(
     With a job, its database says what is dirty, what comes in and what items take; options say
     otherwise. Nothing is written. What is assumed: docs/simulate.md.
     """
-    from etl.cli import scenario_options, simulate_text
-    from etl.simulation import run
+    from etl.cli import scenario_levels
+    from etl.cli.simulate_text import Subject, as_object, as_text
+    from etl.simulation import Scenario, run
 
     every_s = duration_s("--every", every, longest_s=_YEAR_S)
-    found: Job | None = None if job is None else job_named(job)
-    past: Past | None = None
-    if job is not None and found is not None:
+    existing = None if items is None else scenario_levels.existing_items(items)
+    subject, past = Subject(), None
+    most, reserved, longest_s = _MAX_ITEMS, _RESERVED_PERCENT, None
+    if job is not None:
         from etl.desk import past as desk
 
-        with connected(dsn, "simulate") as connection:
-            deployed_jobs(connection, job)
+        found = job_named(job)
+        most, reserved, longest_s = found.max_items, found.reserved_percent, found.time_limit_s
+        with connected(dsn, "simulate", found) as connection:
             past = desk.look(connection, found, day(as_of), every_s)
-    given = scenario_options.Given(
-        items=items,
-        arrivals=arrivals,
-        backlog=backlog,
-        times=times,
-        item_ms=item_ms,
+        subject = Subject(found.name, found.title, found.unit, past.cycles)
+    scenario = Scenario(
+        levels=scenario_levels.levels(past, existing, arrivals, backlog, times, item_ms),
+        limit=settings.ItemLimit.read(max_items, os.environ, subject.unit, most),
         cycles=cycles,
-        max_items=max_items,
-        workers=workers,
+        reserved_percent=settings.reserved_percent(reserved_percent, os.environ, reserved),
+        workers=settings.workers(workers, os.environ)[0],
         every_s=every_s,
-        time_limit=time_limit,
-        reserved_percent=reserved_percent,
+        time_limit_s=settings.time_limit_s(time_limit, os.environ, longest_s),
+        items=existing,
         seed=seed,
     )
-    scenario = scenario_options.scenario(given, found, past, os.environ)
+    if past is not None and past.model is not None:
+        model = past.model
+        scenario = replace(
+            scenario, fixed_s=model.fixed_s, stretch=model.stretch, spread=model.spread
+        )
     outlook = run(scenario, _SHOWN)
-    named = scenario_options.Named.of(found, past)
-    tell(
-        to_json(simulate_text.as_object(named, scenario, outlook))
-        if json_output
-        else simulate_text.text(named, scenario, outlook)
-    )
+    if json_output:
+        tell(to_json(as_object(subject, scenario, outlook)))
+    else:
+        tell(as_text(subject, scenario, outlook))

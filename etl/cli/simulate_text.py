@@ -2,18 +2,33 @@
 
 from dataclasses import asdict
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 from etl.cli.output import columns, printable
-from etl.cli.scenario_options import Named
 from etl.cli.words import age, counted, seconds
 from etl.simulation import Ages, LevelState, Outlook, Scenario, Shown
 
 
-def as_object(named: Named, scenario: Scenario, outlook: Outlook) -> dict[str, Any]:
+class Subject(NamedTuple):
+    """What a simulation is about: nothing in particular, or a job.
+
+    Attributes:
+        job: The job's name.
+        title: What a person calls it.
+        unit: What one item is.
+        learned_from: From so many cycles to their next ones arrivals were counted.
+    """
+
+    job: str | None = None
+    title: str = "Items"
+    unit: str = "item"
+    learned_from: int = 0
+
+
+def as_object(subject: Subject, scenario: Scenario, outlook: Outlook) -> dict[str, Any]:
     """A simulation as docs/json/simulate.schema.json describes it."""
     return {
-        **asdict(named),
+        **subject._asdict(),
         "items": scenario.items,
         "cycles": scenario.cycles,
         "every_s": scenario.every_s,
@@ -61,16 +76,16 @@ def _ages(ages: Ages, every_s: float) -> dict[str, float | None]:
     }
 
 
-def text(named: Named, scenario: Scenario, outlook: Outlook) -> str:
+def as_text(subject: Subject, scenario: Scenario, outlook: Outlook) -> str:
     """A simulation for people."""
-    unit = f"{named.unit}s"
+    unit = f"{subject.unit}s"
     limit = f"{scenario.limit.max_items:,} {unit} a cycle"
     if scenario.time_limit_s is not None:
         limit += f" and {seconds(scenario.time_limit_s)}"
     of = "" if scenario.items is None else f" of {scenario.items:,}"
     lines = [
-        f"{named.title}, simulated: {scenario.cycles:,} cycles, one every {age(scenario.every_s)}, "
-        f"at most {limit}, {counted(scenario.workers, 'worker')}",
+        f"{subject.title}, simulated: {counted(scenario.cycles, 'cycle')}, one every "
+        f"{age(scenario.every_s)}, at most {limit}, {counted(scenario.workers, 'worker')}",
         f"{_mean(scenario.arrivals)} {unit}{of} become dirty from one cycle to the next, "
         f"{scenario.backlog:,} are so at the beginning",
         "",
@@ -80,8 +95,8 @@ def text(named: Named, scenario: Scenario, outlook: Outlook) -> str:
         "",
         f"backlog: {_verdict(scenario, outlook, unit)}",
     ]
-    if named.learned_from:
-        lines.append(f"learned from {counted(named.learned_from, 'cycle')} and what followed")
+    if subject.learned_from:
+        lines.append(f"learned from {counted(subject.learned_from, 'cycle')} and what followed")
     return "\n".join(lines)
 
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from etl.cli.options import AnyJob, AsOf, Dsn, Json, connected, day, deployed_jobs
-from etl.cli.output import columns, printable, tell, to_json
+from etl.cli.database import connected_to_jobs
+from etl.cli.options import AnyJob, AsOf, Dsn, Json, day
+from etl.cli.output import columns, is_heard, printable, tell, to_json
 from etl.cli.words import age, counted, moment, seconds
-from etl.errors import UsageError
-from etl.settings import LARGEST
+from etl.settings import LARGEST, duration_s
 
 if TYPE_CHECKING:
     from etl.db import Connection
@@ -31,8 +31,8 @@ def status(
     as_of: AsOf = None,
     watch: Annotated[bool, typer.Option("--watch", help="Show it again and again.")] = False,
     every: Annotated[
-        float, typer.Option("--every", metavar="SECONDS", help="How often, with --watch.")
-    ] = 2.0,
+        str, typer.Option("--every", metavar="DURATION", help="How often, with --watch.")
+    ] = "2s",
     json_output: Json = False,
     dsn: Dsn = None,
 ) -> None:
@@ -41,22 +41,18 @@ def status(
     Ages stand against the goals in the job's job.toml; a level that is over its goal is marked.
     With --json one object, with --watch one a line: asked_at and jobs.
     """
-    if not 0.2 <= every <= _DAY_S:  # no number is neither
-        raise UsageError(
-            f"--every must be from 0.2 to {_DAY_S:,} seconds, not {every}", "Write --every 5."
-        )
-    with connected(dsn, "status") as connection:
-        jobs = deployed_jobs(connection, job)
+    pause_s = duration_s("--every", every)
+    with connected_to_jobs(dsn, "status", job) as (connection, jobs):
         if not watch:
             tell(_told(connection, jobs, as_of, json_output))
             return
         signal.signal(signal.SIGINT, signal.default_int_handler)
         is_redrawn = sys.stdout.isatty() and not json_output
         try:
-            while True:
+            while is_heard():
                 told = _told(connection, jobs, as_of, json_output)
                 tell(f"{_REDRAW}{told}" if is_redrawn else told)
-                time.sleep(every)
+                time.sleep(pause_s)
         except KeyboardInterrupt:
             raise typer.Exit(0) from None
 
@@ -64,11 +60,14 @@ def status(
 def _told(connection: "Connection", jobs: "list[Job]", as_of: Any, is_json: bool) -> str:
     from etl.desk import status as desk
 
-    told = [desk.look(connection, job, day(as_of)) for job in jobs]
+    today = day(as_of)
+    told = [desk.look(connection, job, today) for job in jobs]
     if is_json:
         asked_at = min((one.asked_at for one in told), default=None)
         return to_json({"asked_at": asked_at, "jobs": [as_object(one) for one in told]})
-    return "\n\n".join(text(one) for one in told) if told else "no job is deployed on this database"
+    return (
+        "\n\n".join(as_text(one) for one in told) if told else "no job is deployed on this database"
+    )
 
 
 def as_object(status: "Status") -> dict[str, Any]:
@@ -79,7 +78,7 @@ def as_object(status: "Status") -> dict[str, Any]:
     return told
 
 
-def text(status: "Status") -> str:
+def as_text(status: "Status") -> str:
     """The status of a job for people."""
     unit = f"{status.unit}s"
     late = [level.name for level in status.levels if level.is_late]

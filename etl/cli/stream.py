@@ -3,13 +3,13 @@
 import os
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from etl import settings
 from etl.cli.job_options import add_options, in_scope
-from etl.cli.options import Dsn, Json
+from etl.cli.options import Dsn, Json, LogFormat, finite
 from etl.cli.output import printable, say
 from etl.errors import UsageError
 from etl.job import Job
@@ -27,7 +27,6 @@ Amqp = Annotated[
     ),
 ]
 _MOST_PREFETCH = 65_535  # what the protocol has room for
-_LogFormat = Literal["text", "json"]
 
 
 def named_broker(amqp: str | None) -> "Broker":
@@ -81,7 +80,7 @@ def stream_commands(job: Job, stream: Stream) -> typer.Typer:
             ),
         ] = None,
         log_format: Annotated[
-            _LogFormat, typer.Option("--log-format", help="Of the lines on standard error.")
+            LogFormat, typer.Option("--log-format", help="Of the lines on standard error.")
         ] = "text",
         json_output: Json = False,
         amqp: Amqp = None,
@@ -141,11 +140,16 @@ def _publish_sample(job: Job, stream: Stream) -> Callable[..., None]:
             int, typer.Option("--count", min=1, max=settings.LARGEST, help="How many messages.")
         ] = 100,
         rate: Annotated[
-            float,
+            float | None,
             typer.Option(
-                "--rate", min=0, metavar="N", help="So many a second; 0: as fast as it goes."
+                "--rate",
+                min=0.001,
+                max=1_000_000,
+                metavar="N",
+                callback=finite,
+                help="So many a second; else as fast as it goes.",
             ),
-        ] = 0,
+        ] = None,
         seed: Annotated[
             int,
             typer.Option(

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from functools import partial
 
 from etl import db, deploy, settings
+from etl.cli.database import connected, target
 from etl.cli.log import LogLines
-from etl.cli.options import connected, target
 from etl.cli.output import say, tell, to_json
 from etl.cli.stream_text import lines, summary
 from etl.errors import EtlError, UsageError
@@ -43,12 +43,12 @@ class Sample:
     """Which messages to publish.
 
     Attributes:
-        rate: So many a second; 0: as fast as it goes.
+        rate: So many a second; None: as fast as it goes.
     """
 
     first: int
     count: int
-    rate: float
+    rate: float | None
     seed: int
 
 
@@ -90,8 +90,8 @@ def tell_health(
         problems.append(error.message)
     has_database = True
     try:
-        with connected(dsn, f"health {job.command}") as connection:
-            deploy.require_current(connection, job)
+        with connected(dsn, "health", job):
+            pass
     except EtlError as error:
         has_database = False
         problems.append(error.message)

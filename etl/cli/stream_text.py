@@ -1,12 +1,11 @@
 """What is said about a service while it runs: a line for people, and its facts for programs."""
 
 import logging
-import signal
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from etl.cli.log import Line, stop_line
+from etl.cli.log import Line, stop_line, worker_line
 from etl.cli.words import counted
 from etl.events import StopRequested, WorkerFinished
 from etl.job import Job
@@ -88,12 +87,7 @@ def _worker(event: WorkerFinished | events.WorkerDelayed) -> Line:
     if isinstance(event, events.WorkerDelayed):
         text = f"worker {event.worker}: {event.reason}; starts again in {event.again_in_s:g} s"
         return logging.ERROR, text, asdict(event)
-    if event.exit_status == 0:
-        return logging.INFO, f"worker {event.worker}: finished", asdict(event)
-    status = event.exit_status
-    cause = signal.Signals(-status).name if status < 0 else f"exit status {status}"
-    after = ", replaced" if event.replaced else ""
-    return logging.ERROR, f"worker {event.worker}: ended by {cause}{after}", asdict(event)
+    return worker_line(event)
 
 
 def _service(

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from etl import settings
-from etl.cli.options import AsOf, Dsn, JobName, Json, check_key, connected, day, job_named, units
+from etl.cli.database import connected
+from etl.cli.jobs import job_named, units
+from etl.cli.options import AsOf, Dsn, JobName, Json, day, utf_8
 from etl.cli.output import printable, say, tell, to_json
 from etl.cli.words import counted
 from etl.errors import UsageError
@@ -39,7 +41,8 @@ def command() -> Callable[..., None]:
         ] = None,
         every: Annotated[bool, typer.Option("--all", help="Recompute every clean item.")] = False,
         item: Annotated[
-            str | None, typer.Option(*names, metavar="KEY", help="Recompute just this one.")
+            str | None,
+            typer.Option(*names, metavar="KEY", callback=utf_8, help="Recompute just this one."),
         ] = None,
         seed: Annotated[
             int | None,
@@ -56,31 +59,27 @@ def command() -> Callable[..., None]:
         other means. Else each item is recomputed by the job's own statement, in a transaction
         that is rolled back, and compared column by column. Dirty items may be wrong.
         """
-        from etl import deploy
         from etl.verification import Verifier
 
-        found = job_named(job, may_be_stream=True)
+        found, today = job_named(job, may_be_stream=True), day(as_of)
         if sum((sample is not None, every, item is not None)) > 1:
             raise UsageError("--sample, --all and --item exclude each other", "Give one of them.")
-        if item is not None:
-            check_key(item)
         if fix:
             _ = found.mark
         is_by_query = found.has_verify and sample is None and not every and item is None
-        with connected(dsn, f"verify {found.command}") as connection:
-            deploy.require_current(connection, found)
+        with connected(dsn, "verify", found) as connection:
             if is_by_query:
-                told = by_query(connection, found, day(as_of))
+                told = by_query(connection, found, today)
             else:
-                verifier = Verifier(connection, found, day(as_of))
+                verifier = Verifier(connection, found, today)
                 size = None if every or item is not None else sample or _SAMPLE
                 lot = secrets.randbelow(2**31) if seed is None else seed
                 told = _by_recomputing(verifier, found, size, lot, item)
             keys = [wrong["item_key"] for wrong in told["items"]]
             if fix and keys:
-                Verifier(connection, found, day(as_of)).mark(keys)
+                Verifier(connection, found, today).mark(keys)
                 told["marked"] = len(keys)
-        told = {"job": found.name, "as_of": day(as_of), **told}
+        told = {"job": found.name, "as_of": today, **told}
         tell(to_json(told) if json_output else verdict_text(found, told))
         raise typer.Exit(1 if told["items"] else 0)
 
@@ -110,22 +109,20 @@ def _by_recomputing(
     from etl.verification.confidence import at_most
 
     lot = verifier.draw(sample, seed, item or "")
-    if item is not None and not lot.items:
+    if item == "" or (item is not None and not lot.items):  # none named, all are drawn
         raise UsageError(
             f"there is no clean {job.unit} {item}",
             f"It is dirty, so the next cycle refreshes it; or the job knows no such {job.unit}.",
         )
     wrong: list[Checked] = []
-    checked = skipped = 0
+    skipped = 0
     for place, one in enumerate(map(verifier.check, lot.items), 1):
-        if one.verdict == "skipped":
-            skipped += 1
-        else:
-            checked += 1
-            if one.verdict == "wrong":
-                wrong.append(one)
+        skipped += one.verdict == "skipped"
+        if one.verdict == "wrong":
+            wrong.append(one)
         if place % _TELL_EVERY == 0:
             say(f"etl: {place:,} of {len(lot.items):,}, {len(wrong):,} wrong so far")
+    checked = len(lot.items) - skipped
     items = [
         {
             "item_key": one.item_key,

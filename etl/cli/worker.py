@@ -1,15 +1,17 @@
 """``etl worker``: workers of this host in a cycle that another host runs."""
 
 import os
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from etl import folders, settings
-from etl.cli.options import Dsn, JobName, Json, job_named, target
+from etl.cli.database import target
+from etl.cli.exit_statuses import SOME_FAILED
+from etl.cli.jobs import job_named
+from etl.cli.options import Dsn, JobName, Json
 from etl.cli.output import say, tell, to_json
-
-_FAILED = 1
+from etl.model import CycleRecord
 
 
 def worker(
@@ -59,26 +61,12 @@ def worker(
     crew = HostCrew(found, database, folders.state_path(os.environ), options, log)
     with db.reached():
         records = crew.run()
-    told = {
-        "job": found.name,
-        "workers": options.workers,
-        "stop_signal": crew.stop_signal,
-        "cycles": [
-            {
-                "cycle_id": record.cycle_id,
-                "done": record.done,
-                "failed": record.failed,
-                "busy": record.busy,
-                "orphaned": record.orphaned,
-                "duration_s": round(record.duration_s, 3),
-            }
-            for record in records
-        ],
-    }
     if not records:
         say(f"etl: no cycle of {found.command} runs with --queue postgres")
     if json_output:
-        tell(to_json(told))
+        cycles = [_as_object(record) for record in records]
+        head = {"job": found.name, "workers": count, "stop_signal": crew.stop_signal}
+        tell(to_json({**head, "cycles": cycles}))
     for record in () if json_output else records:
         counts = f"{record.failed} failed, {record.busy} busy, {record.orphaned} orphaned"
         tell(
@@ -88,4 +76,10 @@ def worker(
     if crew.stop_signal is not None:
         raise typer.Exit(128 + crew.stop_signal)
     if any(record.failed or record.orphaned for record in records):
-        raise typer.Exit(_FAILED)
+        raise typer.Exit(SOME_FAILED)
+
+
+def _as_object(record: CycleRecord) -> dict[str, Any]:
+    names = ("cycle_id", "done", "failed", "busy", "orphaned")
+    counts = {name: getattr(record, name) for name in names}
+    return {**counts, "duration_s": round(record.duration_s, 3)}

@@ -27,8 +27,12 @@ def look(
     if not options.begins_again:
         job = rounds.expected(connection, job)
     backlog = Backlog(connection, job, record, ())
+    is_catch_up = False
     with backlog.snapshot():
-        is_catch_up = backlog.count(options.limit)
+        if options.only_key is None:
+            is_catch_up = backlog.count(options.limit)
+        else:
+            backlog.count_one()
         ledger.count_held(connection, record, record.started_at)
         remarks.preview(connection, job, record)
     queued = min(record.found, record.max_items)

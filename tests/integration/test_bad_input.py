@@ -152,3 +152,40 @@ def test_an_error_in_a_job_query_names_file_and_line(etl: Etl, tmp_path: Path) -
     (folder / "process.sql").write_text("SELECT :item_key;\n")
     ran = etl("tally", ETL_JOBS_DIR=str(folder.parent))
     assert clear(ran, 2, f'{folder}/backlog.sql:3: column "missing" does not exist')
+
+
+@pytest.fixture
+def offline(environment: dict[str, str]) -> Etl:
+    """The program where no database can be reached."""
+    return runner({**environment, "ETL_DSN": "host=/nowhere"})
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "status --watch --every=nan",
+        "status --watch --every=1e300",
+        "simulate --arrivals=5 --item-ms=nan",
+        "simulate --arrivals=5 --item-ms=1e308",
+        "telemetry publish-sample --rate=nan",
+        "telemetry publish-sample --rate=1e-300",
+        "history datamart-users --cycle=99999999999999999999",
+    ],
+)
+def test_what_no_clock_and_no_counter_can_be_is_refused(offline: Etl, command: str) -> None:
+    ran = offline(*command.split())
+    assert clear(ran, 2, command.split()[-1].partition("=")[0])
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["status", "history", "plan", "simulate", "pause", "resume", "cancel", "verify", "explain"],
+)
+def test_a_job_that_does_not_exist_is_told_before_a_database_is_asked_for(
+    offline: Etl, command: str
+) -> None:
+    assert clear(offline(command, "nonsense"), 2, "there is no job nonsense")
+
+
+def test_an_empty_dsn_is_no_embedded_server(offline: Etl) -> None:
+    assert clear(offline("datamart-users", "--dsn", ""), 2, "--dsn names no database")

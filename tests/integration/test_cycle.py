@@ -85,6 +85,8 @@ def test_one_user_is_refreshed_by_name_dirty_or_not(
     etl: Etl, connection: Connection, warehouse: dict[str, int]
 ) -> None:
     for _ in range(2):
+        planned = etl("datamart-users", AS_OF, f"--user={warehouse['dora']}", "--dry-run")
+        assert "would do 1 of 1 users" in planned.out
         ran = etl("datamart-users", AS_OF, f"--user={warehouse['dora']}", "--json")
         assert ran.status == 0
         assert json.loads(ran.out)["done"] == 1

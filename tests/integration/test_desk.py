@@ -276,7 +276,7 @@ def test_watching_tells_it_again_and_again_until_it_is_interrupted(
     warehouse: Connection, dsn: str, environment: dict[str, str]
 ) -> None:
     command = [sys.executable, "-m", "etl", "status", "datamart-users", AS_OF, "--json"]
-    command += ["--watch", "--every=0.2"]
+    command += ["--watch", "--every=200ms"]
     with subprocess.Popen(
         command,
         stdout=subprocess.PIPE,

@@ -100,7 +100,7 @@ def test_one_user_is_asked_for_by_name(clean: Connection, etl: Etl) -> None:
     clean.execute("UPDATE dwh.datamart_users SET active_days = 0")
     told = verify(etl, f"--user={users['user5']}", status=1)
     assert [item["item_key"] for item in told["items"]] == [str(users["user5"])]
-    for key in (str(users["dirty"]), "4711", "nobody"):
+    for key in (str(users["dirty"]), "4711", "nobody", ""):
         ran = etl("verify", "datamart-users", AS_OF, f"--item={key}")
         assert (ran.status, f"there is no clean user {key}" in ran.err) == (2, True)
 

@@ -169,3 +169,25 @@ def test_a_pipe_gets_no_colours_even_by_force(etl: Etl, connection: Connection) 
     add_users(connection, "ana")
     ran = etl("datamart-users", FORCE_COLOR="1", TERM="xterm-256color")
     assert "\x1b" not in ran.out + ran.err
+
+
+@pytest.mark.parametrize("redirection", [">&-", "2>&-", ">/dev/full", "2>/dev/full", "| head -c 0"])
+@pytest.mark.parametrize(("arguments", "status"), [("--help", 0), ("verify --nonsense", 2)])
+def test_help_and_mistakes_that_nobody_can_read_end_as_they_do_else(
+    environment: dict[str, str], arguments: str, status: int, redirection: str
+) -> None:
+    command = f'set -o pipefail; "{sys.executable}" -m etl {arguments} {redirection}'
+    done = subprocess.run(
+        ["bash", "-c", command], env=environment, cwd=REPOSITORY, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert (done.returncode, "Traceback" in done.stderr) == (status, False)
+
+
+def test_watching_ends_when_nobody_reads_it_any_more(environment: dict[str, str], dsn: str) -> None:
+    watch = f'"{sys.executable}" -m etl status datamart-users --watch --every=50ms | head -n 1'
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {watch}"], env={**environment, "ETL_DSN": dsn},
+        cwd=REPOSITORY, capture_output=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert (done.returncode, b"Traceback" in done.stderr) == (0, False)

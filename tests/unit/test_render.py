@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etl.cli.display import Display
+from etl.cli.exit_statuses import exit_status
 from etl.cli.log import LogLines
 from etl.cli.narrator import Narrator
-from etl.cli.render import as_json, outcome_line, summary
-from etl.cli.run import exit_status
+from etl.cli.render import as_object, outcome_line, summary
 from etl.events import (
     BacklogCounted,
     CommitsLost,
@@ -74,7 +74,7 @@ def texts(event: Event, narrator: Narrator | None = None) -> list[str]:
 
 
 def test_json_has_the_promised_keys_in_the_promised_order() -> None:
-    told = as_json(record())
+    told = as_object(record())
     assert list(told) == KEYS
     assert (told["job"], told["cycle_id"], told["stop_reason"]) == ("datamart_users", 42, "limit")
     assert (told["found"], told["claimed"], told["done"]) == (2000, 1206, 1200)
@@ -93,7 +93,7 @@ def test_json_has_the_promised_keys_in_the_promised_order() -> None:
 
 
 def test_json_of_a_cycle_that_found_nothing_is_whole() -> None:
-    told = as_json(empty())
+    told = as_object(empty())
     assert list(told) == KEYS
     assert (told["found"], told["items_per_s"], told["levels"]) == (0, 0.0, [])
 
@@ -112,13 +112,13 @@ def test_the_numbers_add_up_at_any_time(
         told.levels[level] = LevelCount(level, f"level {level}", found=tried + more)
     for number, (level, outcome) in enumerate(attempts, start=1):
         told.count(Claim(1, "1", level, {}), outcome)
-        numbers = as_json(told)
+        numbers = as_object(told)
         assert numbers["found"] == sum(numbers[name] for name in COUNTS)
         assert numbers["claimed"] == number
-    assert as_json(told)["remaining"] == sum(left)
+    assert as_object(told)["remaining"] == sum(left)
     for outcome in Outcome:
         expected = sum(1 for _, happened in attempts if happened is outcome)
-        assert as_json(told)[outcome.value] == expected
+        assert as_object(told)[outcome.value] == expected
 
 
 def test_the_outcome_is_one_line_with_what_went_wrong() -> None:
@@ -216,7 +216,7 @@ def test_what_happens_to_a_cycle_is_one_line(event: Event, severity: str, text: 
 
 def test_the_line_of_a_finished_cycle_carries_the_json_object() -> None:
     ((_, _, facts),) = Narrator("user").lines(CycleFinished(record()))
-    assert facts == as_json(record())
+    assert facts == as_object(record())
 
 
 def test_log_lines_are_one_json_object_each(capsys: pytest.CaptureFixture[str]) -> None:
