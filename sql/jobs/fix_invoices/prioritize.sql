@@ -28,11 +28,10 @@ WITH RECURSIVE stretch AS (
         ) AS s
 ),
 
--- Each step reads :most keys and the first of the next range; none is there at the end.
+-- Each step passes over :most keys, and finds the first of the next range; none is there at the end.
 range AS (
     SELECT
-        s.level, s.kind, s.is_fee, s.last_key AS stretch_end,
-        CAST(NULL AS bigint) AS first_key, CAST(NULL AS bigint) AS last_key, CAST(0 AS bigint) AS weight,
+        s.level, s.kind, s.is_fee, s.last_key AS stretch_end, CAST(NULL AS bigint) AS first_key,
         (
             SELECT min(i.invoice_id)
             FROM billing.invoices AS i
@@ -41,33 +40,41 @@ range AS (
     FROM stretch AS s
     UNION ALL
     SELECT
-        r.level, r.kind, r.is_fee, r.stretch_end, r.next_key, b.last_key, b.weight,
+        r.level, r.kind, r.is_fee, r.stretch_end, r.next_key,
         (
-            SELECT min(i.invoice_id)
+            SELECT i.invoice_id
             FROM billing.invoices AS i
-            WHERE i.is_service_fee = r.is_fee AND i.invoice_id > b.last_key AND i.invoice_id <= r.stretch_end
+            WHERE i.is_service_fee = r.is_fee AND i.invoice_id BETWEEN r.next_key AND r.stretch_end
+            ORDER BY i.invoice_id
+            LIMIT 1 OFFSET CAST(:most AS bigint)
         )
     FROM range AS r
-    CROSS JOIN
-        LATERAL (
-            SELECT max(k.invoice_id) AS last_key, count(*) AS weight
-            FROM (
-                SELECT i.invoice_id
-                FROM billing.invoices AS i
-                WHERE i.is_service_fee = r.is_fee AND i.invoice_id BETWEEN r.next_key AND r.stretch_end
-                ORDER BY i.invoice_id
-                LIMIT CAST(:most AS bigint)
-            ) AS k
-        ) AS b
     WHERE r.next_key IS NOT NULL
 ),
 
 bounded AS (
     SELECT
-        r.level, r.kind, r.weight, r.first_key,
-        CASE WHEN r.next_key IS NULL THEN r.stretch_end ELSE r.last_key END AS last_key
+        r.level, r.kind, r.first_key,
+        CASE WHEN r.next_key IS NULL THEN r.stretch_end ELSE b.last_key END AS last_key,
+        CASE WHEN r.next_key IS NULL THEN b.keys ELSE CAST(:most AS bigint) END AS weight
     FROM range AS r
-    WHERE r.weight > 0
+    CROSS JOIN
+        LATERAL (
+            SELECT
+                (
+                    SELECT max(i.invoice_id)
+                    FROM billing.invoices AS i
+                    WHERE i.is_service_fee = r.is_fee AND i.invoice_id < r.next_key
+                ) AS last_key,
+                (
+                    SELECT count(*)
+                    FROM billing.invoices AS i
+                    WHERE
+                        i.is_service_fee = r.is_fee AND r.next_key IS NULL
+                        AND i.invoice_id BETWEEN r.first_key AND r.stretch_end
+                ) AS keys
+        ) AS b
+    WHERE r.first_key IS NOT NULL
 )
 
 SELECT
