@@ -15,7 +15,7 @@ CREATE TABLE billing.invoices (
     is_service_fee boolean NOT NULL DEFAULT FALSE,
     issued_on date NOT NULL,
     base_cents bigint NOT NULL,
-    rate numeric(6, 4),
+    rate numeric(6, 4) CHECK (rate <> 'NaN'),
     fee_cents bigint NOT NULL DEFAULT 0,
     tax_cents bigint NOT NULL DEFAULT 0,
     total_cents bigint NOT NULL DEFAULT 0,
