@@ -12,3 +12,6 @@ GRANT SELECT ON
 etl.applied_file, etl.cycle, etl.attempt, etl.held_item, etl.held, etl.progress, etl.freshness, etl.failures,
 etl.control, etl.round, etl.done_range, etl.done_message, etl.queue, etl.queue_item, etl.queue_outcome, etl.crew
 TO etl_reader;
+
+-- Dry runs list ranges of keys.
+GRANT EXECUTE ON FUNCTION etl.range_key, etl.range_of, etl.keys_left TO etl_reader;

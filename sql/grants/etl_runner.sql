@@ -49,3 +49,8 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON etl.held_item TO etl_runner;
 GRANT SELECT, INSERT, UPDATE ON etl.control TO etl_runner;
 
 GRANT SELECT ON etl.held, etl.progress, etl.freshness, etl.failures TO etl_runner;
+
+-- Everybody may call these, unless the database takes that from what is new.
+GRANT EXECUTE ON FUNCTION
+etl.back_off, etl.is_data_error, etl.range_key, etl.range_of, etl.keys_left
+TO etl_runner;

@@ -2,7 +2,7 @@
 -- ago. The records of the cycles stay.
 --
 -- Parameters: job        whose cycles
---             keep_days  how many days their attempts are kept, at least 1
+--             keep_days  how many days their attempts are kept, from 1 to a thousand years
 --             now        the moment that counts as now
 -- Returns:    nothing
 -- Writes:     etl.attempt
@@ -32,7 +32,7 @@ BEGIN
         WHERE c.job = forget_attempts.job
             AND c.finished_at IS NOT NULL
             AND c.started_at < least(forget_attempts.now, now())
-                - make_interval(days => greatest(forget_attempts.keep_days, 1))
+                - make_interval(days => least(greatest(forget_attempts.keep_days, 1), 365000))
             -- No job's cycles before have any. The day: numbers are given out nearly, not quite,
             -- in the order of time.
             AND c.started_at >= (

@@ -15,20 +15,15 @@ LANGUAGE sql IMMUTABLE AS $$
     SELECT kind || ':' || first_key || CASE WHEN last_key = first_key THEN '' ELSE '..' || last_key END
 $$;
 
-CREATE OR REPLACE FUNCTION etl.key_range(first_key bigint, last_key bigint)
-RETURNS int8range
-LANGUAGE sql IMMUTABLE AS $$
-    SELECT int8range(first_key, last_key, '[]')
-$$;
-
--- The range of an item_key; null where it is none of this kind.
+-- The range of an item_key; null where it is none of this kind. No backslash: a role may have turned
+-- standard_conforming_strings off.
 CREATE OR REPLACE FUNCTION etl.range_of(item_key text, kind text)
 RETURNS int8range
 LANGUAGE sql IMMUTABLE AS $$
-    SELECT etl.key_range(CAST(m.found[1] AS bigint), CAST(coalesce(m.found[2], m.found[1]) AS bigint))
+    SELECT int8range(CAST(m.found[1] AS bigint), CAST(coalesce(m.found[2], m.found[1]) AS bigint), '[]')
     FROM regexp_match(
         CASE WHEN starts_with(item_key, kind || ':') THEN substr(item_key, length(kind) + 2) END,
-        '^(-?\d{1,19})(?:\.\.(-?\d{1,19}))?$'
+        '^(-?[0-9]{1,19})(?:[.][.](-?[0-9]{1,19}))?$'
     ) AS m (found)
     WHERE m.found IS NOT NULL -- int8range of nulls is a range: of all keys
 $$;
@@ -40,10 +35,10 @@ RETURNS TABLE (first_key bigint, last_key bigint)
 LANGUAGE sql STABLE AS $$
     SELECT lower(s.stretch), upper(s.stretch) - 1
     FROM unnest(
-        int8multirange(etl.key_range(from_key, to_key))
+        int8multirange(int8range(from_key, to_key, '[]'))
         - coalesce(
             (
-                SELECT range_agg(etl.key_range(d.first_key, d.last_key))
+                SELECT range_agg(int8range(d.first_key, d.last_key, '[]'))
                 FROM etl.done_range AS d
                 WHERE d.round_id = keys_left.round AND d.kind = keys_left.kind
             ),

@@ -43,6 +43,8 @@ OF_FILE = {
     "engine/explain/set_probe.sql": {"wanted": "[]"},
     "jobs/cache_warm/mark.sql": {"item_key": "tag:1"},
     "jobs/cache_warm/process.sql": {"item_key": "tag:1"},
+    "jobs/fix_invoices/cut.sql": {"kind": "fee"},
+    "jobs/fix_invoices/process.sql": {"kind": "fee"},
     "jobs/telemetry/process.sql": {
         "body": '{"match_id": "m", "map": "a", "mode": "b", "started_at": "2026-01-01T00:00Z",'
         ' "ended_at": "2026-01-01T00:10Z", "players": [{"player": "p", "team": 1}], "events": []}'

@@ -194,3 +194,12 @@ def test_verify_finds_a_wrong_payload(connection: Connection, damage: str) -> No
     assert wrong(connection) == []
     connection.execute(f"UPDATE cache.warmed SET {damage} WHERE item_key = $1".encode(), [GENERAL])
     assert [key for key, _ in wrong(connection)] == [GENERAL]
+
+
+def test_a_payload_is_the_same_wherever_who_warms_it_is(connection: Connection) -> None:
+    """On that Friday Cairo had no midnight."""
+    as_of = "2026-04-30"
+    connection.execute("SET TimeZone = 'Africa/Cairo'")
+    connection.execute("CALL cache.warm($1, $2)", [GENERAL, as_of])
+    assert one(connection, "SELECT payload #>> '{days,29,0}' FROM cache.warmed") == as_of
+    assert db.run(connection, cache_job().verify, as_of=as_of).fetchall() == []

@@ -100,6 +100,20 @@ def test_keys_that_are_gone_by_now_do_not_hide_the_bad_one(squares: Squares) -> 
     assert (json.loads(ran.out)["failed"], squares.left()) == (1, [6]), ran.err
 
 
+def test_held_keys_are_left_out_whatever_a_backslash_means_to_the_role(
+    connection: Connection,
+) -> None:
+    connection.execute("SET standard_conforming_strings = off")
+    connection.execute(
+        "INSERT INTO etl.held_item VALUES"
+        " ('j', 'odd:-3..-2', 1, 'infinity', now(), 1, 'failed'),"
+        " ('j', 'odd:4', 1, 'infinity', now(), 1, 'failed'),"
+        " ('j', 'even:1..9', 1, 'infinity', now(), 1, 'failed')"
+    )
+    left = connection.execute("SELECT * FROM etl.keys_left('j', 1, 'odd', -5, 9, now())")
+    assert left.fetchall() == [(-5, -4), (-1, 3), (5, 9)]
+
+
 def test_the_acknowledgement_is_prepared_when_it_can_be(connection: Connection) -> None:
     """Somebody may hold its table when the first batch comes."""
     texts = "SELECT 1", "INSERT INTO late VALUES (1)"

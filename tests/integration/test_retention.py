@@ -62,6 +62,12 @@ def test_a_job_that_keeps_its_attempts_for_longer_keeps_no_others(connection: Co
         assert len(kept) == left
 
 
+def test_attempts_may_be_kept_for_longer_than_there_are_dates(connection: Connection) -> None:
+    (old,) = add_cycles(connection, "datamart_users", 400)
+    connection.execute("CALL etl.forget_attempts('datamart_users', 2147483647, now())")
+    assert remembered(connection) == {old: 2}
+
+
 @pytest.mark.parametrize("days", [0, -1000])
 def test_nobody_can_have_it_forget_what_is_new(connection: Connection, days: int) -> None:
     old, _ = add_cycles(connection, "datamart_users", 2, 0)

@@ -7,7 +7,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from etl import db
 from etl.db import Connection, Target, connect
+from etl.folders import sql_folder
+from etl.sqlfile import statements
 from tests.conftest import READER, RUNNER, Address, Etl, runner
 from tests.integration.test_load_notes import HEADER, NOTES
 from tests.support import DAY, add_facts, add_users, dirty, opened
@@ -171,19 +174,32 @@ def test_a_runners_load_gives_the_planner_statistics(
 def test_a_runner_needs_nothing_that_everybody_has(
     environment: dict[str, str], bare_dsn: str, server_address: Address, tmp_path: Path
 ) -> None:
-    """Many a DBA takes from PUBLIC what PostgreSQL gives it."""
-    assert runner({**environment, "ETL_DSN": bare_dsn})("init").status == 0
+    """Many a DBA takes from PUBLIC what PostgreSQL gives it, now and in future."""
     with connect(Target.parse(f"{bare_dsn} user={server_address.user}"), "tests") as connection:
+        connection.execute(
+            "ALTER DEFAULT PRIVILEGES FOR ROLE etl_owner REVOKE EXECUTE ON ROUTINES FROM PUBLIC"
+        )
+        assert runner({**environment, "ETL_DSN": bare_dsn})("init").status == 0
         name = connection.info.dbname
         connection.execute(f"REVOKE ALL ON DATABASE {name} FROM PUBLIC".encode())
         connection.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC")
+        for job in ("cache_warm", "counter_caches", "fix_invoices"):
+            with connection.transaction():
+                for statement in statements(sql_folder() / "jobs" / job / "sample.sql"):
+                    db.run(connection, statement, scale=20, as_of=DAY)
     (tmp_path / "notes.csv").write_text(HEADER + NOTES)
     etl = runner({**environment, "ETL_DSN": f"{bare_dsn} user={RUNNER}"})
     assert etl("load-notes", tmp_path / "notes.csv").status == 0
     assert json.loads(etl("datamart-users", AS_OF, "--json").out)["done"] == 3
     assert etl("verify", "datamart-users", AS_OF).status == 0
     reads = runner({**environment, "ETL_DSN": f"{bare_dsn} user={READER}"})
-    assert reads("verify", "datamart-users", AS_OF).status == 0
+    for job, status in (
+        ("datamart-users", 0), ("cache-warm", 0), ("counter-caches", 0), ("fix-invoices", 1),
+    ):  # fmt: skip
+        ran = etl(job)
+        assert ran.status == status, ran.err  # of the sample's invoices three have no rate
+        assert reads(job, "--dry-run").status in {0, 3}
+        assert reads("verify", job).status == status
 
 
 def test_a_reader_verifies_and_looks_but_runs_no_cycle(

@@ -12,4 +12,4 @@ USING etl.done_range AS d
 WHERE
     h.job = :'job' AND d.round_id = CAST(:round AS integer)
     AND d.cycle_id >= h.last_cycle_id
-    AND etl.range_of(h.item_key, d.kind) && etl.key_range(d.first_key, d.last_key);
+    AND etl.range_of(h.item_key, d.kind) && int8range(d.first_key, d.last_key, '[]');

@@ -1,6 +1,9 @@
 -- Acknowledges an item, in its own transaction; or, where its worker is dead, in one of its own.
 -- Where it is a part of a key range, the rest takes its place, unless the queue is being ended.
 --
+-- The claim is taken off the queue in the same way here, in give_back.sql and in fail_deferred.sql.
+-- Only a function could say that once, and each item would pay for the call.
+--
 -- Parameters: :'cycle_id', :'position', :'worker', :'outcome', :'sqlstate', :'message'
 --             :'held_key'    key of the item as it was claimed: the rest of a range stands where the
 --                            range stood, and is another item

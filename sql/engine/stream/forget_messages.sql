@@ -11,7 +11,9 @@ WITH old AS (
     FROM etl.done_message AS m
     WHERE
         m.job = :'job'
-        AND m.done_at < CAST(:'now' AS timestamptz) - make_interval(days => CAST(:keep_days AS integer))
+        -- A thousand years at most: what is longer ago has no date any more.
+        AND m.done_at < CAST(:'now' AS timestamptz)
+        - make_interval(days => least(CAST(:keep_days AS integer), 365000))
     ORDER BY m.done_at
     LIMIT CAST(:most AS integer)
     FOR UPDATE SKIP LOCKED

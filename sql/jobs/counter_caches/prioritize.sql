@@ -29,39 +29,44 @@ WITH RECURSIVE stretch AS (
     WHERE CAST(:'counter' AS text) IN ('', c.kind)
 ),
 
--- Each step reads :most users and the first of the next range; none is there at the end.
+-- Each step passes over :most users, and finds the first of the next range; none is there at the end.
 range AS (
     SELECT
-        s.level, s.kind, s.last_key AS stretch_end,
-        CAST(NULL AS bigint) AS first_key, CAST(NULL AS bigint) AS last_key, CAST(0 AS bigint) AS weight,
+        s.level, s.kind, s.last_key AS stretch_end, CAST(NULL AS bigint) AS first_key,
         (SELECT min(u.user_id) FROM social.users AS u WHERE u.user_id BETWEEN s.first_key AND s.last_key)
             AS next_key
     FROM stretch AS s
     UNION ALL
     SELECT
-        r.level, r.kind, r.stretch_end, r.next_key, b.last_key, b.weight,
-        (SELECT min(u.user_id) FROM social.users AS u WHERE u.user_id > b.last_key AND u.user_id <= r.stretch_end)
+        r.level, r.kind, r.stretch_end, r.next_key,
+        (
+            SELECT u.user_id
+            FROM social.users AS u
+            WHERE u.user_id BETWEEN r.next_key AND r.stretch_end
+            ORDER BY u.user_id
+            LIMIT 1 OFFSET CAST(:most AS bigint)
+        )
     FROM range AS r
-    CROSS JOIN
-        LATERAL (
-            SELECT max(k.user_id) AS last_key, count(*) AS weight
-            FROM (
-                SELECT u.user_id
-                FROM social.users AS u
-                WHERE u.user_id BETWEEN r.next_key AND r.stretch_end
-                ORDER BY u.user_id
-                LIMIT CAST(:most AS bigint)
-            ) AS k
-        ) AS b
     WHERE r.next_key IS NOT NULL
 ),
 
 bounded AS (
     SELECT
-        r.level, r.kind, r.weight, r.first_key,
-        CASE WHEN r.next_key IS NULL THEN r.stretch_end ELSE r.last_key END AS last_key
+        r.level, r.kind, r.first_key,
+        CASE WHEN r.next_key IS NULL THEN r.stretch_end ELSE b.last_key END AS last_key,
+        CASE WHEN r.next_key IS NULL THEN b.keys ELSE CAST(:most AS bigint) END AS weight
     FROM range AS r
-    WHERE r.weight > 0
+    CROSS JOIN
+        LATERAL (
+            SELECT
+                (SELECT max(u.user_id) FROM social.users AS u WHERE u.user_id < r.next_key) AS last_key,
+                (
+                    SELECT count(*)
+                    FROM social.users AS u
+                    WHERE r.next_key IS NULL AND u.user_id BETWEEN r.first_key AND r.stretch_end
+                ) AS keys
+        ) AS b
+    WHERE r.first_key IS NOT NULL
 )
 
 SELECT

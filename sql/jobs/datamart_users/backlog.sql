@@ -4,36 +4,16 @@
 --
 -- Parameters: :'as_of'  the day that counts as today, UTC
 --             :'now'    the moment of asking; items held beyond it are left out
--- Returns:    level, items, oldest_dirty_at; levels as in prioritize.sql, where
---             each is explained
+-- Returns:    level, items, oldest_dirty_at; levels as in
+--             procedures/dirty_users.sql
 -- Reads:      what prioritize.sql reads
 -- Locks:      none
 -- Cost:       about 0.5 us a dirty user: no sort
-WITH dirty AS (
-    SELECT u.dimension_user_id, u.total_actions, u.last_action_at, u.dirty_since
-    FROM dwh.dimension_users AS u
-    WHERE u.modified
-    UNION ALL
-    SELECT
-        u.dimension_user_id, u.total_actions, u.last_action_at,
-        CAST(d.next_change_on AS timestamp) AT TIME ZONE 'UTC'
-    FROM dwh.datamart_users AS d
-    JOIN dwh.dimension_users AS u ON d.dimension_user_id = u.dimension_user_id
-    WHERE d.next_change_on <= CAST(:'as_of' AS date) AND NOT u.modified
-)
-
 SELECT
-    CASE
-        WHEN d.last_action_at >= CAST(:'as_of' AS date) - 7 THEN 1
-        WHEN d.last_action_at >= CAST(:'as_of' AS date) - 30 THEN 2
-        WHEN d.last_action_at >= CAST(:'as_of' AS date) - 90 THEN 3
-        WHEN d.total_actions > 100 THEN 4
-        WHEN d.total_actions > 10 THEN 5
-        ELSE 6
-    END AS level,
+    d.level,
     count(*) AS items,
     min(d.dirty_since) AS oldest_dirty_at
-FROM dirty AS d
+FROM dwh.dirty_users(CAST(:'as_of' AS date)) AS d
 WHERE
     NOT EXISTS (
         SELECT FROM etl.held_item AS h
@@ -42,5 +22,5 @@ WHERE
             AND h.item_key = CAST(d.dimension_user_id AS text)
             AND (h.quarantined_at IS NOT NULL OR h.held_until > CAST(:'now' AS timestamptz))
     )
-GROUP BY 1
-ORDER BY 1;
+GROUP BY d.level
+ORDER BY d.level;

@@ -9,15 +9,9 @@
 --             :reserved_percent  share of the list for the users that have been dirty
 --                         longest, 0 to 99; 0 leaves the order to the cascade alone
 -- Returns:    item_key  dwh.dimension_users.dimension_user_id
---             level     1 critical: an action in the last 7 days
---                       2 high:     in the last 30 days
---                       3 medium:   in the last 90 days
---                       4 very active:       longer ago, more than 100 actions
---                       5 moderately active: longer ago, more than 10
---                       6 lowest:            longer ago or never, 10 or fewer
+--             level     1 critical to 6 lowest: see procedures/dirty_users.sql
 --             weight    the user's actions: how long a refresh takes goes with them
--- Reads:      the dirty rows of dwh.dimension_users, by partial index; the due rows
---             of dwh.datamart_users, by index; etl.held_item. Never dwh.facts
+-- Reads:      see procedures/dirty_users.sql; etl.held_item
 -- Locks:      none
 -- Cost:       in proportion to the dirty users, whatever the number of clean ones and of
 --             facts: 0.3 to 0.4 s for 100,000, into the queue. Less where few are listed,
@@ -30,32 +24,9 @@
 -- longest, for any n: also a cycle that is cut short has done its share. So whoever is
 -- the r-th longest dirty is refreshed after at most r / (max_items / 10) whole cycles,
 -- however many active users keep coming.
-WITH dirty AS (
-    SELECT u.dimension_user_id, u.total_actions, u.last_action_at, u.dirty_since
-    FROM dwh.dimension_users AS u
-    WHERE u.modified
-    UNION ALL
-    -- Time passing is a change too: the mark is clear, the row is out of date.
-    SELECT
-        u.dimension_user_id, u.total_actions, u.last_action_at,
-        CAST(d.next_change_on AS timestamp) AT TIME ZONE 'UTC'
-    FROM dwh.datamart_users AS d
-    JOIN dwh.dimension_users AS u ON d.dimension_user_id = u.dimension_user_id
-    WHERE d.next_change_on <= CAST(:'as_of' AS date) AND NOT u.modified
-),
-
-ranked AS MATERIALIZED (
-    SELECT
-        d.*,
-        CASE
-            WHEN d.last_action_at >= CAST(:'as_of' AS date) - 7 THEN 1
-            WHEN d.last_action_at >= CAST(:'as_of' AS date) - 30 THEN 2
-            WHEN d.last_action_at >= CAST(:'as_of' AS date) - 90 THEN 3
-            WHEN d.total_actions > 100 THEN 4
-            WHEN d.total_actions > 10 THEN 5
-            ELSE 6
-        END AS level
-    FROM dirty AS d
+WITH dirty AS MATERIALIZED (
+    SELECT d.*
+    FROM dwh.dirty_users(CAST(:'as_of' AS date)) AS d
     WHERE NOT EXISTS (
         SELECT FROM etl.held_item AS h
         WHERE
@@ -68,18 +39,18 @@ ranked AS MATERIALIZED (
 -- The two orders, each cut to what can get into the list, so that a short list of a
 -- long backlog is a bounded sort. Total implies volume: more than 100, more than 10, the rest.
 urgent AS (
-    SELECT r.dimension_user_id, r.level, r.total_actions, r.last_action_at
-    FROM ranked AS r
-    ORDER BY r.level, r.total_actions DESC, r.last_action_at DESC NULLS LAST, r.dimension_user_id
+    SELECT d.dimension_user_id, d.level, d.total_actions, d.last_action_at
+    FROM dirty AS d
+    ORDER BY d.level, d.total_actions DESC, d.last_action_at DESC NULLS LAST, d.dimension_user_id
     LIMIT CAST(:max_items AS bigint)
 ),
 
 longest AS (
-    SELECT r.dimension_user_id, r.level, r.total_actions, r.dirty_since
-    FROM ranked AS r
-    ORDER BY r.dirty_since, r.dimension_user_id
+    SELECT d.dimension_user_id, d.level, d.total_actions, d.dirty_since
+    FROM dirty AS d
+    ORDER BY d.dirty_since, d.dimension_user_id
     LIMIT ceil(
-        least(CAST(:max_items AS bigint), (SELECT count(*) FROM ranked))
+        least(CAST(:max_items AS bigint), (SELECT count(*) FROM dirty))
         * CAST(:reserved_percent AS integer) / 100.0
     )
 ),

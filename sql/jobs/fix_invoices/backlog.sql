@@ -10,24 +10,19 @@
 -- Locks:      none
 -- Cost:       in proportion to the invoices that are left
 SELECT
-    1 AS level,
-    count(*) AS items,
+    c.level,
+    b.items,
     CAST(NULL AS timestamptz) AS oldest_dirty_at
-FROM
-    etl.keys_left(
-        'fix_invoices', CAST(:round AS integer), 'fee',
-        CAST(:'from_key' AS bigint), CAST(:'to_key' AS bigint), CAST(:'now' AS timestamptz)
-    ) AS s
-INNER JOIN billing.invoices AS i ON i.is_service_fee AND i.invoice_id BETWEEN s.first_key AND s.last_key
-UNION ALL
-SELECT
-    2 AS level,
-    count(*) AS items,
-    CAST(NULL AS timestamptz) AS oldest_dirty_at
-FROM
-    etl.keys_left(
-        'fix_invoices', CAST(:round AS integer), 'regular',
-        CAST(:'from_key' AS bigint), CAST(:'to_key' AS bigint), CAST(:'now' AS timestamptz)
-    ) AS s
-INNER JOIN billing.invoices AS i ON NOT i.is_service_fee AND i.invoice_id BETWEEN s.first_key AND s.last_key
-ORDER BY level;
+FROM (VALUES (1, 'fee', TRUE), (2, 'regular', FALSE)) AS c (level, kind, is_fee)
+CROSS JOIN
+    LATERAL (
+        SELECT count(*) AS items
+        FROM
+            etl.keys_left(
+                'fix_invoices', CAST(:round AS integer), c.kind,
+                CAST(:'from_key' AS bigint), CAST(:'to_key' AS bigint), CAST(:'now' AS timestamptz)
+            ) AS s
+        INNER JOIN billing.invoices AS i
+            ON c.is_fee = i.is_service_fee AND i.invoice_id BETWEEN s.first_key AND s.last_key
+    ) AS b
+ORDER BY c.level;

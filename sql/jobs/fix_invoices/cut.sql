@@ -7,7 +7,7 @@
 --             :size     invoices of the batch
 -- Returns:    last_key  of the batch: that of the range where it has fewer invoices than :size
 --             keys      how many there are
--- Reads:      an index of billing.invoices alone: that of the kind
+-- Reads:      an index of billing.invoices alone
 -- Locks:      none
 -- Cost:       in proportion to :size
 SELECT
@@ -15,23 +15,11 @@ SELECT
         AS last_key,
     count(*) AS keys
 FROM (
-    (
-        SELECT i.invoice_id
-        FROM billing.invoices AS i
-        WHERE
-            CAST(:'kind' AS text) = 'fee' AND i.is_service_fee
-            AND i.invoice_id BETWEEN CAST(:first_key AS bigint) AND CAST(:last_key AS bigint)
-        ORDER BY i.invoice_id
-        LIMIT CAST(:size AS bigint)
-    )
-    UNION ALL
-    (
-        SELECT i.invoice_id
-        FROM billing.invoices AS i
-        WHERE
-            CAST(:'kind' AS text) = 'regular' AND NOT i.is_service_fee
-            AND i.invoice_id BETWEEN CAST(:first_key AS bigint) AND CAST(:last_key AS bigint)
-        ORDER BY i.invoice_id
-        LIMIT CAST(:size AS bigint)
-    )
+    SELECT i.invoice_id
+    FROM billing.invoices AS i
+    WHERE
+        i.is_service_fee = (CAST(:'kind' AS text) = 'fee')
+        AND i.invoice_id BETWEEN CAST(:first_key AS bigint) AND CAST(:last_key AS bigint)
+    ORDER BY i.invoice_id
+    LIMIT CAST(:size AS bigint)
 ) AS k;

@@ -14,97 +14,67 @@
 --             kind      fee, regular
 --             first_key, last_key  the range; the last one of a stretch reaches to its end, so that
 --                       invoices which come later are in it
--- Reads:      an index of billing.invoices alone, of each kind; etl.done_range, etl.held_item
+-- Reads:      an index of billing.invoices alone; etl.done_range, etl.held_item
 -- Locks:      none
 -- Cost:       in proportion to the invoices that are left, whatever the gaps between their keys;
 --             memory goes with the ranges
-WITH RECURSIVE fee AS (
-    SELECT
-        s.last_key AS stretch_end,
-        CAST(NULL AS bigint) AS first_key, CAST(NULL AS bigint) AS last_key, CAST(0 AS bigint) AS weight,
-        (
-            SELECT min(i.invoice_id)
-            FROM billing.invoices AS i
-            WHERE i.is_service_fee AND i.invoice_id BETWEEN s.first_key AND s.last_key
-        ) AS next_key
-    FROM
-        etl.keys_left(
-            'fix_invoices', CAST(:round AS integer), 'fee',
+WITH RECURSIVE stretch AS (
+    SELECT c.level, c.kind, c.is_fee, s.first_key, s.last_key
+    FROM (VALUES (1, 'fee', TRUE), (2, 'regular', FALSE)) AS c (level, kind, is_fee)
+    CROSS JOIN
+        LATERAL etl.keys_left(
+            'fix_invoices', CAST(:round AS integer), c.kind,
             CAST(:'from_key' AS bigint), CAST(:'to_key' AS bigint), CAST(:'now' AS timestamptz)
         ) AS s
-    UNION ALL
-    -- Each step reads :most keys and the first of the next range; none is there at the end.
-    SELECT
-        r.stretch_end, r.next_key, b.last_key, b.weight,
-        (
-            SELECT min(i.invoice_id)
-            FROM billing.invoices AS i
-            WHERE i.is_service_fee AND i.invoice_id > b.last_key AND i.invoice_id <= r.stretch_end
-        )
-    FROM fee AS r
-    CROSS JOIN
-        LATERAL (
-            SELECT max(k.invoice_id) AS last_key, count(*) AS weight
-            FROM (
-                SELECT i.invoice_id
-                FROM billing.invoices AS i
-                WHERE i.is_service_fee AND i.invoice_id BETWEEN r.next_key AND r.stretch_end
-                ORDER BY i.invoice_id
-                LIMIT CAST(:most AS bigint)
-            ) AS k
-        ) AS b
-    WHERE r.next_key IS NOT NULL
 ),
 
-regular AS (
+-- Each step passes over :most keys, and finds the first of the next range; none is there at the end.
+range AS (
     SELECT
-        s.last_key AS stretch_end,
-        CAST(NULL AS bigint) AS first_key, CAST(NULL AS bigint) AS last_key, CAST(0 AS bigint) AS weight,
+        s.level, s.kind, s.is_fee, s.last_key AS stretch_end, CAST(NULL AS bigint) AS first_key,
         (
             SELECT min(i.invoice_id)
             FROM billing.invoices AS i
-            WHERE NOT i.is_service_fee AND i.invoice_id BETWEEN s.first_key AND s.last_key
+            WHERE i.is_service_fee = s.is_fee AND i.invoice_id BETWEEN s.first_key AND s.last_key
         ) AS next_key
-    FROM
-        etl.keys_left(
-            'fix_invoices', CAST(:round AS integer), 'regular',
-            CAST(:'from_key' AS bigint), CAST(:'to_key' AS bigint), CAST(:'now' AS timestamptz)
-        ) AS s
+    FROM stretch AS s
     UNION ALL
     SELECT
-        r.stretch_end, r.next_key, b.last_key, b.weight,
+        r.level, r.kind, r.is_fee, r.stretch_end, r.next_key,
         (
-            SELECT min(i.invoice_id)
+            SELECT i.invoice_id
             FROM billing.invoices AS i
-            WHERE NOT i.is_service_fee AND i.invoice_id > b.last_key AND i.invoice_id <= r.stretch_end
+            WHERE i.is_service_fee = r.is_fee AND i.invoice_id BETWEEN r.next_key AND r.stretch_end
+            ORDER BY i.invoice_id
+            LIMIT 1 OFFSET CAST(:most AS bigint)
         )
-    FROM regular AS r
-    CROSS JOIN
-        LATERAL (
-            SELECT max(k.invoice_id) AS last_key, count(*) AS weight
-            FROM (
-                SELECT i.invoice_id
-                FROM billing.invoices AS i
-                WHERE NOT i.is_service_fee AND i.invoice_id BETWEEN r.next_key AND r.stretch_end
-                ORDER BY i.invoice_id
-                LIMIT CAST(:most AS bigint)
-            ) AS k
-        ) AS b
+    FROM range AS r
     WHERE r.next_key IS NOT NULL
 ),
 
 bounded AS (
     SELECT
-        1 AS level, 'fee' AS kind, f.weight, f.first_key,
-        CASE WHEN f.next_key IS NULL THEN f.stretch_end ELSE f.last_key END AS last_key
-    FROM fee AS f
-    WHERE f.weight > 0
-    UNION ALL
-    SELECT
-        2, 'regular', r.weight, r.first_key,
-        CASE WHEN r.next_key IS NULL THEN r.stretch_end ELSE r.last_key END
-    FROM regular AS r
-    WHERE r.weight > 0
+        r.level, r.kind, r.first_key,
+        CASE WHEN r.next_key IS NULL THEN r.stretch_end ELSE b.last_key END AS last_key,
+        CASE WHEN r.next_key IS NULL THEN b.keys ELSE CAST(:most AS bigint) END AS weight
+    FROM range AS r
+    CROSS JOIN
+        LATERAL (
+            SELECT
+                (
+                    SELECT max(i.invoice_id)
+                    FROM billing.invoices AS i
+                    WHERE i.is_service_fee = r.is_fee AND i.invoice_id < r.next_key
+                ) AS last_key,
+                (
+                    SELECT count(*)
+                    FROM billing.invoices AS i
+                    WHERE
+                        i.is_service_fee = r.is_fee AND r.next_key IS NULL
+                        AND i.invoice_id BETWEEN r.first_key AND r.stretch_end
+                ) AS keys
+        ) AS b
+    WHERE r.first_key IS NOT NULL
 )
 
 SELECT

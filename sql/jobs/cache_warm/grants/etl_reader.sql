@@ -13,3 +13,4 @@ cache.topics, cache.tags, cache.entries, cache.entry_tags, cache.warmed, cache.m
 cache.lifetimes
 TO etl_reader;
 GRANT EXECUTE ON FUNCTION cache.fetch_item, cache.fetch, cache.fetch_tag TO etl_reader;
+GRANT EXECUTE ON FUNCTION cache.dirty_items, cache.topic_asked TO etl_reader;

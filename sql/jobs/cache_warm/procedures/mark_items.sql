@@ -11,12 +11,13 @@
 -- tags need no mark: they have no row. These run with the rights of their owner: whoever writes
 -- entries needs no right here.
 
-CREATE OR REPLACE FUNCTION cache.entries_added() RETURNS trigger
+-- Of entries that go, the tags are marked by the trigger on cache.entry_tags, from which they go too.
+CREATE OR REPLACE FUNCTION cache.entries_added_or_removed() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     INSERT INTO cache.mark (item_key)
-    SELECT DISTINCT 'topic:' || a.topic_id || '/' || d.dashboard
-    FROM added AS a CROSS JOIN LATERAL (VALUES (a.source), ('general')) AS d (dashboard);
+    SELECT DISTINCT 'topic:' || c.topic_id || '/' || d.dashboard
+    FROM concerned AS c CROSS JOIN LATERAL (VALUES (c.source), ('general')) AS d (dashboard);
     RETURN NULL;
 END
 $$;
@@ -40,39 +41,17 @@ BEGIN
 END
 $$;
 
--- Their tags are marked by the trigger on cache.entry_tags, from which they go as well.
-CREATE OR REPLACE FUNCTION cache.entries_removed() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    INSERT INTO cache.mark (item_key)
-    SELECT DISTINCT 'topic:' || r.topic_id || '/' || d.dashboard
-    FROM removed AS r CROSS JOIN LATERAL (VALUES (r.source), ('general')) AS d (dashboard);
-    RETURN NULL;
-END
-$$;
-
 -- A dashboard shows the tags of its entries. Where the entry goes too, its own trigger marks it.
 CREATE OR REPLACE FUNCTION cache.entry_tags_changed() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF TG_OP IN ('INSERT', 'UPDATE') THEN
-        INSERT INTO cache.mark (item_key)
-        SELECT 'tag:' || a.tag_id FROM added AS a
-        UNION
-        SELECT 'topic:' || e.topic_id || '/' || d.dashboard
-        FROM added AS a
-        JOIN cache.entries AS e ON e.entry_id = a.entry_id
-        CROSS JOIN LATERAL (VALUES (e.source), ('general')) AS d (dashboard);
-    END IF;
-    IF TG_OP IN ('DELETE', 'UPDATE') THEN
-        INSERT INTO cache.mark (item_key)
-        SELECT 'tag:' || r.tag_id FROM removed AS r
-        UNION
-        SELECT 'topic:' || e.topic_id || '/' || d.dashboard
-        FROM removed AS r
-        JOIN cache.entries AS e ON e.entry_id = r.entry_id
-        CROSS JOIN LATERAL (VALUES (e.source), ('general')) AS d (dashboard);
-    END IF;
+    INSERT INTO cache.mark (item_key)
+    SELECT 'tag:' || c.tag_id FROM concerned AS c
+    UNION
+    SELECT 'topic:' || e.topic_id || '/' || d.dashboard
+    FROM concerned AS c
+    JOIN cache.entries AS e ON e.entry_id = c.entry_id
+    CROSS JOIN LATERAL (VALUES (e.source), ('general')) AS d (dashboard);
     RETURN NULL;
 END
 $$;
@@ -105,35 +84,40 @@ $$;
 
 -- They are called by triggers only, which need no right.
 REVOKE EXECUTE ON FUNCTION
-cache.entries_added, cache.entries_changed, cache.entries_removed, cache.entry_tags_changed,
+cache.entries_added_or_removed, cache.entries_changed, cache.entry_tags_changed,
 cache.topic_changed, cache.tag_changed, cache.all_changed
-FROM PUBLIC; -- noqa: CP02
+FROM public;
 
 CREATE OR REPLACE TRIGGER entries_added AFTER INSERT ON cache.entries
-REFERENCING NEW TABLE AS added
-FOR EACH STATEMENT EXECUTE FUNCTION cache.entries_added();
+REFERENCING NEW TABLE AS concerned
+FOR EACH STATEMENT EXECUTE FUNCTION cache.entries_added_or_removed();
 
 CREATE OR REPLACE TRIGGER entries_changed AFTER UPDATE ON cache.entries
 REFERENCING OLD TABLE AS removed NEW TABLE AS added
 FOR EACH STATEMENT EXECUTE FUNCTION cache.entries_changed();
 
 CREATE OR REPLACE TRIGGER entries_removed AFTER DELETE ON cache.entries
-REFERENCING OLD TABLE AS removed
-FOR EACH STATEMENT EXECUTE FUNCTION cache.entries_removed();
+REFERENCING OLD TABLE AS concerned
+FOR EACH STATEMENT EXECUTE FUNCTION cache.entries_added_or_removed();
 
 CREATE OR REPLACE TRIGGER entries_truncated AFTER TRUNCATE ON cache.entries
 FOR EACH STATEMENT EXECUTE FUNCTION cache.all_changed();
 
 CREATE OR REPLACE TRIGGER entry_tags_added AFTER INSERT ON cache.entry_tags
-REFERENCING NEW TABLE AS added
+REFERENCING NEW TABLE AS concerned
 FOR EACH STATEMENT EXECUTE FUNCTION cache.entry_tags_changed();
 
+-- What is changed there is the key, so hardly ever the same item twice.
 CREATE OR REPLACE TRIGGER entry_tags_changed AFTER UPDATE ON cache.entry_tags
-REFERENCING OLD TABLE AS removed NEW TABLE AS added
+REFERENCING NEW TABLE AS concerned
+FOR EACH STATEMENT EXECUTE FUNCTION cache.entry_tags_changed();
+
+CREATE OR REPLACE TRIGGER entry_tags_changed_from AFTER UPDATE ON cache.entry_tags
+REFERENCING OLD TABLE AS concerned
 FOR EACH STATEMENT EXECUTE FUNCTION cache.entry_tags_changed();
 
 CREATE OR REPLACE TRIGGER entry_tags_removed AFTER DELETE ON cache.entry_tags
-REFERENCING OLD TABLE AS removed
+REFERENCING OLD TABLE AS concerned
 FOR EACH STATEMENT EXECUTE FUNCTION cache.entry_tags_changed();
 
 CREATE OR REPLACE TRIGGER entry_tags_truncated AFTER TRUNCATE ON cache.entry_tags

@@ -81,14 +81,14 @@ LANGUAGE sql STABLE AS $$
             ),
             'days', (
                 SELECT jsonb_agg(
-                    jsonb_build_array(p.day::date, coalesce(d.entries, 0), coalesce(d.reach, 0))
-                    ORDER BY p.day
+                    jsonb_build_array(topic_payload.as_of - p.age, coalesce(d.entries, 0), coalesce(d.reach, 0))
+                    ORDER BY p.age DESC
                 )
-                FROM generate_series(topic_payload.as_of - 29, topic_payload.as_of, interval '1 day') AS p (day)
+                FROM generate_series(0, 29) AS p (age)
                 LEFT JOIN (
                     SELECT x.day, sum(x.entries) AS entries, sum(x.reach) AS reach
                     FROM daily AS x GROUP BY x.day
-                ) AS d ON d.day = p.day::date
+                ) AS d ON d.day = topic_payload.as_of - p.age
             ),
             'top_entries', (
                 SELECT coalesce(jsonb_agg(

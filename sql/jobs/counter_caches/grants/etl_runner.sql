@@ -7,7 +7,8 @@
 -- Cost:       constant
 --
 -- Users, follows and posts are the application's, which needs rights of its own: beside those
--- for its tables SELECT and UPDATE of the counters, for the triggers.
+-- for its tables SELECT and UPDATE of the counters, for the triggers; and to call
+-- social.add_to_counters, where the database takes that from everybody.
 GRANT USAGE ON SCHEMA social TO etl_runner;
 
 GRANT SELECT ON
@@ -17,5 +18,5 @@ TO etl_runner;
 GRANT UPDATE (followers_count, following_count, posts_count) ON social.users TO etl_runner;
 
 -- Everybody may call a new procedure unless that is revoked.
-REVOKE EXECUTE ON PROCEDURE social.count_users FROM PUBLIC; -- noqa: CP02
+REVOKE EXECUTE ON PROCEDURE social.count_users FROM public;
 GRANT EXECUTE ON PROCEDURE social.count_users TO etl_runner;

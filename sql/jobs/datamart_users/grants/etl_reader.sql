@@ -12,3 +12,4 @@ GRANT SELECT ON
 dwh.facts, dwh.dimension_users, dwh.dimension_countries, dwh.dimension_applications,
 dwh.datamart_users, dwh.datamart_users_today
 TO etl_reader;
+GRANT EXECUTE ON FUNCTION dwh.dirty_users TO etl_reader;

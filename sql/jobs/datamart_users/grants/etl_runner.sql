@@ -24,11 +24,14 @@ GRANT SELECT, INSERT (username), UPDATE (
 GRANT SELECT, INSERT, UPDATE ON dwh.datamart_users TO etl_runner;
 GRANT SELECT ON dwh.datamart_users_today TO etl_runner;
 
--- Everybody may call a new procedure unless that is revoked. The functions stay open: they
--- read and write nothing, and views call functions with the rights of the reader.
+-- Everybody may call what is new unless that is revoked: from procedures here, which write; from
+-- functions, which only read, perhaps by the database.
 REVOKE EXECUTE ON PROCEDURE
 dwh.update_datamart_user, dwh.stage_notes, dwh.merge_notes, dwh.analyze_users
-FROM PUBLIC; -- noqa: CP02
+FROM public;
 GRANT EXECUTE ON PROCEDURE
 dwh.update_datamart_user, dwh.stage_notes, dwh.merge_notes, dwh.analyze_users
+TO etl_runner;
+GRANT EXECUTE ON FUNCTION
+dwh.dirty_users, dwh.contributor_type, dwh.histogram, dwh.count_slot
 TO etl_runner;

@@ -36,6 +36,8 @@ CREATE OR REPLACE PROCEDURE dwh.update_datamart_user(
 )
 LANGUAGE plpgsql AS $$
 DECLARE
+    this_year constant date := date_trunc('year', as_of::timestamp);
+    this_month constant date := date_trunc('month', as_of::timestamp);
     version_before xid;
     was_dirty boolean;
     actions integer;
@@ -98,6 +100,9 @@ BEGIN
     days AS MATERIALIZED (
         SELECT
             g.day, g.opened, g.closed,
+            -- Not of the date itself, which would be midnight wherever the reader is.
+            date_trunc('year', g.day::timestamp)::date AS year,
+            date_trunc('month', g.day::timestamp)::date AS month,
             row_number() OVER (ORDER BY g.opened DESC, g.day) AS rank_opened,
             row_number() OVER (ORDER BY g.closed DESC, g.day) AS rank_closed,
             g.day - row_number() OVER (ORDER BY g.day)::integer AS streak
@@ -114,10 +119,10 @@ BEGIN
         SELECT
             coalesce(sum(d.opened), 0) AS opened,
             coalesce(sum(d.closed), 0) AS closed,
-            sum(d.opened) FILTER (WHERE date_trunc('year', d.day) = date_trunc('year', as_of)) AS opened_this_year,
-            sum(d.closed) FILTER (WHERE date_trunc('year', d.day) = date_trunc('year', as_of)) AS closed_this_year,
-            sum(d.opened) FILTER (WHERE date_trunc('month', d.day) = date_trunc('month', as_of)) AS opened_this_month,
-            sum(d.closed) FILTER (WHERE date_trunc('month', d.day) = date_trunc('month', as_of)) AS closed_this_month,
+            sum(d.opened) FILTER (WHERE d.year = this_year) AS opened_this_year,
+            sum(d.closed) FILTER (WHERE d.year = this_year) AS closed_this_year,
+            sum(d.opened) FILTER (WHERE d.month = this_month) AS opened_this_month,
+            sum(d.closed) FILTER (WHERE d.month = this_month) AS closed_this_month,
             sum(d.opened) FILTER (WHERE d.day = as_of) AS opened_today,
             sum(d.closed) FILTER (WHERE d.day = as_of) AS closed_today,
             sum(d.opened) FILTER (WHERE d.day >= as_of - 7) AS opened_7,
@@ -141,8 +146,8 @@ BEGIN
             jsonb_build_object('year', y.year, 'opened', y.opened, 'closed', y.closed) ORDER BY y.year
         ) AS history
         FROM (
-            SELECT extract(YEAR FROM d.day) AS year, sum(d.opened) AS opened, sum(d.closed) AS closed
-            FROM days AS d GROUP BY 1
+            SELECT extract(YEAR FROM d.year) AS year, sum(d.opened) AS opened, sum(d.closed) AS closed
+            FROM days AS d GROUP BY d.year
         ) AS y
     ),
 
@@ -201,10 +206,9 @@ BEGIN
         CROSS JOIN LATERAL (
             SELECT d.day + unnest(ARRAY[0, 1, 2, 8, 31, 91, 366])
             UNION ALL
-            SELECT (date_trunc(unit, d.day) + age)::date
-            FROM (VALUES
-                ('month', '0'::interval), ('month', '1 month'), ('year', '0'), ('year', '1 year')
-            ) AS v (unit, age)
+            SELECT unnest(ARRAY[
+                d.month, (d.month + interval '1 month')::date, d.year, (d.year + interval '1 year')::date
+            ])
         ) AS x (changes_on)
         WHERE d.day >= as_of - 366 AND x.changes_on > as_of
     )
@@ -242,6 +246,7 @@ BEGIN
         clock.next_change_on, as_of, now()
     FROM facts, edges, sums, years, streaks, rankings, resolved, clock
     ON CONFLICT (dimension_user_id) DO UPDATE SET (
+        dimension_user_id,
         opened_total, closed_total, opened_this_year, closed_this_year, opened_this_month,
         closed_this_month, opened_today, closed_today, opened_last_7_days, closed_last_7_days,
         opened_last_30_days, closed_last_30_days, opened_last_90_days, closed_last_90_days,
@@ -253,24 +258,7 @@ BEGIN
         countries_opened, countries_closed, applications, average_days_to_resolution,
         median_days_to_resolution, opened_and_resolved, opened_and_still_open, resolution_rate,
         contributor_type, next_change_on, as_of, refreshed_at
-    ) = (
-        excluded.opened_total, excluded.closed_total, excluded.opened_this_year,
-        excluded.closed_this_year, excluded.opened_this_month, excluded.closed_this_month,
-        excluded.opened_today, excluded.closed_today, excluded.opened_last_7_days,
-        excluded.closed_last_7_days, excluded.opened_last_30_days, excluded.closed_last_30_days,
-        excluded.opened_last_90_days, excluded.closed_last_90_days,
-        excluded.opened_last_365_days, excluded.closed_last_365_days, excluded.history_by_year,
-        excluded.first_opened_at, excluded.first_opened_note_id, excluded.last_opened_at,
-        excluded.last_opened_note_id, excluded.first_closed_at, excluded.first_closed_note_id,
-        excluded.last_closed_at, excluded.last_closed_note_id, excluded.active_days,
-        excluded.current_streak_days, excluded.longest_streak_days, excluded.last_active_on,
-        excluded.heat_map, excluded.hours_of_week_opened, excluded.hours_of_week_closed,
-        excluded.busiest_dates_opened, excluded.busiest_dates_closed, excluded.countries_opened,
-        excluded.countries_closed, excluded.applications, excluded.average_days_to_resolution,
-        excluded.median_days_to_resolution, excluded.opened_and_resolved,
-        excluded.opened_and_still_open, excluded.resolution_rate, excluded.contributor_type,
-        excluded.next_change_on, excluded.as_of, excluded.refreshed_at
-    )
+    ) = ROW(excluded.*)
     RETURNING stored.opened_total + stored.closed_total,
         greatest(stored.last_opened_at, stored.last_closed_at)
     INTO actions, latest_at;

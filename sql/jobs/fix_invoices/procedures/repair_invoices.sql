@@ -28,7 +28,7 @@ BEGIN
                 i.fee_cents IS DISTINCT FROM round(i.base_cents * i.rate)
                 OR i.total_cents IS DISTINCT FROM round(i.base_cents * i.rate)
             );
-    ELSE
+    ELSIF kind = 'regular' THEN
         UPDATE billing.invoices AS i
         SET
             tax_cents = coalesce(round(i.base_cents * i.rate), billing.without_rate(i.invoice_id)),
@@ -40,6 +40,8 @@ BEGIN
                 i.tax_cents IS DISTINCT FROM round(i.base_cents * i.rate)
                 OR i.total_cents IS DISTINCT FROM i.base_cents + round(i.base_cents * i.rate)
             );
+    ELSE
+        RAISE invalid_parameter_value USING MESSAGE = format('no invoices are called %L', kind);
     END IF;
 END
 $$;

@@ -15,7 +15,7 @@ CREATE TABLE billing.invoices (
     is_service_fee boolean NOT NULL DEFAULT FALSE,
     issued_on date NOT NULL,
     base_cents bigint NOT NULL,
-    rate numeric(6, 4),
+    rate numeric(6, 4) CHECK (rate <> 'NaN'),
     fee_cents bigint NOT NULL DEFAULT 0,
     tax_cents bigint NOT NULL DEFAULT 0,
     total_cents bigint NOT NULL DEFAULT 0,
@@ -31,8 +31,7 @@ COMMENT ON COLUMN billing.invoices.total_cents IS 'Of a service fee: the fee; el
 COMMENT ON COLUMN billing.invoices.repaired_at IS 'When an amount of it was last repaired';
 
 -- The keys of one pass, to be walked without a look at the table.
-CREATE INDEX invoices_service_fee ON billing.invoices (invoice_id) WHERE is_service_fee;
-CREATE INDEX invoices_other ON billing.invoices (invoice_id) WHERE NOT is_service_fee;
+CREATE INDEX invoices_by_pass ON billing.invoices (is_service_fee, invoice_id);
 
 -- An index is read alone only where a vacuum has been since the rows came.
 ALTER TABLE billing.invoices SET (

@@ -12,5 +12,5 @@ GRANT SELECT, INSERT ON telemetry.matches, telemetry.match_players TO etl_runner
 GRANT SELECT ON telemetry.players TO etl_runner;
 
 -- Everybody may call what is new unless that is revoked.
-REVOKE EXECUTE ON PROCEDURE telemetry.store FROM PUBLIC; -- noqa: CP02
+REVOKE EXECUTE ON PROCEDURE telemetry.store FROM public;
 GRANT EXECUTE ON PROCEDURE telemetry.store TO etl_runner;

@@ -5,9 +5,9 @@
 --             body        its JSON: match_id, map, mode, started_at, ended_at, players (an array
 --                         of player, team) and events (an array of at, type, player, victim,
 --                         amount). Types: kill, damage, landing, revive; others are only counted
--- Returns:    nothing. Errors: 22… the message is broken, and will be the next time: no JSON, a
---             field that is missing or of the wrong kind, an event of a player who is not in the
---             match; 23505 another message has stored this match
+-- Returns:    nothing. Errors: 22… and 23…, the message is broken, and will be the next time: no
+--             JSON, a field that is missing or of the wrong kind, an event of a player who is not
+--             in the match, a player listed twice; or another message has stored this match
 -- Writes:     a row of telemetry.matches, one of telemetry.match_players for each player
 -- Locks:      the rows written
 -- Cost:       in proportion to the events

@@ -9,5 +9,5 @@ GRANT USAGE ON SCHEMA job_schema TO etl_runner;
 GRANT SELECT, INSERT (item_key), DELETE ON job_schema.mark TO etl_runner;
 GRANT SELECT, INSERT, UPDATE, DELETE ON job_schema.result TO etl_runner;
 
-REVOKE EXECUTE ON PROCEDURE job_schema.refresh FROM PUBLIC; -- noqa: CP02
+REVOKE EXECUTE ON PROCEDURE job_schema.refresh FROM public;
 GRANT EXECUTE ON PROCEDURE job_schema.refresh TO etl_runner;

@@ -9,11 +9,11 @@
 --
 -- They run with the rights of the owner of these files: whoever writes source_table needs
 -- no new right. Where the results depend on a second table, that one needs such triggers too.
-CREATE FUNCTION job_schema.source_added() RETURNS trigger
+CREATE FUNCTION job_schema.source_added_or_removed() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     INSERT INTO job_schema.mark (item_key)
-    SELECT DISTINCT a.source_key FROM added AS a WHERE a.source_key IS NOT NULL;
+    SELECT DISTINCT c.source_key FROM concerned AS c WHERE c.source_key IS NOT NULL;
     RETURN NULL;
 END
 $$;
@@ -30,15 +30,6 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION job_schema.source_removed() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    INSERT INTO job_schema.mark (item_key)
-    SELECT DISTINCT r.source_key FROM removed AS r WHERE r.source_key IS NOT NULL;
-    RETURN NULL;
-END
-$$;
-
 CREATE FUNCTION job_schema.source_truncated() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -48,20 +39,20 @@ END
 $$;
 
 REVOKE EXECUTE ON FUNCTION
-job_schema.source_added, job_schema.source_changed, job_schema.source_removed, job_schema.source_truncated
-FROM PUBLIC; -- noqa: CP02
+job_schema.source_added_or_removed, job_schema.source_changed, job_schema.source_truncated
+FROM public;
 
 CREATE TRIGGER job_name_added AFTER INSERT ON source_table
-REFERENCING NEW TABLE AS added
-FOR EACH STATEMENT EXECUTE FUNCTION job_schema.source_added();
+REFERENCING NEW TABLE AS concerned
+FOR EACH STATEMENT EXECUTE FUNCTION job_schema.source_added_or_removed();
 
 CREATE TRIGGER job_name_changed AFTER UPDATE ON source_table
 REFERENCING OLD TABLE AS removed NEW TABLE AS added
 FOR EACH STATEMENT EXECUTE FUNCTION job_schema.source_changed();
 
 CREATE TRIGGER job_name_removed AFTER DELETE ON source_table
-REFERENCING OLD TABLE AS removed
-FOR EACH STATEMENT EXECUTE FUNCTION job_schema.source_removed();
+REFERENCING OLD TABLE AS concerned
+FOR EACH STATEMENT EXECUTE FUNCTION job_schema.source_added_or_removed();
 
 CREATE TRIGGER job_name_truncated AFTER TRUNCATE ON source_table
 FOR EACH STATEMENT EXECUTE FUNCTION job_schema.source_truncated();
