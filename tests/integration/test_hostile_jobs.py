@@ -161,10 +161,13 @@ def test_a_summary_is_no_markup(etl: Etl, jobs: Path, markup: str) -> None:
         assert markup in ran.out
 
 
-@pytest.mark.parametrize("place", ["", "job.toml", "process.sql", "schema", "schema/0001_x.sql"])
+@pytest.mark.parametrize(
+    "place", ["", "job.toml", "process.sql", "schema", "schema/0001_x.sql", "grants/x.sql"]
+)
 def test_a_job_that_everybody_can_change_is_refused(etl: Etl, jobs: Path, place: str) -> None:
-    (jobs / "bad" / "schema").mkdir()
-    (jobs / "bad" / "schema" / "0001_x.sql").write_text("SELECT 1;\n")
+    for file in ("schema/0001_x.sql", "grants/x.sql"):
+        (jobs / "bad" / file).parent.mkdir()
+        (jobs / "bad" / file).write_text("SELECT 1;\n")
     path = jobs / "bad" / place
     path.chmod(path.stat().st_mode | 0o002)
     ran = etl("bad", ETL_JOBS_DIR=str(jobs))
@@ -198,4 +201,7 @@ def test_a_jobs_folder_that_everybody_can_exchange_is_refused(
 def test_a_jobs_folder_that_is_a_file_is_told(etl: Etl, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     assert clear(etl("init", "--jobs-dir", tmp_path / "file"), 2, "is not a folder")
-    assert clear(etl("init", "--jobs-dir", tmp_path / "gone"), 2, "does not exist")
+    assert clear(etl("init", "--jobs-dir", tmp_path / "gone"), 2, "No such file or directory")
+    assert clear(etl("init", "--jobs-dir", "long" * 100), 2, "File name too long")
+    (tmp_path / "loop").symlink_to("loop")
+    assert clear(etl("init", "--jobs-dir", tmp_path / "loop"), 2, "levels of symbolic links")
