@@ -3,15 +3,13 @@
 import csv
 import gzip
 import os
-import sys
 import time
 import zlib
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, TextIO, cast
 
 from etl import db
 from etl.errors import InputError, TooManyRejectsError, UsageError
@@ -160,7 +158,7 @@ def _stage(
 @contextmanager
 def _opened(source: Path | None, name: str) -> Generator[BinaryIO]:
     try:
-        raw = cast(BufferedReader, source.open("rb") if source else sys.stdin.buffer)
+        raw = source.open("rb") if source else os.fdopen(0, "rb", closefd=False)
         is_gzip = raw.peek(2)[:2] == _GZIP_MAGIC
     except OSError as error:
         raise _unreadable(name, error) from error
@@ -194,43 +192,39 @@ class _Rejects:
         folder = source.parent if source and os.access(source.parent, os.W_OK) else Path()
         self.path = folder / file_name
         self._draft = folder / f".{file_name}.{os.getpid()}"
-        self._count = 0
+        self._file: TextIO | None = None
 
     def __enter__(self) -> "_Rejects":
-        try:
+        with self._told():
             self.path.unlink(missing_ok=True)
-        except OSError as error:
-            raise self._unwritable(error) from error
         return self
 
     def add(self, reject: Reject) -> None:
         """Write one down."""
-        try:
-            self._write(reject)
-        except OSError as error:
-            raise self._unwritable(error) from error
-
-    def _unwritable(self, error: OSError) -> InputError:
-        return InputError(
-            f"cannot write {self.path}: {error.strerror}",
-            "Nothing was loaded. Move the file to a folder that you can write.",
-        )
-
-    def _write(self, reject: Reject) -> None:
-        if not self._count:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-            descriptor = os.open(self._draft, flags, 0o644)
-            self._file = os.fdopen(descriptor, "w", encoding="utf-8", newline="")
-            self._writer = csv.writer(self._file)
-            self._writer.writerow(("line", "reason", "text"))
-        self._count += 1
-        self._writer.writerow((reject.line, reject.reason, reject.text))
+        with self._told():
+            if self._file is None:
+                self._file = self._draft.open("x", encoding="utf-8", newline="")
+                self._writer = csv.writer(self._file)
+                self._writer.writerow(("line", "reason", "text"))
+            self._writer.writerow((reject.line, reject.reason, reject.text))
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if not self._count:
+        if self._file is None:
             return
-        self._file.close()
-        if kind is None:
-            self._draft.replace(self.path)
-        else:
-            self._draft.unlink()
+        try:
+            with self._told() if kind is None else suppress(OSError):
+                self._file.close()
+            if kind is None:
+                self._draft.replace(self.path)
+        finally:
+            self._draft.unlink(missing_ok=True)
+
+    @contextmanager
+    def _told(self) -> Generator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise InputError(
+                f"cannot write {self.path}: {error.strerror}",
+                "Nothing was loaded. Make room, or move the file to a folder that you can write.",
+            ) from error

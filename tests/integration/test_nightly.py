@@ -80,7 +80,7 @@ def test_a_load_that_fails_is_told_and_the_users_are_refreshed(
     status, _, log = nightly(settings, broken, notes, tmp_path / "none.csv")
     assert status == 2
     assert "the header is missing" in log
-    assert f"there is no file {tmp_path}/none.csv" in log
+    assert f"cannot read {tmp_path}/none.csv: No such file" in log
     assert dirty(connection) == set()
 
 
