@@ -85,6 +85,19 @@ def test_a_file_that_is_none_is_one_error_and_the_other_job_runs(
     assert etl("good", ETL_JOBS_DIR=str(jobs)).status == 0
 
 
+def test_two_jobs_of_one_name_are_one_error_and_the_other_jobs_run(
+    etl: Etl, jobs: Path, connection: Connection
+) -> None:
+    twin = jobs / "datamart_users"
+    (jobs / "bad").rename(twin)
+    said = f"{twin}: the job datamart_users exists in "
+    assert clear(etl("datamart-users", ETL_JOBS_DIR=str(jobs)), 2, said)
+    assert etl("good", ETL_JOBS_DIR=str(jobs)).status == 0
+    ran = etl("init", "--dsn", connection.info.dsn, ETL_JOBS_DIR=str(jobs))
+    assert clear(ran, 0, f"etl: left out: {said}")
+    assert etl("verify", "fix-invoices", ETL_JOBS_DIR=str(jobs)).status == 0
+
+
 def test_schema_files_that_are_none_leave_out_their_jobs_alone(
     etl: Etl, jobs: Path, connection: Connection
 ) -> None:
@@ -105,7 +118,7 @@ def test_schema_files_that_are_none_leave_out_their_jobs_alone(
     [
         ("a = " + "[" * 100_000, "recursion"),
         ("[defaults]\nmax_items = " + "9" * 5000, "digit"),
-        ('title = "x"\nunit = "thing"\n[defaults]\nmax_items = ' + "9" * 20, "at most 2147483647"),
+        ('title = "x"\nunit = "thing"\n[defaults]\nmax_items = ' + "9" * 20, "to 2147483647"),
         (
             'title = "x"\nunit = "thing"\n[defaults]\nlock_timeout = "' + "9" * 5000 + 's"',
             "must be a duration",
