@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from etl.settings import LARGEST, WEEK_S, seconds_in
 
@@ -73,9 +73,9 @@ def table() -> Key:
     return Key("a table", lambda given: isinstance(given, dict), None)
 
 
-def is_texts(given: Any) -> bool:
+def is_texts(given: object) -> bool:
     """Whether something is a list of texts."""
-    return isinstance(given, list) and all(isinstance(one, str) for one in given)
+    return isinstance(given, list) and all(isinstance(one, str) for one in cast(list[object], given))
 
 
 def is_line(given: object) -> bool:
