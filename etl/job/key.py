@@ -75,7 +75,9 @@ def table() -> Key:
 
 def is_texts(given: object) -> bool:
     """Whether something is a list of texts."""
-    return isinstance(given, list) and all(isinstance(one, str) for one in cast(list[object], given))
+    return isinstance(given, list) and all(
+        isinstance(one, str) for one in cast(list[object], given)
+    )
 
 
 def is_line(given: object) -> bool:

@@ -98,7 +98,7 @@ def test_two_jobs_of_one_name_are_one_error_and_the_other_jobs_run(
     assert etl("verify", "fix-invoices", ETL_JOBS_DIR=str(jobs)).status == 0
 
 
-def test_schema_files_that_are_none_leave_out_their_jobs_alone(
+def test_schema_and_grants_that_are_none_leave_out_their_jobs_alone(
     etl: Etl, jobs: Path, connection: Connection
 ) -> None:
     (jobs / "good" / "schema").mkdir()
@@ -107,9 +107,11 @@ def test_schema_files_that_are_none_leave_out_their_jobs_alone(
         shutil.copytree(jobs / "bad", jobs / f"bad{number}")
         (jobs / f"bad{number}" / "schema").mkdir()
         spoil(jobs / f"bad{number}" / "schema" / "0001_bad.sql")
+    (jobs / "bad" / "grants").mkdir()
+    (jobs / "bad" / "grants" / "etl_reader.sql").write_text("GRANT 'never closed")
     ran = etl("init", "--dsn", connection.info.dsn, ETL_JOBS_DIR=str(jobs))
-    assert clear(ran, 0, *(said for _, said in SPOILS[:-1]))
-    assert ran.err.count("left out: ") == len(SPOILS) - 1
+    assert clear(ran, 0, *(said for _, said in SPOILS[:-1]), "' is never closed")
+    assert ran.err.count("left out: ") == len(SPOILS)
     assert ran.out == "applied  good: schema/0001_good.sql\n"
 
 
