@@ -28,11 +28,16 @@ def job_folders(flag: Path | None, environ: Mapping[str, str]) -> list[Path]:
 
 
 def _jobs_folder(path: Path) -> Path:
-    if not path.is_dir():
-        problem = "is not a folder" if path.exists() else "does not exist"
-        raise UsageError(f"the jobs folder {path} {problem}", "Correct --jobs-dir or ETL_JOBS_DIR.")
     # Whoever can put a file there runs SQL as whoever runs etl.
-    place = path if is_open_to_all(path) else exchangeable_in(path.absolute())
+    try:
+        is_folder = stat.S_ISDIR(path.stat().st_mode)
+        place = path if is_open_to_all(path) else exchangeable_in(path.absolute())
+    except OSError as error:
+        problem = f"the jobs folder {path} cannot be used: {error.strerror}"
+        raise UsageError(problem, "Correct --jobs-dir or ETL_JOBS_DIR.") from error
+    if not is_folder:
+        problem = f"the jobs folder {path} is not a folder"
+        raise UsageError(problem, "Correct --jobs-dir or ETL_JOBS_DIR.")
     if place is not None:
         raise UsageError(
             f"the jobs folder {path} is not safe: everybody can write {place}",

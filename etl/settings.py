@@ -19,10 +19,8 @@ _UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 8640
 _WORKERS_EACH, _MOST_BY_ITSELF = 8, 32  # `--workers auto`: a processor, and in all
 _HOST_TIMEOUT_S = 15.0
 _SHORTEST_HOST_TIMEOUT_S = 1.0
-_WEEK_S = 7 * 24 * 3600.0  # PostgreSQL's timeouts end at 24 days
-
-LONGEST_S = 3660 * 24 * 3600.0
-"""The longest age that a freshness goal can be, seconds."""
+WEEK_S = 7 * 24 * 3600.0
+"""The longest time that a limit can be, seconds: PostgreSQL's timeouts end at 24 days."""
 
 
 def positive(name: str, text: str) -> int:
@@ -52,13 +50,20 @@ def is_number(text: object) -> bool:
     return isinstance(text, str) and text.isascii() and text.isdecimal() and int(text) <= LARGEST
 
 
-def duration_s(name: str, text: str, longest_s: float = _WEEK_S) -> float:
-    """Read a duration such as 500ms, 90s, 15m (or 15min), 2h, 1d.
+def seconds_in(text: str, longest_s: float = WEEK_S) -> float | None:
+    """A duration such as 500ms, 90s, 15m (or 15min), 2h, 1d; None: it is none, or longer."""
+    match = _DURATION.match(text)
+    seconds = int(match[1]) * _UNIT_S[match[2]] if match else 0.0
+    return seconds if 0 < seconds <= longest_s else None
+
+
+def duration_s(name: str, text: str, longest_s: float = WEEK_S) -> float:
+    """Read a duration.
 
     Args:
-        name: The flag, variable or key it came from, for the message.
+        name: The flag or variable it came from, for the message.
         text: What was given.
-        longest_s: The longest that is taken; a week unless told otherwise.
+        longest_s: The longest that is taken.
 
     Returns:
         Seconds.
@@ -66,9 +71,8 @@ def duration_s(name: str, text: str, longest_s: float = _WEEK_S) -> float:
     Raises:
         UsageError: It is anything else, or longer.
     """
-    match = _DURATION.match(text)
-    seconds = int(match[1]) * _UNIT_S[match[2]] if match else 0.0
-    if not 0 < seconds <= longest_s:
+    seconds = seconds_in(text, longest_s)
+    if seconds is None:
         raise UsageError(
             f"{name} must be a duration such as 500ms, 90s, 15m or 2h, not {text!r}",
             "Write a whole number and its unit, a week at most.",

@@ -67,7 +67,7 @@ def is_open_to_all(path: Path) -> bool:
 
 def first_open_to_all(folder: Path) -> Path | None:
     """What of a job's folder everybody may write: the folder itself, or a file that it uses."""
-    found = (path for pattern in ("*", "schema/*", "procedures/*") for path in folder.glob(pattern))
+    found = (path for pattern in ("*", "*/*") for path in folder.glob(pattern))
     return next((path for path in (folder, *found) if is_open_to_all(path)), None)
 
 

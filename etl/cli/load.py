@@ -1,5 +1,6 @@
 """``etl load-notes``: published notes into the star schema."""
 
+import stat
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -36,9 +37,8 @@ def load_notes(
     from etl.notes import load_notes as load
 
     limit = RejectLimit.parse(max_rejects)
-    missing = [file for file in files if str(file) != "-" and (file.is_dir() or not file.exists())]
-    if missing:
-        raise InputError(f"there is no file {missing[0]}", "Nothing was loaded.")
+    for file in files:
+        _check(file)
     with connected(dsn, "load-notes") as connection:
         for file in files:
             report = load(connection, None if str(file) == "-" else file, limit)
@@ -46,6 +46,15 @@ def load_notes(
                 tell(to_json({**asdict(report), "new_facts": report.new_facts}))
             else:
                 tell(_told(report))
+
+
+def _check(file: Path) -> None:
+    """Say of a file that cannot be loaded before any other one is."""
+    try:
+        if str(file) != "-" and stat.S_ISDIR(file.stat().st_mode):
+            raise InputError(f"{file} is a folder", "Nothing was loaded.")
+    except OSError as error:
+        raise InputError(f"cannot read {file}: {error.strerror}", "Nothing was loaded.") from error
 
 
 def _told(report: "LoadReport") -> str:

@@ -19,19 +19,17 @@ Several rounds, because somebody else may step in between two questions.
 """
 
 import select
-from typing import Any
 
 import psycopg
 from psycopg import pq
 
+from etl.db.statement import Connection
 from etl.sqlfile import shipped
 
 _ROUNDS = 5
 # The pool of a session mode may be used up: then the second connection would wait for
 # minutes. Where sessions are shared it is served as soon as the first one is idle.
 _PATIENCE_S = 1.0
-
-Connection = psycopg.Connection[tuple[Any, ...]]
 
 
 def is_shared(mine: Connection, other: Connection) -> bool:

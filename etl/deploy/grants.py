@@ -12,8 +12,9 @@ from pathlib import Path
 
 import psycopg
 
-from etl import db, deploy
+from etl import db
 from etl.deploy import roles
+from etl.deploy.files import folders
 from etl.job import Job
 from etl.sqlfile import shipped, statements
 
@@ -40,7 +41,7 @@ def files(jobs: Iterable[Job]) -> list[GrantFile]:
     """The files of the engine and of these jobs, in the order in which they are run."""
     return [
         GrantFile(scope, path)
-        for scope, folder in deploy.folders(jobs)
+        for scope, folder in folders(jobs)
         for path in sorted((folder / "grants").glob("*.sql"))
     ]
 

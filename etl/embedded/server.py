@@ -7,7 +7,6 @@ when the command that started it ends; ``etl server stop`` ends it.
 import hashlib
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -84,15 +83,12 @@ class EmbeddedServer:
         folder = self.home / "run"
         if len(os.fsencode(folder)) <= _SOCKET_LIMIT:
             return folder
-        digest = hashlib.sha256(str(folder).encode()).hexdigest()[:12]
-        return Path(tempfile.gettempdir()) / f"etl-{os.geteuid()}-{digest}"
-
-    def is_running(self) -> bool:
-        """Whether it answers a query."""
-        return _answer(self.target.dsn) is not None
+        # Not where TMPDIR says: that of cron is another one, and the server must be found by all.
+        digest = hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]
+        return Path("/tmp") / f"etl-{os.geteuid()}-{digest}"  # noqa: S108 - private_folder checks it
 
     def version(self) -> str | None:
-        """The version of the running server, or None."""
+        """The version of the running server; None where none answers."""
         return _answer(self.target.dsn)
 
     def start(self) -> bool:
@@ -104,13 +100,13 @@ class EmbeddedServer:
         Raises:
             DatabaseUnreachableError: It does not start; the message ends with its log.
         """
-        if self.is_running():
+        self._make_home()  # before anything connects: its socket could be somebody else's
+        if self.version():
             return False
         from filelock import FileLock  # 14 ms that only a start needs
 
-        self._make_home()
         with FileLock(self.home / "start.lock", mode=0o600):
-            if self.is_running():
+            if self.version():
                 return False
             if not self.data.is_dir():
                 self._make_data()
@@ -124,10 +120,14 @@ class EmbeddedServer:
         Returns:
             Whether it ran.
         """
-        if not (self.data / "postmaster.pid").exists():
+        pid_file = self.data / "postmaster.pid"
+        if not pid_file.exists():
             return False
         done = binaries.run(self.binary("pg_ctl"), "stop", "-D", str(self.data), "-m", "fast", "-w")
         if done.returncode != 0:
+            # Another process has just stopped it; or it was killed, and left its file.
+            if not pid_file.exists() or "No such process" in done.stdout:
+                return False
             raise DatabaseUnreachableError(
                 f"the embedded server does not stop: {_last_lines(done.stdout)}",
                 f"Read {self.log}.",

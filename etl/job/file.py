@@ -1,66 +1,75 @@
-"""Reads a job.toml; what is wrong in it is one error that names file and line."""
+"""What a job.toml may say, each key with its rule and its default in one place."""
 
 import keyword
 import re
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from etl.errors import FileError, UsageError
+from etl.errors import FileError
+from etl.job import key
+from etl.job.key import Key, choice, duration, flag, line, named, number, table
 from etl.job.shape import Batches, HealthLimits, JobOption, Stream
-from etl.job.toml import TomlFile, is_line
-from etl.settings import LARGEST, LONGEST_S, duration_s
+from etl.job.toml import TomlFile
+from etl.settings import LARGEST
 
 # The name of a worker's session, of which PostgreSQL keeps 63 bytes, has it and a number.
 NAME = re.compile(r"[a-z][a-z0-9_]{0,49}\Z")
 """What a job and its unit can be called."""
 
+_LONGEST_GOAL_S = 3660 * 24 * 3600.0
 _LEVEL = re.compile(r"[1-9][0-9]{0,8}\Z")
-_ACKNOWLEDGE = ("statement", "ledger")
-_PROGRESS = ("cycle", "levels")
-_TOP: dict[str, type] = {
-    "title": str,
-    "summary": str,
-    "unit": str,
-    "acknowledge": str,
-    "defaults": dict,
-    "levels": dict,
-    "freshness": dict,
-    "health": dict,
-    "progress": str,
-    "batches": dict,
-    "stream": dict,
-    "options": dict,
-}
-_DEFAULTS: dict[str, Any] = {
-    "max_items": 1000,
-    "reserved_percent": 10,
-    "max_attempts": 5,
-    "keep_attempts_days": 90,
-    "statement_timeout": "60s",
-    "slow_statement_timeout": "10min",
-    "lock_timeout": "1s",
-    "time_limit": "",
-}
-_HEALTH: dict[str, Any] = {
-    "replication_lag": "60s",
-    "waiting_sessions": 20,
-    "wraparound_vacuum": True,
-    "wal_mb_per_s": 0.0,
-    "load_per_processor": 0.0,
-}
-_BATCHES: dict[str, Any] = {"start": 1000, "most": 50_000, "target": "500ms", "growth": 2.0}
-_STREAM: dict[str, Any] = {
-    "queue": "",
-    "type": "quorum",
-    "prefetch": 0,
-    "attempts": 5,
-    "back_off": "5s",
-    "longest_back_off": "10min",
-    "keep_ids_days": 30,
-}
 _QUEUE = re.compile(r"(?!amq\.)[A-Za-z0-9_.:-]{1,200}\Z")
-_QUEUE_TYPES = ("quorum", "classic")
-_OPTION: dict[str, type] = {"help": str, "choices": list}
+_TOP = {
+    "title": line(),
+    "summary": line(default=None),
+    "unit": named(NAME.match, "one word in small letters"),
+    "acknowledge": choice("statement", "ledger"),
+    "progress": choice("cycle", "levels"),
+    "defaults": table(),
+    "levels": table(),
+    "freshness": table(),
+    "health": table(),
+    "batches": table(),
+    "stream": table(),
+    "options": table(),
+}
+_DEFAULTS = {
+    "max_items": number(1000),
+    "reserved_percent": number(10, 0, 99),
+    "max_attempts": number(5),
+    "keep_attempts_days": number(90),
+    "statement_timeout": duration(60.0),
+    "slow_statement_timeout": duration(600.0),
+    "lock_timeout": duration(1.0),
+    "time_limit": duration(None),
+}
+_HEALTH = {  # 0: no limit
+    "replication_lag": duration(60.0, may_be_0=True),
+    "waiting_sessions": number(20, 0),
+    "wraparound_vacuum": flag(default=True),
+    "wal_mb_per_s": number(0.0, 0),
+    "load_per_processor": number(0.0, 0),
+}
+_BATCHES = {
+    "start": number(1000),
+    "most": number(50_000),
+    "target": duration(0.5),
+    "growth": number(2.0, 1, 100),
+}
+_STREAM = {
+    "queue": named(_QUEUE.match, "a name of letters, digits, _ . : and -"),
+    "type": choice("quorum", "classic"),
+    "prefetch": number(0, 0, 65_535),
+    "attempts": number(5, 1, 1000),
+    "back_off": duration(5.0),
+    "longest_back_off": duration(600.0),
+    "keep_ids_days": number(30, 1, 36_500),
+}
+_OPTION = {
+    "help": line(),
+    "choices": Key("a list of texts", key.is_texts, ()),
+    "default": Key("a text, or false for a flag", lambda v: v is False or isinstance(v, str), ""),
+}
 # What every job's command has already, and the variables that the engine binds.
 _TAKEN = frozenset(
     [
@@ -109,160 +118,73 @@ def read(path: Path) -> dict[str, Any]:
     Raises:
         FileError: The file is missing or broken.
     """
-    return _JobFile(path).attributes()
+    file = TomlFile(path)
+    top = file.section("", _TOP)
+    limits = _limits(file)
+    levels = _levels(file)
+    _check_kind(file, top["acknowledge"])
+    return {
+        "title": top["title"],
+        "summary": top["summary"] or top["title"],
+        "unit": top["unit"],
+        "level_names": levels,
+        "freshness_goals": _goals(file, levels),
+        "health_limits": HealthLimits(**file.section("health", _HEALTH)),
+        "batches": _batches(file),
+        "stream": Stream(**file.section("stream", _STREAM)) if "stream" in file.table else None,
+        "options": tuple(
+            _option(file, name, top["unit"]) for name in file.table.get("options", {})
+        ),
+        "shows_levels": top["progress"] == "levels",
+        **limits,
+    }
 
 
-class _JobFile(TomlFile):
-    def attributes(self) -> dict[str, Any]:
-        table = self.table
-        self.check_keys(table, _TOP)
-        defaults = self.section("defaults", _DEFAULTS)
-        if "batches" in table and "max_items" not in table.get("defaults", {}):
-            defaults["max_items"] = LARGEST
-        self._check_top()
-        self._check_limits(defaults)
-        levels = self._levels(table.get("levels", {}))
-        limit = defaults["time_limit"]
-        if "stream" in table:  # a message that is too slow waits for its next attempt
-            defaults["slow_statement_timeout"] = defaults["statement_timeout"]
-        return {
-            "title": table["title"],
-            "summary": table.get("summary", table["title"]),
-            "unit": table["unit"],
-            "level_names": levels,
-            "freshness_goals": self._goals(table.get("freshness", {}), levels),
-            "health_limits": self._health(),
-            "batches": self._batches(),
-            "stream": self._stream(),
-            "options": self._options(),
-            "shows_levels": table.get("progress", "cycle") == "levels",
-            **{
-                key: defaults[key]
-                for key in ("max_items", "reserved_percent", "max_attempts", "keep_attempts_days")
-            },
-            **{
-                f"{key}_s": self.duration(key, defaults[key])
-                for key in ("statement_timeout", "slow_statement_timeout", "lock_timeout")
-            },
-            "time_limit_s": self.duration("time_limit", limit) if limit else None,
-        }
+def _check_kind(file: TomlFile, acknowledge: str) -> None:
+    """What has no mark of its own is acknowledged as a range of keys, or as a message."""
+    kinds = [section for section in ("batches", "stream") if section in file.table]
+    if len(kinds) != (acknowledge == "ledger"):
+        hint = 'acknowledge = "ledger" and either [batches] or [stream] belong together.'
+        raise FileError(file.path, 1, "one of the two is missing, or there are both", hint)
 
-    def _check_top(self) -> None:
-        table = self.table
-        missing = [key for key in ("title", "unit") if key not in table]
-        if missing:
-            hint = f'Add a line such as {missing[0]} = "user".'
-            raise FileError(self.path, 1, f"{missing[0]} is missing", hint)
-        for key in ("title", "summary"):
-            if not is_line(table.get(key, "?")):
-                raise self.wrong(key, "must be one line without control characters")
-        if not NAME.match(table["unit"]):
-            raise self.wrong("unit", "must be one word in small letters")
-        for key, known in (("acknowledge", _ACKNOWLEDGE), ("progress", _PROGRESS)):
-            if table.get(key, known[0]) not in known:
-                raise self.wrong(key, f"must be one of: {', '.join(known)}")
-        # What has no mark of its own is acknowledged as a range of keys, or as a message.
-        kinds = [key for key in ("batches", "stream") if key in table]
-        if len(kinds) != (table.get("acknowledge") == "ledger"):
-            hint = 'acknowledge = "ledger" and either [batches] or [stream] belong together.'
-            raise FileError(self.path, 1, "one of the two is missing, or there are both", hint)
 
-    def _check_limits(self, defaults: dict[str, Any]) -> None:
-        for key in ("max_items", "max_attempts", "keep_attempts_days"):
-            if not 1 <= defaults[key] <= LARGEST:
-                problem = f"must be at least 1 and at most {LARGEST}"
-                raise self.wrong(key, problem, "defaults")
-        if not 0 <= defaults["reserved_percent"] <= 99:
-            raise self.wrong("reserved_percent", "must be from 0 to 99", "defaults")
-        if "time_limit" in self.table.get("defaults", {}) and not defaults["time_limit"]:
-            self.duration("time_limit", "")
+def _limits(file: TomlFile) -> dict[str, Any]:
+    is_unlimited = {"max_items": number(LARGEST)} if "batches" in file.table else {}
+    limits = file.section("defaults", {**_DEFAULTS, **is_unlimited})
+    if "stream" in file.table:  # a message that is too slow waits for its next attempt
+        limits["slow_statement_timeout_s"] = limits["statement_timeout_s"]
+    return limits
 
-    def _health(self) -> HealthLimits:
-        limits = self.section("health", _HEALTH)
-        for key in ("waiting_sessions", "wal_mb_per_s", "load_per_processor"):
-            if not 0 <= limits[key] <= LARGEST:
-                raise self.wrong(key, "must be a number from 0 on; 0: no limit", "health")
-        return HealthLimits(
-            self.duration("replication_lag", limits["replication_lag"], "health", may_be_0=True),
-            *(limits[key] for key in list(_HEALTH)[1:]),
-        )
 
-    def _batches(self) -> Batches | None:
-        if "batches" not in self.table:
-            return None
-        given = self.section("batches", _BATCHES)
-        for key in ("start", "most"):
-            if not 1 <= given[key] <= LARGEST:
-                raise self.wrong(key, f"must be at least 1 and at most {LARGEST}", "batches")
-        if not 1 <= given["growth"] <= 100:
-            raise self.wrong("growth", "must be a number from 1 to 100", "batches")
-        target_s = self.duration("target", given["target"], "batches")
-        start = min(given["start"], given["most"])
-        return Batches(start, given["most"], target_s, float(given["growth"]))
+def _batches(file: TomlFile) -> Batches | None:
+    if "batches" not in file.table:
+        return None
+    given = file.section("batches", _BATCHES)
+    return Batches(**{**given, "start": min(given["start"], given["most"])})
 
-    def _stream(self) -> Stream | None:
-        if "stream" not in self.table:
-            return None
-        given = self.section("stream", _STREAM)
-        if not _QUEUE.match(given["queue"]):
-            raise self.wrong("queue", "must be a name of letters, digits, _ . : and -", "stream")
-        if given["type"] not in _QUEUE_TYPES:
-            raise self.wrong("type", f"must be one of: {', '.join(_QUEUE_TYPES)}", "stream")
-        for key, least, most in (
-            ("prefetch", 0, 65_535),
-            ("attempts", 1, 1000),
-            ("keep_ids_days", 1, 36_500),
-        ):
-            if not least <= given[key] <= most:
-                raise self.wrong(key, f"must be at least {least} and at most {most}", "stream")
-        for key in ("back_off", "longest_back_off"):
-            given[f"{key}_s"] = self.duration(key, given.pop(key), "stream")
-        return Stream(**given)
 
-    def _options(self) -> tuple[JobOption, ...]:
-        return tuple(
-            self._option(name, told) for name, told in self.table.get("options", {}).items()
-        )
+def _option(file: TomlFile, name: str, unit: str) -> JobOption:
+    is_taken = name in _TAKEN or name in (unit, f"max_{unit}s") or keyword.iskeyword(name)
+    section = f"options.{name}"
+    if not NAME.match(name) or is_taken:
+        raise file.wrong(name, "cannot be the name of an option", section)
+    file.checked(name, file.table["options"][name], table(), "options")
+    given = file.section(section, _OPTION)
+    if given["choices"] and given["default"] is False:
+        raise file.wrong("choices", "cannot be those of a flag", section)
+    return JobOption(name, given["help"], tuple(given["choices"]), given["default"])
 
-    def _option(self, name: str, told: object) -> JobOption:
-        unit = self.table["unit"]
-        is_taken = name in _TAKEN or name in (unit, f"max_{unit}s") or keyword.iskeyword(name)
-        if not NAME.match(name) or is_taken:
-            raise self.wrong(name, "cannot be the name of an option", f"options.{name}")
-        if not isinstance(told, dict):
-            raise self.wrong(name, "must be a table", "options")
-        table = cast(dict[str, Any], told)
-        section = f"options.{name}"
-        default = table.get("default", "")
-        self.check_keys({k: v for k, v in table.items() if k != "default"}, _OPTION, section)
-        choices = table.get("choices", [])
-        is_flag = default is False
-        if not is_flag and not isinstance(default, str):
-            raise self.wrong("default", "must be a text, or false for a flag", section)
-        if not is_line(table.get("help", "")):
-            raise self.wrong("help", "must say in one line what it is", section)
-        if any(not isinstance(choice, str) for choice in choices) or (choices and is_flag):
-            raise self.wrong("choices", "must be texts, and none for a flag", section)
-        return JobOption(name, table["help"], tuple(choices), default)
 
-    def _levels(self, table: dict[str, Any]) -> dict[int, str]:
-        for key, name in table.items():
-            if not _LEVEL.match(key) or not isinstance(name, str) or not is_line(name):
-                problem = 'must be a level and its name, such as 1 = "critical"'
-                raise self.wrong(key, problem)
-        return {int(key): name for key, name in table.items()}
+def _levels(file: TomlFile) -> dict[int, str]:
+    levels = file.table.get("levels", {})
+    for level, name in levels.items():
+        if not _LEVEL.match(level) or not key.is_line(name):
+            raise file.wrong(level, 'must be a level and its name, such as 1 = "critical"')
+    return {int(level): name for level, name in levels.items()}
 
-    def _goals(self, table: dict[str, Any], names: dict[int, str]) -> dict[int, float]:
-        numbers = {name: number for number, name in names.items()}
-        goals: dict[int, float] = {}
-        for name, goal in table.items():
-            if name not in numbers:
-                problem = f"is no level; levels are: {', '.join(numbers)}"
-                raise self.wrong(name, problem, "freshness")
-            told = goal if isinstance(goal, str) else ""
-            try:
-                goals[numbers[name]] = duration_s(name, told, LONGEST_S)
-            except UsageError:
-                problem = "must be a duration such as 15m, 24h, 7d"
-                raise self.wrong(name, problem, "freshness") from None
-        return goals
+
+def _goals(file: TomlFile, levels: dict[int, str]) -> dict[int, float]:
+    keys = {name: duration(None, _LONGEST_GOAL_S) for name in levels.values()}
+    goals = file.section("freshness", keys)
+    found = {level: goals[f"{name}_s"] for level, name in levels.items()}
+    return {level: goal for level, goal in found.items() if goal is not None}

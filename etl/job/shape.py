@@ -18,11 +18,11 @@ class HealthLimits:
         load_per_processor: The load average of this host is higher, for each processor.
     """
 
-    replication_lag_s: float = 60.0
-    waiting_sessions: int = 20
-    wraparound_vacuum: bool = True
-    wal_mb_per_s: float = 0.0
-    load_per_processor: float = 0.0
+    replication_lag_s: float
+    waiting_sessions: int
+    wraparound_vacuum: bool
+    wal_mb_per_s: float
+    load_per_processor: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,21 +2,13 @@
 
 import re
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from etl.errors import FileError, UsageError
-from etl.settings import duration_s
+from etl.errors import FileError
+from etl.job.key import MISSING, Key
 from etl.trust import read_file
-
-_KINDS: dict[type, str] = {
-    str: "a text",
-    int: "a whole number",
-    float: "a number",
-    bool: "true or false",
-    dict: "a table",
-    list: "a list",
-}
 
 
 class TomlFile:
@@ -38,48 +30,48 @@ class TomlFile:
         self._text = _read(path)
         self.table = _parse(path, self._text)
 
-    def section(self, name: str, known: dict[str, Any]) -> dict[str, Any]:
-        """A table, with the defaults of what it does not say."""
-        given = self.table.get(name, {})
-        self.check_keys(given, {key: type(value) for key, value in known.items()}, name)
-        return {**known, **given}
+    def section(self, name: str, keys: Mapping[str, Key]) -> dict[str, Any]:
+        """What a table says, and the defaults of what it does not, by the names of attributes.
 
-    def check_keys(self, table: dict[str, Any], known: dict[str, type], section: str = "") -> None:
-        """See to it that a table has only these keys, each with a value of its type."""
-        for key, value in table.items():
-            if key not in known:
-                problem = f"is unknown; known are: {', '.join(known)}"
-                raise self.wrong(key, problem, section)
-            is_number = known[key] is float and type(value) is int
-            if type(value) is not known[key] and not is_number:
-                raise self.wrong(key, f"must be {_KINDS[known[key]]}", section)
+        Args:
+            name: Of the table, with dots between its parts; empty: the file itself.
+            keys: All that it may have.
+        """
+        given = self.table
+        for part in filter(None, name.split(".")):
+            given = given.get(part, {})
+        for key in given:
+            if key not in keys:
+                raise self.wrong(key, f"is unknown; known are: {', '.join(keys)}", name)
+        found: dict[str, Any] = {}
+        for key, known in keys.items():
+            value = known.default
+            if key in given:
+                value = self.checked(key, given[key], known, name)
+            elif value is MISSING:
+                hint = f"Add a line such as {key} = …: {known.must}."
+                raise FileError(self.path, self._line(name), f"{key} is missing", hint)
+            found[f"{key}{known.unit}"] = value
+        return found
 
-    def duration(
-        self, key: str, value: str, section: str = "defaults", *, may_be_0: bool = False
-    ) -> float:
-        """A duration such as 500ms, in seconds."""
-        if may_be_0 and value == "0s":
-            return 0.0
-        try:
-            return duration_s(key, value)
-        except UsageError:
-            problem = "must be a duration such as 500ms, 60s, 5min"
-            raise self.wrong(key, problem, section) from None
+    def checked(self, key: str, given: Any, known: Key, section: str = "") -> Any:
+        """The value of a key; an error where it must be something else."""
+        if not known.accepts(given):
+            raise self.wrong(key, f"must be {known.must}", section)
+        return known.convert(given)
 
     def wrong(self, key: str, problem: str, section: str = "") -> FileError:
         """The error for what is said about a key."""
-        text = self._text
-        head = re.search(rf"^\s*\[{section}\]", text, re.MULTILINE) if section else None
-        start = head.end() if head else 0
-        pattern = re.compile(rf"^[^=#\n]*?\b{re.escape(key)}\b", re.MULTILINE)
-        found = pattern.search(text, start)
-        line = text.count("\n", 0, found.end()) + 1 if found else 1
+        line = self._line(section, rf"^[^=#\n]*?\b{re.escape(key)}\b")
         return FileError(self.path, line, f"{key[:60]} {problem}", "Correct this line.")
 
-
-def is_line(text: str) -> bool:
-    """Whether a text is one line without control characters."""
-    return text != "" and text.isprintable()
+    def _line(self, section: str, pattern: str = "") -> int:
+        """The line on which a section begins, or where in it the pattern is found."""
+        text = self._text
+        head = re.search(rf"^\s*\[{re.escape(section)}\]", text, re.MULTILINE) if section else None
+        start = head.end() if head else 0
+        found = re.compile(pattern, re.MULTILINE).search(text, start)
+        return text.count("\n", 0, found.end()) + 1 if found else 1
 
 
 def _read(path: Path) -> str:

@@ -1,12 +1,91 @@
-"""What the attempts of one cycle tell: which took longest, and what went wrong."""
+"""The attempts of a cycle: from its claim journal into the ledger, and what they tell there."""
 
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from etl import db
+from etl.job import Job
 from etl.ledger.cycles import CycleRow
+from etl.model import WEIGHT, CycleRecord, Outcome, Result
+from etl.queue import Entry, FileQueue, Settled, TableQueue, escape
 from etl.sqlfile import shipped
 
+_COPIED_TOGETHER = 1000
 _FAILURES = 30
+_NULL = r"\N"
+
+
+def finished(
+    queue: FileQueue | TableQueue, taken_back: set[int], left: Sequence[Settled]
+) -> Iterator[tuple[Entry, Result]]:
+    """The attempts that have come to an outcome, and were not taken back."""
+    for entry in queue.history():
+        is_told = entry.is_outcome and entry.claim.position not in taken_back
+        result = entry.result
+        # A zero is in no text of PostgreSQL's: a page of the journal never got to the disk.
+        if is_told and result is not None and "\0" not in entry.claim.item_key + result.message:
+            yield entry, result
+    for worker, claim, result in left:
+        yield Entry(time.time(), result.outcome.value, worker, claim, result), result
+
+
+def copy(
+    connection: db.Connection,
+    record: CycleRecord,
+    attempts: Iterator[tuple[Entry, Result]],
+    *,
+    is_counting: bool,
+) -> None:
+    """Copy them into the ledger; and count them, where nobody has."""
+    lines: list[str] = []
+    with connection.cursor().copy(shipped("ledger/copy_attempts").text) as copy:
+        for entry, result in attempts:
+            if is_counting:
+                record.count(entry.claim, result.outcome)
+            lines.append(_line(record.cycle_id, entry, result))
+            if len(lines) == _COPIED_TOGETHER:
+                copy.write("".join(lines))
+                lines.clear()
+        copy.write("".join(lines))
+
+
+def _line(cycle_id: int | None, entry: Entry, result: Result) -> str:
+    """An attempt as COPY reads it."""
+    claim = entry.claim
+    second, thousandth = divmod(round(entry.at * 1000), 1000)
+    is_orphaned = result.outcome is Outcome.ORPHANED
+    weight = claim.values.get(WEIGHT)
+    fields = (
+        str(cycle_id),
+        escape(claim.item_key),
+        str(claim.level),
+        str(entry.worker),
+        entry.event,
+        f"{_moment(second)}.{thousandth:03}+00",
+        _NULL if is_orphaned else f"{result.duration_ms:.3f}",
+        result.sqlstate or _NULL,
+        escape(result.message) or _NULL,
+        repr(float(weight)) if weight else _NULL,
+    )
+    return "\t".join(fields) + "\n"
+
+
+@lru_cache(maxsize=16)
+def _moment(second: int) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(second))
+
+
+def forget_attempts(connection: db.Connection, record: CycleRecord, job: Job) -> None:
+    """Delete the attempts of this job's cycles that are older than it wants to keep."""
+    db.run(
+        connection,
+        shipped("ledger/forget_attempts"),
+        job=job.name,
+        keep_days=job.keep_attempts_days,
+        now=record.started_at,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,15 +3,13 @@
 import csv
 import gzip
 import os
-import sys
 import time
 import zlib
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, TextIO, cast
 
 from etl import db
 from etl.errors import InputError, TooManyRejectsError, UsageError
@@ -61,9 +59,9 @@ class RejectLimit:
         return f"{self.number:g}{' %' if self.is_percentage else ''}"
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class LoadReport:
-    """What a load did.
+    """What a load did; from new_opened to users_dirtied as load_notes/merge returns it.
 
     Attributes:
         file: What was loaded.
@@ -71,6 +69,7 @@ class LoadReport:
         notes: Notes among them.
         rejected: The others.
         rejects_file: Where these stand with line and reason; None without any.
+        duration_s: Seconds it took.
         new_opened: Openings that were not known before.
         new_closed: Closings that were not known before.
         new_anonymous: New facts without a user; they dirty nobody but, where one closes a
@@ -78,21 +77,20 @@ class LoadReport:
         new_users: Users that were not known before.
         users: Different users in the file.
         users_dirtied: Users whose datamart this load made out of date.
-        duration_s: Seconds it took.
     """
 
     file: str
-    records: int = 0
-    notes: int = 0
-    rejected: int = 0
-    rejects_file: str | None = None
-    new_opened: int = 0
-    new_closed: int = 0
-    new_anonymous: int = 0
-    new_users: int = 0
-    users: int = 0
-    users_dirtied: int = 0
-    duration_s: float = 0.0
+    records: int
+    notes: int
+    rejected: int
+    rejects_file: str | None
+    duration_s: float
+    new_opened: int
+    new_closed: int
+    new_anonymous: int
+    new_users: int
+    users: int
+    users_dirtied: int
 
     @property
     def new_facts(self) -> int:
@@ -114,53 +112,41 @@ def load_notes(connection: db.Connection, source: Path | None, limit: RejectLimi
     """
     name = str(source) if source else "standard input"
     begun = time.monotonic()
-    report = LoadReport(name)
     with connection.transaction():
         db.run(connection, shipped("load_notes/stage"))
         with _opened(source, name) as stream, _Rejects(source) as rejects:
-            _stage(connection, _read(stream, name), report, rejects)
-        report.rejects_file = str(rejects.path) if report.rejected else None
-        if limit.is_exceeded(report.rejected, report.records):
+            notes = _stage(connection, _read(stream, name), rejects)
+        records = notes + rejects.count
+        if limit.is_exceeded(rejects.count, records):
             raise TooManyRejectsError(
-                f"{name}: {report.rejected:,} of {report.records:,} records were rejected, "
+                f"{name}: {rejects.count:,} of {records:,} records were rejected, "
                 f"more than {limit} allowed; nothing was loaded",
-                f"Read {report.rejects_file}, mend the file or raise --max-rejects.",
+                f"Read {rejects.path}, mend the file or raise --max-rejects.",
             )
-        (
-            report.new_opened,
-            report.new_closed,
-            report.new_anonymous,
-            report.new_users,
-            report.users,
-            report.users_dirtied,
-        ) = db.one(connection, shipped("load_notes/merge"))
-    report.duration_s = time.monotonic() - begun
-    return report
+        merged = db.one(connection, shipped("load_notes/merge"))
+    rejects_file = str(rejects.path) if rejects.count else None
+    duration_s = time.monotonic() - begun
+    return LoadReport(name, records, notes, rejects.count, rejects_file, duration_s, *merged)
 
 
-def _stage(
-    connection: db.Connection,
-    found: Iterator[Rows | Reject],
-    report: LoadReport,
-    rejects: "_Rejects",
-) -> None:
+def _stage(connection: db.Connection, found: Iterator[Rows | Reject], rejects: "_Rejects") -> int:
+    """Copy the notes, write down the rejects. Returns how many notes there are."""
     statement = shipped("load_notes/copy")
-    cursor = connection.cursor()
-    with db.explained(connection, statement), cursor.copy(statement.text) as copy:
+    notes = 0
+    with db.explained(connection, statement), connection.cursor().copy(statement.text) as copy:
         for item in found:
             if isinstance(item, Rows):
-                report.notes += item.notes
+                notes += item.notes
                 copy.write(item.text)
             else:
-                report.rejected += 1
                 rejects.add(item)
-    report.records = report.notes + report.rejected
+    return notes
 
 
 @contextmanager
 def _opened(source: Path | None, name: str) -> Generator[BinaryIO]:
     try:
-        raw = cast(BufferedReader, source.open("rb") if source else sys.stdin.buffer)
+        raw = source.open("rb") if source else os.fdopen(0, "rb", closefd=False)
         is_gzip = raw.peek(2)[:2] == _GZIP_MAGIC
     except OSError as error:
         raise _unreadable(name, error) from error
@@ -187,50 +173,52 @@ class _Rejects:
 
     It is written under another name and takes its own when it is whole, also where the load
     then stops; the file of an earlier load is gone in any case.
+
+    Attributes:
+        path: The file.
+        count: Records in it; without any there is no file.
     """
 
     def __init__(self, source: Path | None) -> None:
         file_name = f"{source.name if source else 'standard-input'}.rejects.csv"
         folder = source.parent if source and os.access(source.parent, os.W_OK) else Path()
         self.path = folder / file_name
+        self.count = 0
         self._draft = folder / f".{file_name}.{os.getpid()}"
-        self._count = 0
+        self._file: TextIO | None = None
 
     def __enter__(self) -> "_Rejects":
-        try:
+        with self._told():
             self.path.unlink(missing_ok=True)
-        except OSError as error:
-            raise self._unwritable(error) from error
         return self
 
     def add(self, reject: Reject) -> None:
         """Write one down."""
-        try:
-            self._write(reject)
-        except OSError as error:
-            raise self._unwritable(error) from error
-
-    def _unwritable(self, error: OSError) -> InputError:
-        return InputError(
-            f"cannot write {self.path}: {error.strerror}",
-            "Nothing was loaded. Move the file to a folder that you can write.",
-        )
-
-    def _write(self, reject: Reject) -> None:
-        if not self._count:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-            descriptor = os.open(self._draft, flags, 0o644)
-            self._file = os.fdopen(descriptor, "w", encoding="utf-8", newline="")
-            self._writer = csv.writer(self._file)
-            self._writer.writerow(("line", "reason", "text"))
-        self._count += 1
-        self._writer.writerow((reject.line, reject.reason, reject.text))
+        with self._told():
+            if self._file is None:
+                self._file = self._draft.open("x", encoding="utf-8", newline="")
+                self._writer = csv.writer(self._file)
+                self._writer.writerow(("line", "reason", "text"))
+            self._writer.writerow((reject.line, reject.reason, reject.text))
+        self.count += 1
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if not self._count:
+        if self._file is None:
             return
-        self._file.close()
-        if kind is None:
-            self._draft.replace(self.path)
-        else:
-            self._draft.unlink()
+        try:
+            with self._told() if kind is None else suppress(OSError):
+                self._file.close()
+            if kind is None:
+                self._draft.replace(self.path)
+        finally:
+            self._draft.unlink(missing_ok=True)
+
+    @contextmanager
+    def _told(self) -> Generator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise InputError(
+                f"cannot write {self.path}: {error.strerror}",
+                "Nothing was loaded. Make room, or move the file to a folder that you can write.",
+            ) from error

@@ -133,7 +133,11 @@ def _text(record: bytes) -> str:
 def _header(name: str, first: bytes | None) -> list[str]:
     if first is None:
         raise InputError(f"{name} is empty", "Give a file of notes with its header.")
-    columns = first.removeprefix(b"\xef\xbb\xbf").decode(errors="replace").strip().split(",")
+    text = first.removeprefix(b"\xef\xbb\xbf").decode(errors="replace").strip()
+    try:
+        columns = _fields(text)
+    except _NoRecordError as problem:
+        raise InputError(f"{name}:1: the header: {problem}", "Mend its quotes.") from None
     missing = [column for column in _NEEDED if column not in columns]
     if missing:
         raise InputError(
@@ -202,7 +206,7 @@ def _row(record: bytes, width: int, needed: _Choice) -> str:
         text = record.decode().rstrip("\r\n")
     except UnicodeDecodeError as error:
         raise ValueError(f"is not UTF-8 at byte {error.start + 1}") from None
-    fields = _quoted_fields(text) if '"' in text else text.split(",")
+    fields = _fields(text)
     if len(fields) != width:
         raise _NoRecordError(f"has {len(fields)} fields instead of {width}")
     note_id, country, opened, closed, opened_by, closed_by, comment = needed(fields)
@@ -225,7 +229,9 @@ def _row(record: bytes, width: int, needed: _Choice) -> str:
     return "\t".join(escaped) + "\n"
 
 
-def _quoted_fields(text: str) -> list[str]:
+def _fields(text: str) -> list[str]:
+    if '"' not in text:
+        return text.split(",")
     try:
         (fields,) = csv.reader([text], strict=True)
     except csv.Error as error:

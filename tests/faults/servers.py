@@ -146,7 +146,7 @@ class OwnServer:
 
     def wait_until_up(self) -> None:
         """Wait until it takes connections, after a crash."""
-        while not self._server.is_running():
+        while not self._server.version():
             pass
 
     def _ctl(self, command: str, *arguments: str) -> int:

@@ -14,8 +14,9 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from etl.embedded import EmbeddedServer
-from tests.conftest import Etl, runner
+from etl.embedded import EmbeddedServer, binaries
+from etl.errors import StateFolderError
+from tests.conftest import Address, Etl, runner
 
 
 @pytest.fixture
@@ -90,6 +91,32 @@ def test_it_starts_again_after_its_postmaster_was_killed(alone: Etl, state: Path
     data = EmbeddedServer.of(state, os.environ).data
     os.kill(int((data / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
     assert alone("init").status == 0
+
+
+def test_one_whose_postmaster_was_killed_is_not_running_and_stops_without_a_word(
+    alone: Etl, state: Path
+) -> None:
+    alone("server", "start")
+    data = EmbeddedServer.of(state, os.environ).data
+    os.kill(int((data / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
+    ran = alone("server", "stop")
+    assert (ran.status, ran.out.startswith("was not running"), ran.err) == (0, True, "")
+
+
+def test_the_socket_of_somebody_else_is_never_used(
+    server_address: Address, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(binaries, "server_account", lambda: None)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # cron's is not the login's
+    mine = EmbeddedServer(tmp_path.joinpath(*["a-rather-long-name"] * 8))
+    socket = Path(str(conninfo_to_dict(mine.target.dsn)["host"]))
+    assert socket.parent == Path("/tmp")
+    socket.symlink_to(server_address.host)
+    try:
+        with pytest.raises(StateFolderError, match="is a symbolic link"):
+            mine.start()
+    finally:
+        socket.unlink()
 
 
 def test_a_start_that_was_killed_while_making_its_data_is_made_again(

@@ -85,7 +85,20 @@ def test_a_file_that_is_none_is_one_error_and_the_other_job_runs(
     assert etl("good", ETL_JOBS_DIR=str(jobs)).status == 0
 
 
-def test_schema_files_that_are_none_leave_out_their_jobs_alone(
+def test_two_jobs_of_one_name_are_one_error_and_the_other_jobs_run(
+    etl: Etl, jobs: Path, connection: Connection
+) -> None:
+    twin = jobs / "datamart_users"
+    (jobs / "bad").rename(twin)
+    said = f"{twin}: the job datamart_users exists in "
+    assert clear(etl("datamart-users", ETL_JOBS_DIR=str(jobs)), 2, said)
+    assert etl("good", ETL_JOBS_DIR=str(jobs)).status == 0
+    ran = etl("init", "--dsn", connection.info.dsn, ETL_JOBS_DIR=str(jobs))
+    assert clear(ran, 0, f"etl: left out: {said}")
+    assert etl("verify", "fix-invoices", ETL_JOBS_DIR=str(jobs)).status == 0
+
+
+def test_schema_and_grants_that_are_none_leave_out_their_jobs_alone(
     etl: Etl, jobs: Path, connection: Connection
 ) -> None:
     (jobs / "good" / "schema").mkdir()
@@ -94,9 +107,11 @@ def test_schema_files_that_are_none_leave_out_their_jobs_alone(
         shutil.copytree(jobs / "bad", jobs / f"bad{number}")
         (jobs / f"bad{number}" / "schema").mkdir()
         spoil(jobs / f"bad{number}" / "schema" / "0001_bad.sql")
+    (jobs / "bad" / "grants").mkdir()
+    (jobs / "bad" / "grants" / "etl_reader.sql").write_text("GRANT 'never closed")
     ran = etl("init", "--dsn", connection.info.dsn, ETL_JOBS_DIR=str(jobs))
-    assert clear(ran, 0, *(said for _, said in SPOILS[:-1]))
-    assert ran.err.count("left out: ") == len(SPOILS) - 1
+    assert clear(ran, 0, *(said for _, said in SPOILS[:-1]), "' is never closed")
+    assert ran.err.count("left out: ") == len(SPOILS)
     assert ran.out == "applied  good: schema/0001_good.sql\n"
 
 
@@ -105,7 +120,7 @@ def test_schema_files_that_are_none_leave_out_their_jobs_alone(
     [
         ("a = " + "[" * 100_000, "recursion"),
         ("[defaults]\nmax_items = " + "9" * 5000, "digit"),
-        ('title = "x"\nunit = "thing"\n[defaults]\nmax_items = ' + "9" * 20, "at most 2147483647"),
+        ('title = "x"\nunit = "thing"\n[defaults]\nmax_items = ' + "9" * 20, "to 2147483647"),
         (
             'title = "x"\nunit = "thing"\n[defaults]\nlock_timeout = "' + "9" * 5000 + 's"',
             "must be a duration",
@@ -161,10 +176,13 @@ def test_a_summary_is_no_markup(etl: Etl, jobs: Path, markup: str) -> None:
         assert markup in ran.out
 
 
-@pytest.mark.parametrize("place", ["", "job.toml", "process.sql", "schema", "schema/0001_x.sql"])
+@pytest.mark.parametrize(
+    "place", ["", "job.toml", "process.sql", "schema", "schema/0001_x.sql", "grants/x.sql"]
+)
 def test_a_job_that_everybody_can_change_is_refused(etl: Etl, jobs: Path, place: str) -> None:
-    (jobs / "bad" / "schema").mkdir()
-    (jobs / "bad" / "schema" / "0001_x.sql").write_text("SELECT 1;\n")
+    for file in ("schema/0001_x.sql", "grants/x.sql"):
+        (jobs / "bad" / file).parent.mkdir()
+        (jobs / "bad" / file).write_text("SELECT 1;\n")
     path = jobs / "bad" / place
     path.chmod(path.stat().st_mode | 0o002)
     ran = etl("bad", ETL_JOBS_DIR=str(jobs))
@@ -198,4 +216,7 @@ def test_a_jobs_folder_that_everybody_can_exchange_is_refused(
 def test_a_jobs_folder_that_is_a_file_is_told(etl: Etl, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     assert clear(etl("init", "--jobs-dir", tmp_path / "file"), 2, "is not a folder")
-    assert clear(etl("init", "--jobs-dir", tmp_path / "gone"), 2, "does not exist")
+    assert clear(etl("init", "--jobs-dir", tmp_path / "gone"), 2, "No such file or directory")
+    assert clear(etl("init", "--jobs-dir", "long" * 100), 2, "File name too long")
+    (tmp_path / "loop").symlink_to("loop")
+    assert clear(etl("init", "--jobs-dir", tmp_path / "loop"), 2, "levels of symbolic links")

@@ -2,12 +2,16 @@
 
 import gzip
 import json
+import subprocess
+import sys
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
 from etl.db import Connection
-from tests.conftest import Etl, runner
+from tests.conftest import Etl, Ran, runner
+from tests.integration.test_bad_input import clear
 from tests.support import dirty, refresh_all
 
 HEADER = (
@@ -28,6 +32,29 @@ def notes(tmp_path: Path) -> Path:
     path = tmp_path / "notes.csv"
     path.write_text(HEADER + NOTES)
     return path
+
+
+class Shell(Protocol):
+    """Runs the program from a line of shell, as ``"$@"``."""
+
+    def __call__(self, line: str, *arguments: str | Path) -> Ran: ...
+
+
+@pytest.fixture
+def shell(environment: dict[str, str], dsn: str) -> Shell:
+    """On the test's database."""
+
+    def run(line: str, *arguments: str | Path) -> Ran:
+        done = subprocess.run(
+            ["bash", "-c", line, "bash", sys.executable, "-m", "etl", *arguments],
+            capture_output=True,
+            check=False,
+            env={**environment, "ETL_DSN": dsn},
+            text=True,
+        )
+        return Ran(done.returncode, done.stdout, done.stderr)
+
+    return run
 
 
 def facts(connection: Connection) -> set[tuple[object, ...]]:
@@ -189,9 +216,42 @@ def test_a_database_without_schema_says_run_etl_init(
     assert "Run 'etl init'" in ran.err
 
 
-def test_a_missing_file_is_named(etl: Etl, tmp_path: Path) -> None:
-    ran = etl("load-notes", tmp_path / "none.csv")
-    assert (ran.status, f"there is no file {tmp_path}/none.csv" in ran.err) == (2, True)
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        ("none.csv", "cannot read none.csv: No such file or directory"),
+        ("long" * 100, "File name too long"),
+        (".", ". is a folder"),
+    ],
+)
+def test_a_file_that_is_none_is_named_before_any_is_loaded(
+    etl: Etl, connection: Connection, notes: Path, file: str, said: str
+) -> None:
+    ran = etl("load-notes", notes, file)
+    assert clear(ran, 2, said, "Nothing was loaded.")
+    assert facts(connection) == set()
+
+
+def test_standard_input_can_be_read_once_and_may_be_closed(etl: Etl, notes: Path) -> None:
+    ran = etl("load-notes", "-", "-", stdin=notes.read_bytes())
+    assert clear(ran, 2, "standard input is empty")
+    assert "new facts               5" in ran.out
+
+
+def test_standard_input_that_is_closed_is_empty(shell: Shell) -> None:
+    assert clear(shell('exec "$@" <&-', "load-notes", "-"), 2, "standard input is empty")
+
+
+def test_a_disk_too_full_for_the_rejects_is_one_error_and_leaves_nothing(
+    shell: Shell, connection: Connection, notes: Path
+) -> None:
+    notes.write_text(HEADER + NOTES + "no note\n" * 5000)
+    for blocks in (0, 1, 100):  # the first write is refused, the last one when it is closed, none
+        ran = shell(f'ulimit -f {blocks}; exec "$@"', "load-notes", notes, "--max-rejects=100%")
+        if blocks < 100:
+            assert clear(ran, 2, f"cannot write {notes}.rejects.csv: File too large", "Make room")
+            assert [path.name for path in notes.parent.iterdir()] == [notes.name]
+    assert facts(connection) == set()
 
 
 def test_files_are_loaded_each_for_itself(etl: Etl, connection: Connection, notes: Path) -> None:

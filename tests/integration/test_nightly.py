@@ -80,7 +80,7 @@ def test_a_load_that_fails_is_told_and_the_users_are_refreshed(
     status, _, log = nightly(settings, broken, notes, tmp_path / "none.csv")
     assert status == 2
     assert "the header is missing" in log
-    assert f"there is no file {tmp_path}/none.csv" in log
+    assert f"cannot read {tmp_path}/none.csv: No such file" in log
     assert dirty(connection) == set()
 
 
@@ -130,10 +130,31 @@ def test_a_second_run_ends_at_once(
         holder.communicate()
 
 
-def test_an_environment_file_that_everybody_can_read_is_refused(
-    nightly: Nightly, settings: Path
+@pytest.mark.parametrize("place", ["nightly.log", "state/nightly.lock"])
+def test_links_of_somebody_else_are_not_written_through(
+    nightly: Nightly, settings: Path, tmp_path: Path, place: str
 ) -> None:
-    settings.chmod(0o644)
+    if os.geteuid() != 0:
+        pytest.skip("only root can give a link to somebody else")
+    mine, link = tmp_path / "mine", tmp_path / place
+    mine.write_text("as it was\n")
+    link.parent.mkdir(exist_ok=True)
+    link.symlink_to(mine)
+    os.chown(link, 12345, 12345, follow_symlinks=False)
+    status, said, _ = nightly(settings)
+    assert (status, said) == (2, f"etl-nightly: {link} is a link of somebody else\n")
+    assert mine.read_text() == "as it was\n"
+    os.chown(link, 0, 0, follow_symlinks=False)  # of one's own it is a setting
+    if place == "nightly.log":
+        assert nightly(settings)[0] == 0
+        assert "ended with 0" in mine.read_text()
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o602])
+def test_an_environment_file_that_everybody_can_read_or_write_is_refused(
+    nightly: Nightly, settings: Path, mode: int
+) -> None:
+    settings.chmod(mode)
     status, said, _ = nightly(settings)
     assert status == 2
     assert "which may hold a password: chmod o=" in said

@@ -64,7 +64,9 @@ def test_a_job_needs_only_a_title_and_a_unit(folder: Path) -> None:
     job = load(folder)
     job.check()
     limits = (1000, 10, 5, 90, 60, 600, 1, None)
-    assert job == Job(folder, "Topics", "Topics", "topic", *limits, {}, {}, HealthLimits())
+    assert job == Job(
+        folder, "Topics", "Topics", "topic", *limits, {}, {}, HealthLimits(60, 20, True, 0, 0)
+    )
 
 
 def test_level_names_are_those_of_the_job(folder: Path) -> None:
@@ -101,28 +103,40 @@ def test_a_folder_with_another_kind_of_name_is_no_job(tmp_path: Path, name: str)
         (f'{TOML}color = "red"\n', 3, "color is unknown"),
         (f"{TOML}[retry]\nx = 1\n", 3, "retry is unknown"),
         (f"{TOML}[defaults]\n\nmax_item = 1\n", 5, "max_item is unknown"),
-        ('unit = "topic"\ntitle = 5\n', 2, "title must be a text"),
+        ('unit = "topic"\ntitle = 5\n', 2, "title must be one line of text"),
         (f"{TOML}levels = 3\n", 3, "levels must be a table"),
         (f"{TOML}defaults = 3\n", 3, "defaults must be a table"),
         (f'{TOML}[defaults]\nmax_items = "5"\n', 4, "max_items must be a whole number"),
         (f"{TOML}[defaults]\nmax_items = true\n", 4, "max_items must be a whole number"),
-        (f"{TOML}[defaults]\nlock_timeout = 5\n", 4, "lock_timeout must be a text"),
+        (f"{TOML}[defaults]\nlock_timeout = 5\n", 4, "lock_timeout must be a duration"),
         ('unit = "topic"\n', 1, "title is missing"),
         ('title = "Topics"\n', 1, "unit is missing"),
         ('\ntitle = "T"\nunit = "Two Words"\n', 3, "unit must be one word"),
         (f'{TOML}acknowledge = "never"\n', 3, "acknowledge must be one of: statement"),
-        (f"{TOML}[defaults]\n# none\nmax_items = 0\n", 5, "max_items must be at least 1"),
-        (f"{TOML}[defaults]\nmax_attempts = -1\n", 4, "max_attempts must be at least 1"),
+        (
+            f"{TOML}[defaults]\n# none\nmax_items = 0\n",
+            5,
+            "max_items must be a whole number from 1",
+        ),
+        (f"{TOML}[defaults]\nmax_attempts = -1\n", 4, "max_attempts must be a whole number from 1"),
         (f'{TOML}[defaults]\nstatement_timeout = "60"\n', 4, "statement_timeout must be a dur"),
-        (f"{TOML}[defaults]\nreserved_percent = 100\n", 4, "reserved_percent must be from 0 to 99"),
+        (
+            f"{TOML}[defaults]\nreserved_percent = 100\n",
+            4,
+            "reserved_percent must be a whole number from 0 to 99",
+        ),
         (f'{TOML}[defaults]\ntime_limit = "8d"\n', 4, "time_limit must be a duration"),
         (f'{TOML}[defaults]\nlock_timeout = "0s"\n', 4, "lock_timeout must be a duration"),
         (f'{TOML}[defaults]\nlock_timeout = "1s; --"\n', 4, "lock_timeout must be a duration"),
         (f'{TOML}[levels]\n1 = "a"\n0 = "b"\n', 5, "0 must be a level and its name"),
-        (f'{TOML}[levels]\n1 = "a"\n[freshness]\nb = "1h"\n', 6, "b is no level; levels are: a"),
+        (f'{TOML}[levels]\n1 = "a"\n[freshness]\nb = "1h"\n', 6, "b is unknown; known are: a"),
         (f'{TOML}[levels]\n1 = "a"\n[freshness]\na = "soon"\n', 6, "a must be a duration"),
         (f'{TOML}[levels]\n1 = "a"\n[freshness]\na = 5\n', 6, "a must be a duration"),
-        (f"{TOML}[health]\nwaiting_sessions = -1\n", 4, "waiting_sessions must be a number from 0"),
+        (
+            f"{TOML}[health]\nwaiting_sessions = -1\n",
+            4,
+            "waiting_sessions must be a whole number from 0",
+        ),
         (f"{TOML}[health]\nwraparound_vacuum = 1\n", 4, "wraparound_vacuum must be true or false"),
         (f'{TOML}[health]\nreplication_lag = "no"\n', 4, "replication_lag must be a duration"),
         (f'{TOML}[health]\nload_per_processor = "2"\n', 4, "load_per_processor must be a number"),
@@ -130,8 +144,8 @@ def test_a_folder_with_another_kind_of_name_is_no_job(tmp_path: Path, name: str)
         (f'{TOML}[levels]\nhigh = "a"\n', 4, "high must be a level and its name"),
         (f"{TOML}[levels]\n1 = 5\n", 4, "1 must be a level and its name"),
         (f'{TOML}[defaults]\ntitle = "T"\n', 4, "title is unknown"),
-        (f"{TOML}defaults.max_items = 0\n", 3, "max_items must be at least 1"),
-        (f"{TOML}[defaults]\n'max_items' = 0\n", 4, "max_items must be at least 1"),
+        (f"{TOML}defaults.max_items = 0\n", 3, "max_items must be a whole number from 1"),
+        (f"{TOML}[defaults]\n'max_items' = 0\n", 4, "max_items must be a whole number from 1"),
         ('unit = "topic"\ntitle = ""\n', 2, "title"),
     ],
     ids=_named,
@@ -193,10 +207,12 @@ def test_jobs_are_listed_by_name_whole_or_broken(tmp_path: Path) -> None:
     assert command_name(found[0]) == "a-one"
 
 
-def test_two_jobs_of_the_same_name_are_an_error_that_names_both(tmp_path: Path) -> None:
-    shutil.copytree(SHIPPED, tmp_path / "datamart_users")
+def test_a_job_with_the_name_of_a_shipped_one_is_broken_and_takes_its_place(tmp_path: Path) -> None:
+    twin = tmp_path / "datamart_users"
+    shutil.copytree(SHIPPED, twin)
+    found = job_paths([SHIPPED.parent, tmp_path])
+    assert twin in found
+    assert SHIPPED not in found
     with pytest.raises(FileError) as raised:
-        job_paths([SHIPPED.parent, tmp_path])
-    assert raised.value.message == (
-        f"{tmp_path / 'datamart_users'}: the job datamart_users exists in {SHIPPED} too"
-    )
+        load(twin)
+    assert raised.value.message == f"{twin}: the job datamart_users exists in {SHIPPED} too"

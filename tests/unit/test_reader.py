@@ -68,6 +68,13 @@ def test_a_byte_order_mark_before_the_header_is_ignored() -> None:
     assert told(list(notes_and_rejects(BytesIO(b"\xef\xbb\xbf" + HEADER + GOOD)))) == [1]
 
 
+def test_the_header_may_be_quoted() -> None:
+    quoted = b",".join(b'"%s"' % name for name in HEADER.strip().split(b",")) + b"\r\n"
+    assert told(list(notes_and_rejects(BytesIO(quoted + GOOD)))) == [1]
+    with pytest.raises(InputError, match=r"^notes\.csv:1: the header: its quotes are wrong"):
+        list(notes_and_rejects(BytesIO(b'"' + HEADER + GOOD)))
+
+
 def test_columns_are_found_by_name_in_any_order_among_others() -> None:
     header = (
         b"opening_comment,id_country,closed_by_username,opened_by_username,"
