@@ -63,7 +63,7 @@ class _Loaded:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "tests.starter", str(theirs.fileno())],
                 cwd=REPOSITORY, pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL, stdout=theirs,  # which cannot seek either
+                stdin=subprocess.DEVNULL, stdout=theirs.fileno(),  # which cannot seek either
             )  # fmt: skip
 
 

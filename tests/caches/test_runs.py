@@ -25,6 +25,7 @@ from tests.caches.warming import (
     wrong,
 )
 from tests.conftest import Etl
+from tests.waiting import WAITS_AT_GATE, until_found
 
 Connect = Callable[[], Connection]
 LARGEST = 2**63 - 1
@@ -117,8 +118,7 @@ def test_a_change_while_its_item_is_warmed_is_not_lost(
     connection.execute("SELECT pg_advisory_lock(42)")
     worker = threading.Thread(target=warm, args=(connect_again(), DIGITAL))
     worker.start()
-    while not one(connection, "SELECT count(*) FROM pg_locks WHERE NOT granted"):
-        assert worker.is_alive()
+    until_found(connection, WAITS_AT_GATE)
     for _ in range(number):
         add_entry(connection, 1)
     connection.execute("SELECT pg_advisory_unlock(42)")

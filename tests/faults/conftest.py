@@ -11,6 +11,7 @@ import pytest
 
 from etl.db import Connection
 from tests.support import DAY, add_facts, add_users, opened, user_ids
+from tests.waiting import WAITS_AT_GATE, until, until_found, until_gone
 
 AS_OF = f"--as-of={DAY}"
 GATE = 42
@@ -125,35 +126,31 @@ def start(environment: dict[str, str], dsn: str) -> Generator[Start]:
 
 def wait_until_at_gate(gate: Connection) -> int:
     """Wait for a refresh at the gate. Returns the process id of its server process."""
-    while True:
-        row = gate.execute(
-            "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-        ).fetchone()
-        if row is not None:
-            return int(row[0])
+    return int(until_found(gate, WAITS_AT_GATE)[0][0])
 
 
 def wait_until_gone(pid: int) -> None:
-    while True:
+    """Wait until a process has ended, though its parent may not have heard of it yet."""
+
+    def is_gone() -> bool:
         try:
             os.kill(pid, 0)
-            state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+            return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
         except ProcessLookupError:
-            return
+            return True
         except FileNotFoundError:
-            if Path("/proc/self").exists():
-                return
-            continue  # no Linux
-        if state == "Z":
-            return
+            return Path("/proc/self").exists()  # else no Linux
+
+    until(is_gone)
 
 
 def wait_until_disconnected(connection: Connection) -> None:
-    while connection.execute(
+    """Wait until no session of the program is left in the database."""
+    until_gone(
+        connection,
         "SELECT FROM pg_stat_activity WHERE application_name LIKE 'etl:%'"
-        " AND datname = current_database()"
-    ).rowcount:
-        pass
+        " AND datname = current_database()",
+    )
 
 
 def open_gate(gate: Connection) -> None:

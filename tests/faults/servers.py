@@ -15,6 +15,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from etl.db import Connection, Target, connect
 from etl.embedded import EmbeddedServer, binaries
 from tests.conftest import RUNNER, load_schema
+from tests.waiting import until
 
 Mode = Literal["fast", "immediate"]
 _TEMPLATE = "outage_template"
@@ -146,8 +147,7 @@ class OwnServer:
 
     def wait_until_up(self) -> None:
         """Wait until it takes connections, after a crash."""
-        while not self._server.is_running():
-            pass
+        until(self._server.is_running)
 
     def _ctl(self, command: str, *arguments: str) -> int:
         program = self._server.binary("pg_ctl")

@@ -32,6 +32,7 @@ from tests.faults.conftest import (
 )
 from tests.integration.test_load_notes import HEADER, NOTES
 from tests.support import dirty
+from tests.waiting import WAITS_AT_GATE, until_found
 
 # As Debian ships it, but for what a test names.
 _SETTINGS = """
@@ -117,15 +118,13 @@ def test_a_pool_that_shares_sessions_is_refused_by_name(
 def _use_whole_pool(through: str, size: int, connection: Connection) -> None:
     """Make the pool open all its connections: as many clients wait for a lock at once."""
     connection.execute("SELECT pg_advisory_lock(7)")
-    waiting = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
     with ExitStack() as stack:
         clients = [
             stack.enter_context(psycopg.connect(through, autocommit=True)) for _ in range(size)
         ]
-        for number, client in enumerate(clients):
+        for number, client in enumerate(clients, 1):
             client.pgconn.send_query(b"SELECT pg_advisory_xact_lock_shared(7)")
-            while connection.execute(waiting).rowcount <= number:
-                pass
+            until_found(connection, WAITS_AT_GATE, rows=number)
         connection.execute("SELECT pg_advisory_unlock(7)")
         for client in clients:
             while client.pgconn.get_result():

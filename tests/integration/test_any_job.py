@@ -11,6 +11,7 @@ import pytest
 
 from etl.db import Connection
 from tests.conftest import Etl, Ran
+from tests.waiting import until_found
 
 HOSTILE = [
     "it's",
@@ -200,8 +201,7 @@ def test_a_signal_ends_a_long_prioritization(
         stderr=subprocess.PIPE,
     ) as process:
         sleeping = "SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = $1"
-        while not tally.connection.execute(sleeping, [tally.connection.info.dbname]).rowcount:
-            assert process.poll() is None
+        until_found(tally.connection, sleeping, [tally.connection.info.dbname], running=process)
         process.terminate()
         out, err = process.communicate(timeout=60)
     assert process.returncode == 128 + signal.SIGTERM, err

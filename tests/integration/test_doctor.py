@@ -1,6 +1,5 @@
 """`etl doctor`: each trouble is provoked, found, and mended by the command that it gives."""
 
-import json
 import shutil
 import threading
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from tests.integration import findings
 from tests.integration.findings import found, mend
 from tests.integration.test_desk import shaped
 from tests.support import add_users
+from tests.waiting import WAITS_FOR_LOCK, until_found
 
 Examine = Callable[[], dict[str, Finding]]
 
@@ -78,8 +78,7 @@ def test_who_holds_up_others_is_found(
     holder.execute("LOCK TABLE public.wanted")
     waiting = threading.Thread(target=lambda: waiter.execute("SELECT FROM public.wanted"))
     waiting.start()
-    while not connection.execute("SELECT FROM pg_locks WHERE NOT granted").rowcount:
-        pass
+    until_found(connection, WAITS_FOR_LOCK)
     pid = holder.info.backend_pid
     told = examine()
     assert found(told, "is idle in transaction").command == f"SELECT pg_terminate_backend({pid});"
@@ -251,4 +250,4 @@ def test_a_broken_job_and_an_open_state_folder_are_found_without_a_database(
 def test_an_unknown_job_is_one_clear_error(dsn: str, etl: Etl) -> None:
     ran = etl("doctor", "nothing")
     assert (ran.status, "there is no job nothing" in ran.err) == (2, True)
-    assert json.dumps(ran.out) == '""'
+    assert ran.out == ""

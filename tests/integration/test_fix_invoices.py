@@ -14,6 +14,7 @@ from etl.folders import sql_folder
 from etl.sqlfile import Statement, statements
 from tests.conftest import Etl
 from tests.faults.conftest import Connect, Run, kill_whole_cycle, wait_until_disconnected
+from tests.waiting import WAITS_AT_GATE, WAITS_FOR_LOCK, until_found
 
 SCALE = 3000
 WHOLE = (1 - 2**63, 2**63 - 2)
@@ -237,8 +238,7 @@ def test_a_change_while_a_batch_waits_for_it_is_in_the_result(
     values = {"kind": "regular", "first_key": key, "last_key": key}
     working = threading.Thread(target=lambda: db.run(batch, file("process.sql"), **values))
     working.start()
-    while not invoices.execute("SELECT FROM pg_locks WHERE NOT granted").rowcount:
-        assert working.is_alive()
+    until_found(invoices, WAITS_FOR_LOCK)
     invoices.execute("COMMIT")
     working.join()
     amounts = invoices.execute(
@@ -276,10 +276,7 @@ def test_after_a_kill_just_the_rest_is_done(
     keeper = connect_again()
     keeper.execute("SELECT pg_advisory_lock(42)")
     cycle = Run({**environment, "ETL_DSN": dsn, "BATCH_SIZE": "100"}, "fix-invoices", "--workers=1")
-    while not invoices.execute(
-        "SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = 42 AND NOT granted"
-    ).rowcount:
-        assert cycle.process.poll() is None, cycle.end()
+    until_found(invoices, WAITS_AT_GATE, running=cycle.process)
     kill_whole_cycle(cycle)
     cycle.end()
     keeper.execute("SELECT pg_advisory_unlock(42)")

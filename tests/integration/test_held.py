@@ -9,6 +9,7 @@ import pytest
 
 from etl.db import Connection
 from tests.conftest import Etl, Ran, runner
+from tests.waiting import WAITS_FOR_LOCK, until_found
 
 AHEAD, PAST = "2999-01-02T03:04:05Z", "2026-01-02T03:04:05Z"
 Hold = Callable[..., None]
@@ -274,10 +275,6 @@ def test_a_release_waits_for_a_cycle_that_is_closing_and_neither_fails(
     hold("a")
     hold("z")
     closing = connect_again()
-    waiting = (
-        "SELECT FROM pg_stat_activity WHERE datname = current_database()"
-        " AND wait_event_type = 'Lock'"
-    )
     closing.execute("BEGIN")
     closing.execute("DELETE FROM etl.held_item WHERE item_key = 'z'")
     with subprocess.Popen(
@@ -286,8 +283,7 @@ def test_a_release_waits_for_a_cycle_that_is_closing_and_neither_fails(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     ) as process:
-        while not connection.execute(waiting).rowcount:
-            assert process.poll() is None
+        until_found(connection, WAITS_FOR_LOCK, running=process)
         closing.execute("UPDATE etl.held_item SET attempts = 4 WHERE item_key = 'a'")
         closing.execute("COMMIT")
         out, err = process.communicate(timeout=60)

@@ -7,6 +7,7 @@ import pytest
 
 from etl.db import Connection
 from tests.support import add_facts, add_users, closed, dirty, opened, refresh, user_ids
+from tests.waiting import WAITS_AT_GATE, until_found
 
 Connect = Callable[[], Connection]
 
@@ -50,16 +51,7 @@ class Paused:
         self._sent = rival.pgconn
         self._sent.send_query(b"CALL dwh.update_datamart_user(%d, '2026-01-16')" % user)
         self._sent.flush()
-        self._wait_for_the_gate()
-
-    def _wait_for_the_gate(self) -> None:
-        pid = self._sent.backend_pid
-        while True:
-            waiting = self._gate.execute(
-                "SELECT FROM pg_locks WHERE pid = $1 AND NOT granted", [pid]
-            )
-            if waiting.rowcount:
-                return
+        until_found(gate, WAITS_AT_GATE)
 
     def finish(self) -> str:
         """Let it go on. Returns its SQLSTATE, empty where it succeeded."""

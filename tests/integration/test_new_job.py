@@ -13,6 +13,7 @@ from etl.db import Connection, Target, connect
 from etl.deploy import grants, roles
 from etl.scaffold import Source, names
 from tests.conftest import DEPLOYER, READER, RUNNER, Etl, Ran
+from tests.waiting import WAITS_AT_GATE, until_found, until_gone
 
 
 class NewJob:
@@ -157,9 +158,7 @@ def paused(sample: NewJob, gate: Connection, connect_again: Callable[[], Connect
     refreshing = connect_again()
     refreshing.pgconn.send_query(b"CALL thing_counts.refresh('1')")
     refreshing.pgconn.flush()
-    waits = "SELECT FROM pg_locks WHERE pid = $1 AND NOT granted"
-    while not gate.execute(waits, [refreshing.info.backend_pid]).rowcount:
-        assert refreshing.pgconn.transaction_status == psycopg.pq.TransactionStatus.ACTIVE
+    until_found(gate, WAITS_AT_GATE)
     return refreshing
 
 
@@ -211,9 +210,8 @@ def test_result_and_marks_go_together_when_the_refresh_is_killed(
 ) -> None:
     gate.execute("SELECT pg_terminate_backend($1)", [paused.info.backend_pid])
     finish(gate, paused)
-    gone = "SELECT FROM pg_stat_activity WHERE pid = $1"
-    while gate.execute(gone, [paused.info.backend_pid]).rowcount:
-        pass
+    session = "SELECT FROM pg_stat_activity WHERE pid = $1"
+    until_gone(gate, session, [paused.info.backend_pid])
     assert gate.execute("SELECT FROM thing_counts.result").rowcount == 0
     assert 1 in dirty(gate)
 

@@ -14,6 +14,7 @@ from etl.db import Connection
 from tests.conftest import REPOSITORY, runner
 from tests.stream.broker import OwnBroker
 from tests.stream.conftest import GATE, QUEUE, Start, make_job
+from tests.waiting import WAITS_AT_GATE, until, until_found
 
 DEAD = f"{QUEUE}.dead"
 
@@ -111,9 +112,7 @@ def test_a_signal_lets_it_finish_what_it_has_in_hand(
     # begun in between. What a worker has and did not begin, the next test looks at.
     service = start("letters", "--workers=1", "--prefetch=1").ready()
     broker.publish(QUEUE, ("slow", b"wait"), ("b", b"x"), ("c", b"x"))
-    waiting = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-    while not connection.execute(waiting).fetchall():
-        pass
+    until_found(connection, WAITS_AT_GATE)
     service.process.send_signal(signal.SIGTERM)
     service.until("StopRequested")
     connection.execute("SELECT pg_advisory_unlock($1)", [GATE])
@@ -128,9 +127,7 @@ def test_a_second_signal_cancels(start: Start, broker: OwnBroker, connection: Co
     connection.execute("SELECT pg_advisory_lock($1)", [GATE])
     service = start("letters", "--workers=1", "--prefetch=3").ready()
     broker.publish(QUEUE, ("slow", b"wait"), ("b", b"x"), ("c", b"x"))
-    waiting = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-    while not connection.execute(waiting).fetchall():
-        pass
+    until_found(connection, WAITS_AT_GATE)
     service.process.send_signal(signal.SIGTERM)
     service.until("StopRequested", is_cancelling=False)
     told = service.stop(signal.SIGINT)
@@ -151,9 +148,7 @@ def test_what_is_given_back_often_is_no_dead_letter(
             assert taker.channel().basic_get(QUEUE)[0] is not None
     connection.execute("SELECT pg_advisory_lock($1)", [GATE])
     service = start("letters", "--workers=1").ready()
-    waiting = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-    while not connection.execute(waiting).fetchall():
-        pass
+    until_found(connection, WAITS_AT_GATE)
     service.process.send_signal(signal.SIGTERM)
     service.until("StopRequested", is_cancelling=False)
     assert service.stop()["returned"] == 1
@@ -183,9 +178,7 @@ def test_a_worker_that_dies_costs_its_message_an_attempt(
     connection.execute("SELECT pg_advisory_lock($1)", [GATE])
     service = start("letters", "--workers=1", "--prefetch=2").ready()
     broker.publish(QUEUE, ("slow", b"wait"), ("next", b"x"))
-    waiting = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-    while not connection.execute(waiting).fetchall():
-        pass
+    until_found(connection, WAITS_AT_GATE)
     (worker,) = service.workers()
     os.kill(worker, signal.SIGKILL)
     told = service.until("MessageFailed", message_id="slow")
@@ -193,8 +186,7 @@ def test_a_worker_that_dies_costs_its_message_an_attempt(
     connection.execute("SELECT pg_advisory_unlock($1)", [GATE])
     broker.publish(QUEUE, ("end", b"raise 22000"))
     service.until("MessageFailed", message_id="end")
-    while "slow" not in seen(connection):
-        pass
+    until(lambda: "slow" in seen(connection))
     told = service.stop()
     assert seen(connection) == {"slow": 1, "next": 1}
     assert told["orphaned"] == 1
@@ -209,8 +201,7 @@ def test_what_meets_every_message_kills_none(
     told = service.until("WorkerDelayed")
     assert "42P01" in told["reason"]
     connection.execute("ALTER TABLE letters.away RENAME TO seen")
-    while len(seen(connection)) < 5:
-        pass
+    until(lambda: len(seen(connection)) == 5)
     told = service.stop()
     assert (told["dead"], told["retried"], told["done"]) == (0, 0, 5)
 

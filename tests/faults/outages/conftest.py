@@ -17,6 +17,7 @@ from tests.faults.proxy import Proxy
 from tests.faults.servers import OwnServer
 from tests.faults.sums import wrong_sums
 from tests.support import dirty
+from tests.waiting import until
 
 Connect = Callable[[], Connection]
 
@@ -185,5 +186,4 @@ def queue_lock(environment: dict[str, str]) -> Generator[Path]:
 def wait_until_waiting_for_lock(pid: int, path: Path) -> None:
     """Wait until a process waits for the flock on a file."""
     waiter = re.compile(rf"-> FLOCK .* {pid} \S+:{path.stat().st_ino} ")
-    while not waiter.search(Path("/proc/locks").read_text()):
-        pass
+    until(lambda: waiter.search(Path("/proc/locks").read_text()))

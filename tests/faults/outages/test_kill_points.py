@@ -28,6 +28,7 @@ from tests.faults.outages.conftest import (
 from tests.faults.servers import OwnServer
 from tests.faults.sums import wrong_sums
 from tests.support import dirty, user_ids
+from tests.waiting import WAITS_FOR_LOCK, until, until_found
 
 
 def kill_worker(run: Run) -> list[int]:
@@ -51,8 +52,7 @@ KILLS = [kill_worker, kill_supervisor, kill_whole_cycle]
 
 
 def wait_until_claimed(journal: Path, item: int) -> None:
-    while f"\t{item}\n" not in journal.read_text():
-        pass
+    until(lambda: f"\t{item}\n" in journal.read_text())
 
 
 def assert_nothing_is_left(workers: list[int], connection: Connection) -> None:
@@ -101,8 +101,7 @@ def test_after_the_commit_before_acknowledging(
     wait_until_at_gate(gate)
     with queue_lock(environment):
         open_gate(gate)
-        while "user2" in dirty(gate):
-            assert run.process.poll() is None
+        until(lambda: "user2" not in dirty(gate), run.process)
         workers = kill(run)
     status, out, err = run.end()
     assert_nothing_is_left(workers, gate)
@@ -184,8 +183,8 @@ def test_the_supervisor_while_it_writes_the_queue(
     run = start("--max-numbers=20000", job="numbers", **jobs)
     backend = wait_until_at_gate(gate)
     folders = Path(environment["ETL_STATE_DIR"])
-    while not sum(path.stat().st_size for path in folders.glob("cycles/*/*/*/queue.tsv")):
-        assert run.process.poll() is None, run.end()
+    queues = "cycles/*/*/*/queue.tsv"
+    until(lambda: sum(path.stat().st_size for path in folders.glob(queues)), run.process)
     assert not list(folders.glob("cycles/*/*/*/cursor"))  # it is half written
     run.process.kill()
     run.end()
@@ -218,7 +217,4 @@ def test_the_supervisor_while_it_closes_the_record(
 
 
 def wait_until_waiting_for(connection: Connection, table: str) -> None:
-    while not connection.execute(
-        "SELECT FROM pg_locks WHERE relation = CAST($1 AS regclass) AND NOT granted", [table]
-    ).rowcount:
-        pass
+    until_found(connection, f"{WAITS_FOR_LOCK} AND relation = CAST($1 AS regclass)", [table])
