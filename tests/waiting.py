@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+import psycopg
+
 from etl.db import Connection, Row
 
 T = TypeVar("T")
@@ -55,3 +57,16 @@ def until_gone(
 ) -> None:
     """Ask a query until it finds nothing."""
     until(lambda: not connection.execute(query.encode(), list(values)).rowcount, running)
+
+
+def reload(dsn: str) -> None:
+    """Let a server read its settings and rules again, and wait until sessions begin with them."""
+
+    def loaded_at() -> object:
+        with psycopg.connect(dsn) as connection:
+            return connection.execute("SELECT pg_conf_load_time()").fetchall()
+
+    before = loaded_at()
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute("SELECT pg_reload_conf()")
+    until(lambda: loaded_at() != before)

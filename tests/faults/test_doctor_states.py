@@ -34,8 +34,6 @@ def findings(server: OwnServer, dbname: str, state: Path) -> dict[str, Finding]:
 
 def mended(server: OwnServer, dbname: str, words: str, state: Path) -> Finding:
     """The finding with these words, after its command has made it go away."""
-    # The server has yet to read its settings again.
-    until(lambda: is_found(findings(server, dbname, state), words))
     finding = found(findings(server, dbname, state), words)
     with closing(server.connect(dbname)) as connection:
         mend(connection, finding)

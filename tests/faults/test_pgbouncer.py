@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 from collections.abc import Callable, Generator
@@ -31,6 +30,7 @@ from tests.faults.conftest import (
     wait_until_gone,
 )
 from tests.integration.test_load_notes import HEADER, NOTES
+from tests.ports import free_port
 from tests.support import dirty
 from tests.waiting import WAITS_AT_GATE, until_found
 
@@ -60,12 +60,6 @@ def _program() -> str:
     return program
 
 
-def _free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
-
-
 Pool = Callable[..., str]
 
 
@@ -78,7 +72,7 @@ def pool(server_address: Address, dsn: str) -> Generator[Pool]:
             folder = Path(tempfile.mkdtemp(prefix="etl-pool-"))
             stack.callback(shutil.rmtree, folder)
             folder.chmod(0o755)
-            port = _free_port()
+            port = free_port()
             file = folder / "pgbouncer.ini"
             more = "".join(f"{name} = {value}\n" for name, value in settings.items())
             file.write_text(_SETTINGS.format(server=server_address.host, port=port) + more)

@@ -14,6 +14,7 @@ from psycopg.conninfo import make_conninfo
 from etl import db
 from etl.db import Target
 from etl.embedded import EmbeddedServer, binaries
+from tests.ports import free_port
 
 _KEEPALIVES = {
     "tcp_keepalives_idle": "20",
@@ -36,9 +37,7 @@ def over_tcp() -> Generator[str]:
     state = Path(tempfile.mkdtemp(prefix="etl-tcp-"))
     server = EmbeddedServer.of(state, os.environ)
     server.start()
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = int(taken.getsockname()[1])
+    port = free_port()
     log = ("-l", str(server.log))
     listen = ("-o", f"-c listen_addresses=127.0.0.1 -c port={port}")
     control = server.binary("pg_ctl")

@@ -6,10 +6,9 @@ import stat
 from collections.abc import Generator
 from pathlib import Path
 
-import psycopg
 import pytest
 
-from tests.conftest import Address, Etl, Ran, runner
+from tests.conftest import Etl, Ran, runner
 
 
 def clear(ran: Ran, status: int, *said: str) -> bool:
@@ -71,30 +70,6 @@ def test_a_password_on_the_command_line_is_warned_of(
     ran = runner(environment)("init", "--dsn", dsn)
     assert clear(ran, 69, "can be read in the process list")
     assert "s3cret" not in ran.err
-
-
-def test_a_wrong_password_is_told(server_address: Address, environment: dict[str, str]) -> None:
-    """A role that must give its password, and gives a wrong one."""
-    with psycopg.connect(server_address.dsn(), autocommit=True) as connection:
-        row = connection.execute("SHOW hba_file").fetchone()
-        assert row is not None
-        hba = Path(str(row[0]))
-        before = hba.read_text()
-        connection.execute("CREATE ROLE guarded LOGIN PASSWORD 'right'")
-        try:
-            hba.write_text(f"local all guarded scram-sha-256\n{before}")
-            connection.execute("SELECT pg_reload_conf()")
-            ran = runner(environment)(
-                "init",
-                ETL_DSN=f"host={server_address.host} user=guarded dbname=postgres",
-                PGPASSWORD="wrong",
-            )
-        finally:
-            hba.write_text(before)
-            connection.execute("SELECT pg_reload_conf()")
-            connection.execute("DROP ROLE guarded")
-    assert clear(ran, 69, "password authentication failed")
-    assert "wrong" not in ran.err
 
 
 def test_a_connection_string_that_is_none_is_not_repeated(environment: dict[str, str]) -> None:
