@@ -9,10 +9,8 @@ tests do to a database themselves, such as making triggers, they do as a superus
 """
 
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,9 +24,9 @@ from pytest_postgresql import factories
 from etl import deploy, folders, job
 from etl.db import Connection, Target, connect
 from etl.deploy import grants, roles
-from etl.embedded import EmbeddedServer
 from etl.job import Job
 from tests import starter
+from tests.states import own_server
 
 REPOSITORY = starter.REPOSITORY
 RUNNER = "nightly"
@@ -59,22 +57,17 @@ class Address:
 @pytest.fixture(scope="session")
 def server_address() -> Generator[Address]:
     """A PostgreSQL server that lives as long as the tests."""
-    state = Path(tempfile.mkdtemp(prefix="etl-test-"))
-    server = EmbeddedServer.of(state, os.environ)
-    server.start()
-    with connect(server.target, "tests") as connection:
-        roles.create(connection)
-        connection.execute("CREATE ROLE nightly LOGIN IN ROLE etl_runner")
-        connection.execute("CREATE ROLE deployer LOGIN IN ROLE etl_owner")
-        connection.execute("CREATE ROLE analyst LOGIN IN ROLE etl_reader")
-        # What survives a crash of the machine is not what these tests are about.
-        connection.execute("ALTER SYSTEM SET fsync = off")
-        connection.execute("ALTER SYSTEM SET full_page_writes = off")
-        connection.execute("SELECT pg_reload_conf()")
-    yield Address(host=str(conninfo_to_dict(server.target.dsn)["host"]))
-    server.stop()
-    shutil.rmtree(server.home, ignore_errors=True)
-    shutil.rmtree(state, ignore_errors=True)
+    with own_server() as server:
+        with connect(server.target, "tests") as connection:
+            roles.create(connection)
+            connection.execute("CREATE ROLE nightly LOGIN IN ROLE etl_runner")
+            connection.execute("CREATE ROLE deployer LOGIN IN ROLE etl_owner")
+            connection.execute("CREATE ROLE analyst LOGIN IN ROLE etl_reader")
+            # What survives a crash of the machine is not what these tests are about.
+            connection.execute("ALTER SYSTEM SET fsync = off")
+            connection.execute("ALTER SYSTEM SET full_page_writes = off")
+            connection.execute("SELECT pg_reload_conf()")
+        yield Address(host=str(conninfo_to_dict(server.target.dsn)["host"]))
 
 
 def shipped_job() -> Job:
@@ -179,6 +172,14 @@ def environment(tmp_path: Path) -> dict[str, str]:
 def etl(environment: dict[str, str], dsn: str) -> Etl:
     """Runs the program as a user does, on the test's database."""
     return runner({**environment, "ETL_DSN": dsn})
+
+
+def etl_program(folder: Path) -> Path:
+    """Put a program `etl` into a folder, as an installation does."""
+    program = folder / "etl"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m etl "$@"\n')
+    program.chmod(0o755)
+    return program
 
 
 def runner(environment: dict[str, str], folder: Path = REPOSITORY) -> Etl:

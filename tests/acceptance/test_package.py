@@ -4,27 +4,22 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 
 from etl.db import Connection
-from etl.embedded import EmbeddedServer
 from tests.conftest import REPOSITORY, runner
+from tests.states import state_folder
 from tests.support import add_users
 
 
 @pytest.fixture
 def state() -> Generator[Path]:
     """A state folder whose server is gone afterwards."""
-    folder = Path(tempfile.mkdtemp(prefix="etl-test-"))
-    yield folder
-    server = EmbeddedServer(folder)
-    server.stop()
-    shutil.rmtree(server.home, ignore_errors=True)
-    shutil.rmtree(folder, ignore_errors=True)
+    with state_folder() as folder:
+        yield folder
 
 
 def test_the_wheel_of_the_source_distribution_runs_the_demo_alone(

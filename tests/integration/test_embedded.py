@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Generator
 from pathlib import Path
 
@@ -16,17 +15,14 @@ from psycopg.conninfo import conninfo_to_dict
 
 from etl.embedded import EmbeddedServer
 from tests.conftest import Etl, runner
+from tests.states import state_folder
 
 
 @pytest.fixture
 def state() -> Generator[Path]:
     """A state folder whose server is gone afterwards."""
-    folder = Path(tempfile.mkdtemp(prefix="etl-test-"))
-    yield folder
-    server = EmbeddedServer.of(folder, os.environ)
-    server.stop()
-    shutil.rmtree(server.home, ignore_errors=True)
-    shutil.rmtree(folder, ignore_errors=True)
+    with state_folder() as folder:
+        yield folder
 
 
 @pytest.fixture
