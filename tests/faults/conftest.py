@@ -59,17 +59,16 @@ def under_nohup() -> None:
 
 
 class Run:
-    """A cycle in the background."""
+    """A cycle in the background, or what else a command does for long."""
 
     def __init__(
         self,
         environment: dict[str, str],
-        job: str,
         *arguments: str,
         prepare: Callable[[], None] = _heed_signals,
     ) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "etl", job, AS_OF, "--json", *arguments],
+            [sys.executable, "-m", "etl", *arguments, "--json"],
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -86,11 +85,12 @@ class Run:
         )
         return [int(pid) for pid in found.stdout.split()]
 
-    def wait_for(self, words: str) -> None:
-        """Read what it says on standard error until it says this."""
+    def wait_for(self, words: str) -> str:
+        """Read what it says on standard error until it says this. Returns the line."""
         assert self.process.stderr is not None
-        while words not in self.process.stderr.readline():
-            assert self.process.poll() is None
+        while words not in (line := self.process.stderr.readline()):
+            assert line, f"it ended and did not say: {words}"
+        return str(line)
 
     def end(self) -> tuple[int, str, str]:
         """Wait. Returns exit status, output and the rest of what it said."""
@@ -104,9 +104,18 @@ Start = Callable[..., Run]
 
 
 @pytest.fixture
-def start(environment: dict[str, str], dsn: str) -> Generator[Start]:
-    """Starts cycles, and ends what a failed test leaves."""
-    runs: list[Run] = []
+def runs() -> Generator[list[Run]]:
+    """What a test has started; what a failed one leaves is ended."""
+    started: list[Run] = []
+    yield started
+    for run in started:
+        run.process.kill()
+        run.end()
+
+
+@pytest.fixture
+def start(environment: dict[str, str], dsn: str, runs: list[Run]) -> Start:
+    """Starts cycles."""
 
     def begin(
         *arguments: str,
@@ -115,13 +124,23 @@ def start(environment: dict[str, str], dsn: str) -> Generator[Start]:
         **more: str,
     ) -> Run:
         settings = {**environment, "ETL_DSN": dsn, **more}
-        runs.append(Run(settings, job, *arguments, prepare=prepare))
+        runs.append(Run(settings, job, AS_OF, *arguments, prepare=prepare))
         return runs[-1]
 
-    yield begin
-    for run in runs:
-        run.process.kill()
-        run.end()
+    return begin
+
+
+@pytest.fixture
+def start_crew(environment: dict[str, str], dsn: str, runs: list[Run], tmp_path: Path) -> Start:
+    """Starts crews, each as if on another host: with a state folder of its own."""
+
+    def begin(*arguments: str) -> Run:
+        other = str(tmp_path / f"host {len(runs)}")
+        settings = {**environment, "ETL_DSN": dsn, "ETL_STATE_DIR": other}
+        runs.append(Run(settings, "worker", "datamart-users", *arguments))
+        return runs[-1]
+
+    return begin
 
 
 def wait_until_at_gate(gate: Connection) -> int:
