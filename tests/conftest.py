@@ -27,6 +27,7 @@ from etl.deploy import grants, roles
 from etl.job import Job
 from tests import starter
 from tests.states import own_server
+from tests.tally import Tally
 
 REPOSITORY = starter.REPOSITORY
 RUNNER = "nightly"
@@ -172,6 +173,12 @@ def environment(tmp_path: Path) -> dict[str, str]:
 def etl(environment: dict[str, str], dsn: str) -> Etl:
     """Runs the program as a user does, on the test's database."""
     return runner({**environment, "ETL_DSN": dsn})
+
+
+@pytest.fixture
+def tally(tmp_path: Path, etl: Etl, connection: Connection) -> Tally:
+    """A small job, nothing in its table yet."""
+    return Tally(tmp_path / "jobs" / "tally", etl, connection)
 
 
 def etl_program(folder: Path) -> Path:

@@ -20,12 +20,10 @@ from tests.faults.conftest import (
     open_gate,
     wait_until_at_gate,
 )
-from tests.integration.test_any_job import Tally, tally
 from tests.integration.test_desk import told
 from tests.support import dirty
+from tests.tally import Tally
 from tests.waiting import WAITS_AT_GATE, WAITS_FOR_LOCK, until, until_found
-
-__all__ = ["tally"]
 
 JOB = "datamart-users"
 

@@ -4,9 +4,7 @@ import json
 
 import pytest
 
-from tests.integration.test_any_job import Tally, tally
-
-__all__ = ["tally"]
+from tests.tally import Tally
 
 STATES = ["42501", "42883", "42P01", "3F000", "25006", "53100", "53200", "58030", "XX000", "08006"]
 

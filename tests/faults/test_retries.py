@@ -6,10 +6,8 @@ import pytest
 
 from etl.db import Connection
 from tests.faults.conftest import Connect, Start
-from tests.integration.test_any_job import Tally, tally
+from tests.tally import Tally
 from tests.waiting import WAITS_FOR_LOCK, until_found
-
-__all__ = ["tally"]
 
 
 def fail_at_first(tally: Tally, times: int, state: str) -> None:

@@ -9,10 +9,8 @@ import pytest
 from etl.db import Connection
 from tests.conftest import Etl
 from tests.faults.conftest import GATE, Connect, Run, Start, open_gate, wait_until_at_gate
-from tests.integration.test_any_job import Tally, tally
+from tests.tally import Tally
 from tests.waiting import until_found
-
-__all__ = ["tally"]
 
 
 @pytest.fixture

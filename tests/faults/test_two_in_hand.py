@@ -23,10 +23,8 @@ from tests.faults.conftest import (
     wait_until_disconnected,
     wait_until_gone,
 )
-from tests.integration.test_any_job import Tally, tally
+from tests.tally import Tally
 from tests.waiting import WAITS_AT_GATE, until
-
-__all__ = ["tally"]
 
 ALL = [f"t{number:03}" for number in range(100)]
 FIRST, SECOND = ALL[10:12]

@@ -9,8 +9,8 @@ import pytest
 
 from etl.db import Connection
 from tests.conftest import READER, Etl, Ran
-from tests.integration.test_any_job import Tally
 from tests.support import DAY, add_facts, add_users, opened
+from tests.tally import Tally
 
 USERS = [f"user{number}" for number in range(30)]
 AS_OF = f"--as-of={DAY}"
@@ -38,8 +38,8 @@ class Bench:
 
 
 @pytest.fixture
-def bench(tmp_path: Path, etl: Etl, connection: Connection) -> Bench:
-    return Bench(Tally(tmp_path / "jobs" / "tally", etl, connection), etl)
+def bench(tally: Tally, etl: Etl) -> Bench:
+    return Bench(tally, etl)
 
 
 def contents(connection: Connection) -> dict[str, list[Any]]:
