@@ -25,13 +25,13 @@ def beginner(tmp_path: Path, environment: dict[str, str]) -> Generator[dict[str,
         yield {**environment, **search, "ETL_STATE_DIR": str(state)}
 
 
-def test_adding_a_job(tmp_path: Path, beginner: dict[str, str]) -> None:
+def test_the_page_on_adding_a_job_is_true(tmp_path: Path, beginner: dict[str, str]) -> None:
     folder = tmp_path / "shop"
     folder.mkdir()
     follow("adding-a-job", folder, beginner)
 
 
-def test_schedules(tmp_path: Path, beginner: dict[str, str]) -> None:
+def test_the_page_on_schedules_is_true(tmp_path: Path, beginner: dict[str, str]) -> None:
     del beginner["ETL_STATE_DIR"]
     # It prints the paths of the one who calls it.
     caller = f"su {getpass.getuser()} {grp.getgrgid(os.getegid()).gr_name}"

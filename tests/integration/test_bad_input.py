@@ -40,7 +40,9 @@ def test_as_of_must_be_a_day(etl: Etl, day: str) -> None:
     assert clear(etl("datamart-users", f"--as-of={day}"), 2, "--as-of")
 
 
-def test_no_server_is_unreachable(environment: dict[str, str], tmp_path: Path) -> None:
+def test_where_no_server_is_the_database_is_told_as_unreachable(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
     run = runner(environment)
     ran = run("datamart-users", "--dsn", f"host={tmp_path} dbname=x")
     assert clear(ran, 69, "cannot reach the database at", "Check that the server runs")

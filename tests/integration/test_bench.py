@@ -238,7 +238,7 @@ def test_what_every_item_would_meet_is_one_error(bench: Bench) -> None:
     one_error(bench.run(), "permission denied for table thing [42501]")
 
 
-def test_a_reader_may_not(warehouse: Connection, etl: Etl, dsn: str) -> None:
+def test_a_reader_may_not_measure(warehouse: Connection, etl: Etl, dsn: str) -> None:
     ran = etl("bench", "datamart-users", AS_OF, ETL_DSN=f"{dsn} user={READER}")
     one_error(ran, "permission denied", "[42501]")
 
@@ -270,10 +270,10 @@ def test_the_time_limit_leaves_out_what_does_not_fit(bench: Bench) -> None:
         (["datamart-users", "--time-limit=soon"], "--time-limit must be a duration"),
     ],
 )
-def test_wrong_arguments(etl: Etl, arguments: list[str], words: str) -> None:
+def test_wrong_arguments_are_one_error(etl: Etl, arguments: list[str], words: str) -> None:
     one_error(etl("bench", *arguments), words)
 
 
-def test_an_unreachable_database(etl: Etl) -> None:
+def test_an_unreachable_database_has_its_exit_status(etl: Etl) -> None:
     ran = etl("bench", "datamart-users", ETL_DSN="host=127.0.0.1 port=1")
     assert (ran.status, ran.out) == (69, "")

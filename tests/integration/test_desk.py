@@ -191,7 +191,7 @@ def test_plan_tells_what_the_next_cycle_does(warehouse: Connection, etl: Etl) ->
             assert level["cut_off_oldest_s"] == pytest.approx(age_s, abs=60)
 
 
-def test_plan_speaks_to_people(warehouse: Connection, etl: Etl) -> None:
+def test_the_text_of_plan_says_how_many_and_how_long(warehouse: Connection, etl: Etl) -> None:
     said = etl("plan", "datamart-users", AS_OF, "--max-items=7").out
     assert "a cycle now would take 7 of 30 users, as of 2026-01-16" in said
     assert "duration: unknown until a cycle has done something" in said

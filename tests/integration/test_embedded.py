@@ -41,7 +41,7 @@ def test_without_settings_the_embedded_server_is_started_and_said_so(
     assert alone("init").err == f"etl: using the embedded server in {home}\n"
 
 
-def test_start_status_psql_stop(alone: Etl) -> None:
+def test_a_server_is_started_asked_and_stopped(alone: Etl) -> None:
     assert alone("server", "status").status == 1
     assert alone("server", "start").status == 0
     status = json.loads(alone("server", "status", "--json").out)

@@ -173,7 +173,9 @@ def test_an_index_that_was_left_invalid_is_made_anew(
     assert explain()["findings"] == []
 
 
-def test_statistics_out_of_date(explain: Explain, connection: Connection) -> None:
+def test_statistics_out_of_date_are_told_with_the_command_that_renews_them(
+    explain: Explain, connection: Connection
+) -> None:
     connection.execute("ALTER TABLE dwh.dimension_users SET (autovacuum_enabled = off)")
     connection.execute("UPDATE dwh.dimension_users SET modified = TRUE WHERE NOT modified")
     connection.execute("SELECT pg_stat_force_next_flush()")
@@ -240,7 +242,7 @@ def test_a_reader_sees_the_listing(environment: dict[str, str], dsn: str) -> Non
     assert "auto_explain" in ran.out
 
 
-def test_the_item_that_is_named(
+def test_the_item_that_is_named_is_explained(
     explain: Explain, etl: Etl, connection: Connection, dsn: str, server_address: Address
 ) -> None:
     found = explain("--item=2")
@@ -258,7 +260,7 @@ def test_the_item_that_is_named(
     assert "is held by somebody else" in ran.out
 
 
-def test_where_nothing_is_dirty_the_item_done_last(
+def test_where_nothing_is_dirty_the_item_done_last_is_explained(
     explain: Explain, etl: Etl, connection: Connection
 ) -> None:
     connection.execute("UPDATE dwh.dimension_users SET modified = FALSE WHERE modified")

@@ -210,7 +210,7 @@ def test_invoices_that_come_while_it_runs_fail_alone_too(billing: Connection, et
     assert reasons["the invoice has no rate"] == "2, such as regular:70"
 
 
-def test_some_invoices_alone(invoices: Connection, etl: Etl) -> None:
+def test_a_window_or_one_key_repairs_these_invoices_alone(invoices: Connection, etl: Etl) -> None:
     few = keys(invoices)[100:200]
     window = ("--from", str(few[0]), "--to", str(few[-1]))
     dry = json.loads(etl("fix-invoices", "--dry-run", "--json", *window).out)

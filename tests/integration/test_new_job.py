@@ -69,7 +69,7 @@ def dirty(connection: Connection) -> set[int]:
     return {int(key) for (key,) in rows}
 
 
-def test_it_runs_as_it_is(new_job: NewJob) -> None:
+def test_a_new_job_runs_as_it_is_written(new_job: NewJob) -> None:
     new_job.folder.mkdir()
     made = new_job.run("new-job", "thing-counts")
     assert made.status == 0, made.err
@@ -190,7 +190,7 @@ def test_a_change_between_read_and_write_leaves_the_item_dirty(
     assert 1 in dirty(gate)
 
 
-def test_undisturbed_it_is_clean(gate: Connection, paused: Connection) -> None:
+def test_an_undisturbed_refresh_leaves_the_item_clean(gate: Connection, paused: Connection) -> None:
     assert finish(gate, paused) == ""
     assert 1 not in dirty(gate)
 

@@ -83,13 +83,15 @@ def reader_dsn(dsn: str) -> str:
 
 
 @pytest.mark.parametrize("statement", NOT_FOR_ANYBODY)
-def test_a_runner_may_not(connect_again: Callable[[], Connection], statement: str) -> None:
+def test_a_runner_may_not_destroy_or_define_anything(
+    connect_again: Callable[[], Connection], statement: str
+) -> None:
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         connect_again().execute(statement.encode())
 
 
 @pytest.mark.parametrize("statement", NOT_FOR_ANYBODY + NOT_FOR_READERS)
-def test_a_reader_may_not(reader_dsn: str, statement: str) -> None:
+def test_a_reader_may_not_write_anything(reader_dsn: str, statement: str) -> None:
     with (
         connect(Target.parse(reader_dsn), "tests") as connection,
         pytest.raises(psycopg.errors.InsufficientPrivilege),

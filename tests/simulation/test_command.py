@@ -75,7 +75,7 @@ def test_a_time_limit_admits_what_fits(etl: Etl) -> None:
     assert value["capacity"] == 60
 
 
-def test_a_thousand_million_users(etl: Etl) -> None:
+def test_a_thousand_million_users_are_simulated_to_the_last(etl: Etl) -> None:
     value = told(
         etl, "--items=1000000000", "--arrivals=2%", "--max-items=30000000", "--cycles=365",
         "--backlog=1000000000",
@@ -126,7 +126,7 @@ def test_costs_are_those_of_the_history(connection: Connection, etl: Etl) -> Non
     assert value["longest_s"] == pytest.approx(max(wall_s, 20 * mean_s), rel=1e-6)
 
 
-def test_for_people(connection: Connection, etl: Etl) -> None:
+def test_the_text_says_when_the_backlog_is_gone(connection: Connection, etl: Etl) -> None:
     connection.execute(LEDGER.encode(), [DAY])
     ran = etl("simulate", "datamart-users", AS_OF, "--max-items=20", "--cycles=20")
     assert ran.status == 0
@@ -146,7 +146,7 @@ def test_a_job_without_a_past_tells_no_arrivals(etl: Etl) -> None:
     assert "nobody knows how many items become dirty" in ran.err
 
 
-def test_a_reader_may_ask(connection: Connection, etl: Etl, dsn: str) -> None:
+def test_a_reader_may_simulate(connection: Connection, etl: Etl, dsn: str) -> None:
     connection.execute(LEDGER.encode(), [DAY])
     ran = etl("simulate", "datamart-users", AS_OF, f"--dsn={dsn} user={READER}")
     assert ran.status == 0, ran.err

@@ -123,7 +123,9 @@ def test_a_signal_lets_it_finish_what_it_has_in_hand(
     assert broker.depth(QUEUE) == 2
 
 
-def test_a_second_signal_cancels(start: Start, broker: OwnBroker, connection: Connection) -> None:
+def test_a_second_signal_gives_back_what_is_in_hand(
+    start: Start, broker: OwnBroker, connection: Connection
+) -> None:
     connection.execute("SELECT pg_advisory_lock($1)", [GATE])
     service = start("letters", "--workers=1", "--prefetch=3").ready()
     broker.publish(QUEUE, ("slow", b"wait"), ("b", b"x"), ("c", b"x"))
@@ -159,7 +161,7 @@ def test_what_is_given_back_often_is_no_dead_letter(
         assert told == {"x-etl-attempts": 1, "mine": "kept", "x-delivery-count": 0}
 
 
-def test_classic_queues(
+def test_classic_queues_do_the_same(
     start: Start, broker: OwnBroker, connection: Connection, stream_environment: dict[str, str]
 ) -> None:
     make_job(Path(stream_environment["ETL_JOBS_DIR"]), "classic")
@@ -225,7 +227,9 @@ def test_health_says_what_is_wrong(
     assert len(told["problems"]) == 2
 
 
-def test_by_tls(start: Start, broker: OwnBroker, stream_environment: dict[str, str]) -> None:
+def test_a_broker_is_reached_by_tls_and_its_certificate_checked(
+    start: Start, broker: OwnBroker, stream_environment: dict[str, str]
+) -> None:
     etl = runner(stream_environment)
     trusting = f"{broker.tls_url}?cacertfile={broker.ca}"
     service = start("letters", ETL_AMQP_URL=trusting).ready()

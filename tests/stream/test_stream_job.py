@@ -131,7 +131,7 @@ def test_a_message_that_is_no_match_is_a_data_error(connection: Connection) -> N
     assert state(match) == "23505"
 
 
-def test_it_has_no_cycles(stream_environment: dict[str, str]) -> None:
+def test_commands_about_cycles_refuse_a_stream(stream_environment: dict[str, str]) -> None:
     etl = runner(stream_environment)
     for command in ("plan", "bench", "explain"):
         refused = etl(command, "telemetry")

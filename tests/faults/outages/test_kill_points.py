@@ -62,7 +62,7 @@ def assert_nothing_is_left(workers: list[int], connection: Connection) -> None:
 
 
 @pytest.mark.parametrize("kill", KILLS)
-def test_after_the_claim_before_the_statement(
+def test_a_kill_after_the_claim_and_before_the_statement_costs_at_most_that_item(
     start: Start,
     gate: Connection,
     server: OwnServer,
@@ -94,7 +94,7 @@ def test_after_the_claim_before_the_statement(
 
 
 @pytest.mark.parametrize("kill", KILLS)
-def test_after_the_commit_before_acknowledging(
+def test_a_kill_after_the_commit_and_before_the_acknowledgement_repeats_nothing(
     start: Start, gate: Connection, cycles: Cycles, environment: dict[str, str], kill: Kill
 ) -> None:
     run = start("--workers=1")
@@ -129,7 +129,7 @@ def test_after_the_commit_before_acknowledging(
 
 
 @pytest.mark.parametrize("kill", KILLS)
-def test_inside_the_statement(
+def test_a_kill_inside_the_statement_takes_it_back(
     start: Start, gate: Connection, server: OwnServer, cycles: Cycles, kill: Kill
 ) -> None:
     run = start("--workers=1")
@@ -147,7 +147,7 @@ def test_inside_the_statement(
     cycles.assert_the_next_needs_no_clean_up()
 
 
-def test_the_supervisor_while_it_counts_the_backlog(
+def test_a_supervisor_killed_while_it_counts_the_backlog_has_begun_nothing(
     start: Start, gate: Connection, connection: Connection, cycles: Cycles
 ) -> None:
     with connection.transaction():
@@ -162,7 +162,7 @@ def test_the_supervisor_while_it_counts_the_backlog(
     assert cycles.ledger() == [(0, 0, 0, 0, 0, 0, "crashed"), (6, 6, 0, 0, 0, 0, "drained")]
 
 
-def test_the_supervisor_while_it_writes_the_queue(
+def test_a_supervisor_killed_while_it_writes_the_queue_leaves_the_whole_backlog(
     start: Start, gate: Connection, tmp_path: Path, environment: dict[str, str], cycles: Cycles
 ) -> None:
     folder = tmp_path / "jobs" / "numbers"
@@ -199,7 +199,7 @@ def test_the_supervisor_while_it_writes_the_queue(
     assert len(list(folders.glob("cycles/*/*/cycle-*/"))) == 1
 
 
-def test_the_supervisor_while_it_closes_the_record(
+def test_a_supervisor_killed_while_it_closes_the_record_leaves_it_to_the_next(
     start: Start, gate: Connection, connection: Connection, cycles: Cycles
 ) -> None:
     run = start("--workers=1")
