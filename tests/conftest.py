@@ -21,12 +21,13 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from pytest_postgresql import factories
 
-from etl import deploy, folders, job
+from etl import folders, job
 from etl.db import Connection, Target, connect
-from etl.deploy import grants, roles
+from etl.deploy import roles
 from etl.job import Job
 from tests import starter
 from tests.states import own_server
+from tests.support import install
 from tests.tally import Tally
 
 REPOSITORY = starter.REPOSITORY
@@ -81,15 +82,17 @@ def shipped_jobs() -> list[Job]:
     return [job.load(path) for path in job.job_paths([folders.sql_folder() / "jobs"])]
 
 
+def at(**address: Any) -> Connection:
+    """A connection to where pytest-postgresql, or a server, says a database is."""
+    names = ("host", "port", "user", "dbname")
+    dsn = make_conninfo(**{name: str(address[name]) for name in names})
+    return connect(Target.parse(dsn), "tests")
+
+
 def load_schema(**address: Any) -> None:
     """Make a database as `etl init --with-roles` leaves it."""
-    names = {"host": "host", "port": "port", "user": "user", "dbname": "dbname"}
-    dsn = make_conninfo(**{key: str(address[name]) for key, name in names.items()})
-    with connect(Target.parse(dsn), "tests") as connection:
-        roles.create(connection)
-        for file in deploy.pending(connection, shipped_jobs()):
-            deploy.apply(connection, file)
-        grants.grant(connection, shipped_jobs())
+    with at(**address) as connection:
+        install(connection, shipped_jobs())
 
 
 bare_server = factories.postgresql_noproc(depends_on="server_address", dbname="bare")

@@ -5,18 +5,16 @@ import signal
 import subprocess
 import sys
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
-from jsonschema import Draft202012Validator
 
 from etl.db import Connection
 from tests.conftest import Etl
+from tests.shapes import shaped
 from tests.support import DAY, add_facts, add_users, opened
 
 AS_OF = f"--as-of={DAY}"
-SHAPES = Path(__file__).parents[2] / "docs" / "json"
 LEVEL = """
     CASE
         WHEN last_action_at >= date '2026-01-09' THEN 1
@@ -59,15 +57,6 @@ def told(etl: Etl, shape: str, *arguments: str) -> Any:
     ran = etl(*arguments, "--json")
     assert ran.status == 0, ran.err
     return shaped(shape, ran.out)
-
-
-def shaped(shape: str, text: str) -> Any:
-    """What this JSON holds, which must have its documented shape."""
-    schema = json.loads((SHAPES / f"{shape}.schema.json").read_text())
-    Draft202012Validator.check_schema(schema)
-    value = json.loads(text)
-    Draft202012Validator(schema).validate(value)
-    return value
 
 
 def by_level(connection: Connection, what: str, where: str = "modified") -> dict[int, Any]:

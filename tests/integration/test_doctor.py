@@ -14,7 +14,7 @@ from etl.doctor import CHECKS, Finding, Severity
 from tests.conftest import READER, REPOSITORY, RUNNER, Etl
 from tests.integration import findings
 from tests.integration.findings import found, mend
-from tests.integration.test_desk import shaped
+from tests.shapes import shaped
 from tests.support import add_users
 from tests.waiting import WAITS_FOR_LOCK, until_found
 

@@ -1,29 +1,23 @@
 """`etl explain`: what is read is told as it is, and what is suggested helps."""
 
-import json
 from collections.abc import Callable
 from typing import Any
 
-import jsonschema
 import pytest
 from pytest_postgresql import factories
 
 from etl.db import Connection
-from tests.conftest import REPOSITORY, Address, Etl, runner
+from tests.conftest import Address, Etl, runner
 from tests.integration.explain_warehouse import DIRTY, NOTES, USER, load_warehouse
+from tests.shapes import shaped
 from tests.support import DAY
 
-SCHEMA = json.loads((REPOSITORY / "docs/json/explain.schema.json").read_text())
 Explain = Callable[..., dict[str, Any]]
 
 schema_server = factories.postgresql_noproc(
     depends_on="server_address", dbname="etl_explain", load=[load_warehouse]
 )
 """In place of the empty one: a copy of it is the database of each test here."""
-
-
-def check_shape(found: dict[str, Any]) -> None:
-    jsonschema.Draft202012Validator(SCHEMA).validate(found)
 
 
 @pytest.fixture
@@ -34,8 +28,7 @@ def explain(etl: Etl, dsn: str, server_address: Address) -> Explain:
         superuser = f"{dsn} user={server_address.user}"
         ran = etl("explain", job, "--json", f"--as-of={DAY}", "--dsn", superuser, *arguments)
         assert ran.status == 0, ran.err
-        found: dict[str, Any] = json.loads(ran.out)
-        check_shape(found)
+        found: dict[str, Any] = shaped("explain", ran.out)
         return found
 
     return run
@@ -215,8 +208,7 @@ def test_a_runner_is_told_what_to_grant_and_sees_the_rest(
 ) -> None:
     ran = etl("explain", "datamart-users", "--json", f"--as-of={DAY}")
     assert ran.status == 0, ran.err
-    found = json.loads(ran.out)
-    check_shape(found)
+    found = shaped("explain", ran.out)
     assert {query["subject"] for query in found["queries"]} == {"prioritization", "backlog count"}
     # The role of the test session belongs to all databases of the server: another one is told.
     note = found["note"].replace("nightly", "explainer")

@@ -17,7 +17,7 @@ from etl.model import CycleRecord, Outcome, Result
 from etl.queue import FileQueue, OpenClaims
 from etl.sqlfile import Statement, shipped
 from tests.conftest import shipped_job
-from tests.support import DAY, refresh, user_ids
+from tests.support import DAY, nodes, refresh, user_ids
 
 NOW = f"{DAY}T03:00:00Z"
 JOB = "datamart_users"
@@ -136,10 +136,6 @@ def facts(connection: Connection) -> dict[str, int]:
     )
     connection.execute("VACUUM ANALYZE dwh.facts, dwh.dimension_users, dwh.dimension_countries")
     return {"facts_of_user": 100, "facts_closing_notes_of_opener": 50}
-
-
-def nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
-    return [plan, *(inner for child in plan.get("Plans", []) for inner in nodes(child))]
 
 
 def test_a_refresh_reads_the_facts_of_its_user_by_the_covering_indexes(

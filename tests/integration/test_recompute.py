@@ -8,7 +8,7 @@ import pytest
 
 from etl.db import Connection
 from tests.conftest import READER, Etl
-from tests.integration.test_desk import shaped
+from tests.shapes import shaped
 from tests.support import DAY, add_facts, add_users, closed, dirty, opened, refresh_all, user_ids
 from tests.tally import Tally
 from tests.waiting import WAITS_AT_GATE, until_found

@@ -1,22 +1,17 @@
 """etl simulate, compared with SQL written for these tests and with arithmetic by hand."""
 
-import json
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
-from jsonschema import Draft202012Validator
 
 from etl.db import Connection
 from etl.desk.past import cohorts, settle
 from etl.freshness import LevelAge
 from tests.conftest import READER, Etl, runner
+from tests.shapes import shaped
 from tests.support import DAY, add_facts, add_users, opened
 
-SCHEMA = json.loads(
-    (Path(__file__).parents[2] / "docs" / "json" / "simulate.schema.json").read_text()
-)
 AS_OF = f"--as-of={DAY}"
 # Cycles of the ledger: what each found and left by level, a night after the other.
 LEDGER = """
@@ -45,10 +40,7 @@ FROM (VALUES
 def told(etl: Etl, *arguments: str) -> Any:
     ran = etl("simulate", *arguments, "--json")
     assert ran.status == 0, ran.err
-    value = json.loads(ran.out)
-    Draft202012Validator.check_schema(SCHEMA)
-    Draft202012Validator(SCHEMA).validate(value)
-    return value
+    return shaped("simulate", ran.out)
 
 
 def test_without_a_database_it_is_arithmetic(etl: Etl) -> None:

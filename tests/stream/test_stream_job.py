@@ -7,9 +7,9 @@ from typing import Any
 
 from etl.db import Connection
 from tests.conftest import runner
+from tests.shapes import assert_exact
 from tests.stream.broker import OwnBroker
 from tests.stream.conftest import Start
-from tests.stream.test_service import check
 from tests.waiting import until, until_gone
 
 _EXPECTED = """
@@ -40,7 +40,7 @@ def test_matches_become_statistics(
     done = etl("telemetry", "publish-sample", "--count=5", "--players=8", "--events=9", "--json")
     told = json.loads(done.out)
     assert (done.status, told["published"]) == (0, 5), done.err
-    check(told, "publish-sample")
+    assert_exact("publish-sample", told)
     with broker.connect() as peek:  # the message that the service will get once more
         properties, body = peek.channel().basic_get("telemetry")[1:]
         assert properties is not None
