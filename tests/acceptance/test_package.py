@@ -35,6 +35,11 @@ def test_the_wheel_of_the_source_distribution_runs_the_demo_alone(
     alone = tmp_path / "alone"
     shutil.unpack_archive(wheel, alone, "zip")
     assert (alone / "etl" / "py.typed").exists()
+    templates, packed = (
+        {path.name for path in (folder / "etl/report/templates").iterdir()}
+        for folder in (REPOSITORY, alone)
+    )
+    assert packed == templates
     run = runner({**environment, "ETL_STATE_DIR": str(state), "PYTHONPATH": str(alone)}, tmp_path)
     ran = run("demo", "--scale=200", "--max-users=20")
     assert ran.status == 0, ran.err

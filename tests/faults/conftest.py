@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from etl.db import Connection
+from tests.gates import put_gate, shut_gate
 from tests.support import DAY, add_facts, add_users, opened, user_ids
 from tests.waiting import WAITS_AT_GATE, until, until_found, until_gone
 
 AS_OF = f"--as-of={DAY}"
-GATE = 42
 USERS = [f"user{number}" for number in range(6)]
 Connect = Callable[[], Connection]
 
@@ -32,18 +32,9 @@ def gate(connection: Connection, connect_again: Connect) -> Connection:
     ]
     add_facts(connection, facts)
     third = user_ids(connection)["user2"]
-    connection.execute(
-        # Without a limit: a lock timeout at the gate would make the item busy.
-        "CREATE FUNCTION wait_at_gate() RETURNS trigger LANGUAGE plpgsql SET lock_timeout = 0 AS"
-        " $$ BEGIN PERFORM pg_advisory_xact_lock_shared(42); RETURN NEW; END $$"
-    )
-    trigger = (
-        "CREATE TRIGGER wait_at_gate BEFORE INSERT OR UPDATE ON dwh.datamart_users FOR EACH ROW"
-        f" WHEN (NEW.dimension_user_id = {third}) EXECUTE FUNCTION wait_at_gate()"
-    )
-    connection.execute(trigger.encode())
+    put_gate(connection, "dwh.datamart_users", f"NEW.dimension_user_id = {third}")
     keeper = connect_again()
-    keeper.execute("SELECT pg_advisory_lock($1)", [GATE])
+    shut_gate(keeper)
     return keeper
 
 
@@ -170,10 +161,6 @@ def wait_until_disconnected(connection: Connection) -> None:
         "SELECT FROM pg_stat_activity WHERE application_name LIKE 'etl:%'"
         " AND datname = current_database()",
     )
-
-
-def open_gate(gate: Connection) -> None:
-    gate.execute("SELECT pg_advisory_unlock($1)", [GATE])
 
 
 def kill_whole_cycle(run: Run) -> list[int]:

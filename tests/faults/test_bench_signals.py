@@ -13,10 +13,10 @@ from tests.faults.conftest import (
     USERS,
     Run,
     Start,
-    open_gate,
     wait_until_at_gate,
     wait_until_disconnected,
 )
+from tests.gates import open_gate
 from tests.support import dirty
 
 

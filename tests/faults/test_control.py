@@ -11,15 +11,8 @@ import pytest
 from etl.cycle import health
 from etl.db import Connection
 from tests.conftest import Etl
-from tests.faults.conftest import (
-    AS_OF,
-    GATE,
-    USERS,
-    Connect,
-    Start,
-    open_gate,
-    wait_until_at_gate,
-)
+from tests.faults.conftest import AS_OF, USERS, Connect, Start, wait_until_at_gate
+from tests.gates import GATE, open_gate
 from tests.integration.test_desk import told
 from tests.support import dirty
 from tests.tally import Tally

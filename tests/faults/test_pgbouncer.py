@@ -24,11 +24,11 @@ from tests.faults.conftest import (
     AS_OF,
     USERS,
     Start,
-    open_gate,
     wait_until_at_gate,
     wait_until_disconnected,
     wait_until_gone,
 )
+from tests.gates import open_gate
 from tests.integration.test_load_notes import HEADER, NOTES
 from tests.ports import free_port
 from tests.support import dirty

@@ -15,11 +15,11 @@ from tests.conftest import Address, runner
 from tests.faults.conftest import (
     Run,
     Start,
-    open_gate,
     wait_until_at_gate,
     wait_until_disconnected,
     wait_until_gone,
 )
+from tests.gates import open_gate
 from tests.integration.test_bad_input import clear
 from tests.waiting import reload
 

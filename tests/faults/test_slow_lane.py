@@ -8,7 +8,8 @@ import pytest
 
 from etl.db import Connection
 from tests.conftest import Etl
-from tests.faults.conftest import GATE, Connect, Run, Start, open_gate, wait_until_at_gate
+from tests.faults.conftest import Connect, Run, Start, wait_until_at_gate
+from tests.gates import GATE, open_gate
 from tests.tally import Tally
 from tests.waiting import until_found
 

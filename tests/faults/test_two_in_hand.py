@@ -13,16 +13,15 @@ import pytest
 from etl.db import Connection
 from tests.conftest import Etl
 from tests.faults.conftest import (
-    GATE,
     Connect,
     Run,
     Start,
     kill_whole_cycle,
-    open_gate,
     wait_until_at_gate,
     wait_until_disconnected,
     wait_until_gone,
 )
+from tests.gates import GATE, open_gate
 from tests.tally import Tally
 from tests.waiting import WAITS_AT_GATE, until
 

@@ -14,6 +14,7 @@ from etl.folders import sql_folder
 from etl.sqlfile import Statement, statements
 from tests.conftest import Etl
 from tests.faults.conftest import Connect, Run, kill_whole_cycle, wait_until_disconnected
+from tests.gates import open_gate, put_gate, shut_gate
 from tests.waiting import WAITS_AT_GATE, WAITS_FOR_LOCK, until_found
 
 SCALE = 3000
@@ -264,26 +265,19 @@ def test_after_a_kill_just_the_rest_is_done(
     invoices: Connection, environment: dict[str, str], dsn: str, connect_again: Connect, etl: Etl
 ) -> None:
     stop = keys(invoices)[SCALE // 3]
-    invoices.execute(
-        "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql SET lock_timeout = 0 AS"
-        " $$ BEGIN PERFORM pg_advisory_xact_lock_shared(42); RETURN NEW; END $$"
-    )
-    invoices.execute(
-        "CREATE TRIGGER wait BEFORE UPDATE ON billing.invoices FOR EACH ROW"
-        f" WHEN (NEW.invoice_id > {stop} AND NOT NEW.is_service_fee)"
-        " EXECUTE FUNCTION wait()".encode()
-    )
+    beyond = f"NEW.invoice_id > {stop} AND NOT NEW.is_service_fee"
+    put_gate(invoices, "billing.invoices", beyond, on="UPDATE")
     keeper = connect_again()
-    keeper.execute("SELECT pg_advisory_lock(42)")
+    shut_gate(keeper)
     cycle = Run({**environment, "ETL_DSN": dsn, "BATCH_SIZE": "100"}, "fix-invoices", "--workers=1")
     until_found(invoices, WAITS_AT_GATE, running=cycle.process)
     kill_whole_cycle(cycle)
     cycle.end()
-    keeper.execute("SELECT pg_advisory_unlock(42)")
+    open_gate(keeper)
     wait_until_disconnected(invoices)  # the server finishes the batch that it has
     ((done,),) = invoices.execute("SELECT sum(keys)::bigint FROM etl.done_range").fetchall()
     assert 0 < done < SCALE
-    invoices.execute("DROP TRIGGER wait ON billing.invoices")
+    invoices.execute("DROP TRIGGER wait_at_gate ON billing.invoices")
     first = json.loads(etl("fix-invoices", "--json").out)
     invoices.execute("UPDATE etl.held_item SET held_until = now()")
     second = json.loads(etl("fix-invoices", "--json").out)

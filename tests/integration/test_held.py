@@ -195,17 +195,22 @@ def test_release_tells_how_many(etl: Etl) -> None:
     assert (ran.status, ran.out) == (0, "User datamarts: released 0 users\n")
 
 
-@pytest.mark.parametrize(
-    "key",
-    ["it's", 'a "b"', "new\nline", "'; DROP TABLE etl.held_item; --", "{a,b}", "\\N", "", "-1"],
-)
-def test_any_text_is_a_key_and_never_sql(
-    etl: Etl, connection: Connection, hold: Hold, key: str
-) -> None:
-    hold(key)
-    hold("11")
-    assert json.loads(etl("held", "list", "--json").out)[-1]["item_key"] in (key, "11")
-    assert etl("held", "release", "datamart-users", "--", key).status == 0
+def test_any_text_is_a_key_and_never_sql(etl: Etl, connection: Connection, hold: Hold) -> None:
+    odd = [
+        "it's",
+        'a "b"',
+        "new\nline",
+        "'; DROP TABLE etl.held_item; --",
+        "{a,b}",
+        "\\N",
+        "",
+        "-1",
+    ]
+    for key in (*odd, "11"):
+        hold(key)
+    listed = json.loads(etl("held", "list", "--json").out)
+    assert {item["item_key"] for item in listed} == {*odd, "11"}
+    assert etl("held", "release", "datamart-users", "--", *odd).status == 0
     assert keys(connection) == ["11"]
 
 

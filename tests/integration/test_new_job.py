@@ -13,6 +13,7 @@ from etl.db import Connection, Target, connect
 from etl.deploy import grants, roles
 from etl.scaffold import Source, names
 from tests.conftest import DEPLOYER, READER, RUNNER, Etl, Ran
+from tests.gates import open_gate, put_gate, shut_gate
 from tests.waiting import WAITS_AT_GATE, until_found, until_gone
 
 
@@ -140,15 +141,8 @@ def test_the_longest_dirty_have_their_share_and_the_rest_follow_the_levels(
 @pytest.fixture
 def gate(sample: NewJob, connection: Connection) -> Connection:
     """Makes a refresh wait when it has read the source and is about to write. Held by this one."""
-    connection.execute(
-        "CREATE FUNCTION thing_counts.pause() RETURNS trigger LANGUAGE plpgsql AS"
-        " $$ BEGIN PERFORM pg_advisory_xact_lock_shared(77); RETURN NEW; END $$"
-    )
-    connection.execute(
-        "CREATE TRIGGER pause BEFORE INSERT OR UPDATE ON thing_counts.result"
-        " FOR EACH ROW EXECUTE FUNCTION thing_counts.pause()"
-    )
-    connection.execute("SELECT pg_advisory_lock($1)", [77])
+    put_gate(connection, "thing_counts.result")
+    shut_gate(connection)
     return connection
 
 
@@ -164,7 +158,7 @@ def paused(sample: NewJob, gate: Connection, connect_again: Callable[[], Connect
 
 def finish(gate: Connection, refreshing: Connection) -> str:
     """Open the gate. Returns the SQLSTATE that the refresh ended with, or an empty text."""
-    gate.execute("SELECT pg_advisory_unlock($1)", [77])
+    open_gate(gate)
     state = ""
     while (result := refreshing.pgconn.get_result()) is not None:
         field = result.error_field(psycopg.pq.DiagnosticField.SQLSTATE)

@@ -9,16 +9,8 @@ from psycopg.conninfo import make_conninfo
 
 from etl.db import Connection
 from tests.conftest import READER, Etl, runner
-from tests.faults.conftest import (
-    GATE,
-    Start,
-    gate,
-    open_gate,
-    runs,
-    start,
-    start_crew,
-    wait_until_at_gate,
-)
+from tests.faults.conftest import Start, gate, runs, start, start_crew, wait_until_at_gate
+from tests.gates import GATE, open_gate
 from tests.shapes import assert_exact
 from tests.waiting import WAITS_AT_GATE, until, until_found
 

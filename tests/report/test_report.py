@@ -2,17 +2,12 @@
 
 import json
 import os
-import shutil
-import subprocess
-import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from etl.db import Connection
-from etl.embedded import EmbeddedServer
 from tests.conftest import READER, REPOSITORY, Etl
 from tests.report.ledgers import add_cycle, add_earlier, add_evil, add_held, add_large
 from tests.shapes import shaped
@@ -186,38 +181,3 @@ def test_no_password_is_told(etl: Etl, dsn: str, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     answer = told(etl, "-o", str(page), ETL_DSN=f"{dsn} password=swordfish")
     assert "swordfish" not in json.dumps(answer) + page.read_text()
-
-
-def test_every_query_runs_in_psql_as_it_stands(dsn: str, connection: Connection) -> None:
-    cycle_id = add_cycle(connection)
-    add_held(connection)
-    values = {
-        "job": "datamart_users", "cycle_id": cycle_id, "cycles": 5, "most": 9, "from_id": 1,
-        "to_id": cycle_id, "started_at": "2026-01-16 03:00Z", "gap_s": 0.1, "slot_s": 0.1,
-    }  # fmt: skip
-    given = [part for key, value in values.items() for part in ("-v", f"{key}={value}")]
-    psql = EmbeddedServer.of(Path(tempfile.gettempdir()), os.environ).binary("psql")
-    paths = sorted((REPOSITORY / "sql/engine/report").glob("*.sql"))
-    assert len(paths) == 7
-    for path in paths:
-        done = subprocess.run(
-            [psql, "-X", "-A", "-t", "-v", "ON_ERROR_STOP=1", *given, "-d", dsn, "-f", path],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        assert done.stdout, path.name
-
-
-def test_the_wheel_has_the_templates(tmp_path: Path) -> None:
-    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
-    subprocess.run(build, cwd=REPOSITORY, check=True, capture_output=True)
-    (wheel,) = tmp_path.glob("*.whl")
-    shutil.unpack_archive(wheel, tmp_path / "alone", "zip")
-    here, packed = (
-        {path.name for path in (folder / "etl/report/templates").iterdir()}
-        for folder in (REPOSITORY, tmp_path / "alone")
-    )
-    assert packed == here
-    assert len(packed) == 4

@@ -12,10 +12,11 @@ import pytest
 
 from etl.db import Connection
 from tests.conftest import RUNNER, Etl
-from tests.faults.conftest import AS_OF, Run, Start, open_gate
+from tests.faults.conftest import AS_OF, Run, Start
 from tests.faults.proxy import Proxy
 from tests.faults.servers import OwnServer
 from tests.faults.sums import wrong_sums
+from tests.gates import open_gate
 from tests.support import dirty
 from tests.waiting import until
 

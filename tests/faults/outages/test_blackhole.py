@@ -14,9 +14,10 @@ from psycopg.conninfo import make_conninfo
 
 from etl.db import Connection
 from tests.conftest import REPOSITORY, RUNNER
-from tests.faults.conftest import AS_OF, open_gate, wait_until_at_gate
+from tests.faults.conftest import AS_OF, wait_until_at_gate
 from tests.faults.outages.conftest import Cycles
 from tests.faults.servers import OwnServer
+from tests.gates import open_gate
 from tests.support import dirty
 from tests.waiting import until
 

@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 
 from etl.db import Connection
-from tests.faults.conftest import AS_OF, Start, open_gate, wait_until_at_gate
+from tests.faults.conftest import AS_OF, Start, wait_until_at_gate
 from tests.faults.outages.conftest import Cycles
 from tests.faults.sums import wrong_sums
+from tests.gates import open_gate
 from tests.support import dirty
 
 MANY = 60_000  # users whose queue is larger than the disk

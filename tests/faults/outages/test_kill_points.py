@@ -14,7 +14,6 @@ from tests.faults.conftest import (
     Run,
     Start,
     kill_whole_cycle,
-    open_gate,
     wait_until_at_gate,
     wait_until_disconnected,
     wait_until_gone,
@@ -27,6 +26,7 @@ from tests.faults.outages.conftest import (
 )
 from tests.faults.servers import OwnServer
 from tests.faults.sums import wrong_sums
+from tests.gates import open_gate
 from tests.support import dirty, user_ids
 from tests.waiting import WAITS_FOR_LOCK, until, until_found
 

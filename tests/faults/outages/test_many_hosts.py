@@ -12,10 +12,11 @@ from psycopg.conninfo import make_conninfo
 from etl.db import Connection
 from etl.folders import sql_folder
 from tests.conftest import RUNNER
-from tests.faults.conftest import GATE, open_gate, wait_until_at_gate
+from tests.faults.conftest import wait_until_at_gate
 from tests.faults.outages.conftest import Cycles
 from tests.faults.outages.hosts import ADDRESSES, ARGUMENTS, CREW, Host, ahead_of_time, two_hosts
 from tests.faults.servers import OwnServer
+from tests.gates import GATE, open_gate, put_gate, shut_gate
 from tests.support import dirty, user_ids
 from tests.waiting import until
 
@@ -141,16 +142,9 @@ def test_the_item_of_a_host_that_is_cut_off_goes_to_another_one(
     connect_again: Callable[[], Connection],
 ) -> None:
     keeper = connect_again()
-    keeper.execute("SELECT pg_advisory_lock($1)", [_SECOND_GATE])
-    first = user_ids(gate)["user0"]
-    gate.execute(
-        "CREATE FUNCTION wait_outside() RETURNS trigger LANGUAGE plpgsql SET lock_timeout = 0 AS"
-        " $$ BEGIN PERFORM pg_advisory_xact_lock_shared(43); RETURN NEW; END $$"
-    )
-    gate.execute(
-        "CREATE TRIGGER wait_outside BEFORE INSERT OR UPDATE ON dwh.datamart_users FOR EACH ROW"
-        f" WHEN (NEW.dimension_user_id = {first}) EXECUTE FUNCTION wait_outside()".encode()
-    )
+    shut_gate(keeper, _SECOND_GATE)
+    first = f"NEW.dimension_user_id = {user_ids(gate)['user0']}"
+    put_gate(gate, "dwh.datamart_users", first, name="wait_outside", key=_SECOND_GATE)
     cycle = cycle_on_a()
     at_gate = "SELECT count(*) = 1 FROM pg_locks WHERE NOT granted AND objid = %d"
     wait_until(gate, at_gate % _SECOND_GATE)
@@ -158,7 +152,7 @@ def test_the_item_of_a_host_that_is_cut_off_goes_to_another_one(
     wait_until(gate, at_gate % GATE)
     lost = wait_at(gate)
     hosts[1].pull_the_plug()
-    keeper.execute("SELECT pg_advisory_unlock($1)", [_SECOND_GATE])
+    open_gate(keeper, _SECOND_GATE)
     until(lambda: wait_at(gate) not in (None, lost), cycle)  # the server has given it up
     open_gate(gate)
     out, err = cycle.communicate(timeout=60)

@@ -5,9 +5,10 @@ import json
 import pytest
 
 from etl.db import Connection
-from tests.faults.conftest import Start, open_gate, wait_until_at_gate, wait_until_disconnected
+from tests.faults.conftest import Start, wait_until_at_gate, wait_until_disconnected
 from tests.faults.outages.conftest import Cycles
 from tests.faults.proxy import Proxy
+from tests.gates import open_gate
 from tests.support import dirty
 from tests.waiting import until
 

@@ -8,10 +8,11 @@ import pytest
 
 from etl.db import Connection
 from tests.conftest import Etl
-from tests.faults.conftest import AS_OF, USERS, Run, Start, open_gate, wait_until_at_gate
+from tests.faults.conftest import AS_OF, USERS, Run, Start, wait_until_at_gate
 from tests.faults.outages.conftest import Cycles, all_wait_at_the_gate
 from tests.faults.servers import OwnServer
 from tests.faults.sums import wrong_sums
+from tests.gates import open_gate
 from tests.support import dirty
 from tests.waiting import until, until_found, until_gone
 

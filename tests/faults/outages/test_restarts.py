@@ -8,7 +8,7 @@ import pytest
 
 from etl.db import Connection
 from tests.conftest import Etl
-from tests.faults.conftest import AS_OF, Start, open_gate, wait_until_at_gate
+from tests.faults.conftest import AS_OF, Start, wait_until_at_gate
 from tests.faults.outages.conftest import (
     Cycles,
     keep_gate_over_restarts,
@@ -17,6 +17,7 @@ from tests.faults.outages.conftest import (
 )
 from tests.faults.proxy import Proxy
 from tests.faults.servers import Mode, OwnServer
+from tests.gates import open_gate
 from tests.support import dirty, user_ids
 from tests.waiting import WAITS_FOR_LOCK, until, until_found
 
