@@ -139,6 +139,7 @@ def test_a_change_that_comes_meanwhile_is_no_drift(clean: Connection, etl: Etl) 
 def test_a_reader_cannot_recompute_and_is_told_why(clean: Connection, etl: Etl, dsn: str) -> None:
     ran = etl("verify", "datamart-users", AS_OF, "--all", ETL_DSN=f"{dsn} user={READER}")
     assert (ran.status, ran.out) == (2, "")
+    assert "process.sql" in ran.err
     assert "permission denied for procedure update_datamart_user [42501]" in ran.err
 
 
