@@ -87,7 +87,7 @@ class Run:
         """Wait. Returns exit status, output and the rest of what it said."""
         if self.process.stdout and self.process.stdout.closed:
             return self.process.returncode, "", ""
-        out, err = self.process.communicate(timeout=60)
+        out, err = self.process.communicate()
         return self.process.returncode, out, err
 
 

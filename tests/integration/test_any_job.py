@@ -155,7 +155,7 @@ def test_a_signal_ends_a_long_prioritization(
         sleeping = "SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = $1"
         until_found(tally.connection, sleeping, [tally.connection.info.dbname], running=process)
         process.terminate()
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate()
     assert process.returncode == 128 + signal.SIGTERM, err
     record = json.loads(out)
     assert (record["found"], record["remaining"], record["stop_reason"]) == (1, 1, "stopped")

@@ -291,6 +291,6 @@ def test_a_release_waits_for_a_cycle_that_is_closing_and_neither_fails(
         until_found(connection, WAITS_FOR_LOCK, running=process)
         closing.execute("UPDATE etl.held_item SET attempts = 4 WHERE item_key = 'a'")
         closing.execute("COMMIT")
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate()
     assert process.returncode == 0, err
     assert json.loads(out)["items"] == ["a"]

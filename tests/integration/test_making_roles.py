@@ -218,7 +218,7 @@ def test_many_at_once_in_two_databases_make_each_role_once(cluster: Cluster) -> 
         cluster.start(dbname, "lead", "init", "--with-roles", "--json")
         for dbname in ("etl_db", "lead_db") * 4
     ]
-    ended = [(process.communicate(timeout=120), process.returncode) for process in started]
+    ended = [(process.communicate(), process.returncode) for process in started]
     assert [(status, err) for (_, err), status in ended] == [(0, "")] * 8
     reports = [json.loads(out) for (out, _), _ in ended]
     assert sum(len(report["granted"]) for report in reports) == 2 * (2 + 2 * len(shipped_jobs()))

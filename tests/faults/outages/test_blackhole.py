@@ -121,7 +121,7 @@ def test_a_network_that_swallows_everything_is_noticed_and_waited_for(
     until(lambda: not connections(network), run)  # the kernel has given them up
     network.plug_in()
     gate.execute("SELECT pg_terminate_backend($1)", [backend])
-    out, err = run.communicate(timeout=120)
+    out, err = run.communicate()
     open_gate(gate)
     assert run.returncode == 1, err
     record = json.loads(out)

@@ -92,10 +92,10 @@ def test_two_hosts_share_a_cycle_whatever_their_clocks_say(
     crew = crew_on_b(**ahead_of_time())
     wait_until(gate, "SELECT count(*) = 3 FROM etl.attempt WHERE worker = 1001")
     open_gate(gate)
-    told, said = crew.communicate(timeout=60)
+    told, said = crew.communicate()
     assert crew.returncode == 0, said
     assert [one["done"] for one in json.loads(told)["cycles"]] == [3]
-    out, err = cycle.communicate(timeout=60)
+    out, err = cycle.communicate()
     record = json.loads(out)
     assert (cycle.returncode, record["done"], record["remaining"]) == (0, 6, 0), err
     assert gate.execute(_ATTEMPTS.encode()).fetchall() == [(1, "done", 3), (1001, "done", 3)]
@@ -116,11 +116,11 @@ def test_a_host_that_is_killed_while_it_runs_the_cycle_leaves_nothing_to_clean_u
     wait_until(gate, "SELECT count(*) = 3 FROM etl.attempt WHERE worker = 1001")
     hosts[0].kill()
     open_gate(gate)
-    out, err = crew.communicate(timeout=60)
+    out, err = crew.communicate()
     assert crew.returncode == 0, err
     assert json.loads(out)["cycles"][0]["done"] in (3, 4)
     after = crew_on_b(*ARGUMENTS)  # the next cycle, on the host that is left
-    out, err = after.communicate(timeout=60)
+    out, err = after.communicate()
     assert after.returncode == 0, err
     assert "was cut off" in err
     assert dirty(gate) == set()
@@ -155,7 +155,7 @@ def test_the_item_of_a_host_that_is_cut_off_goes_to_another_one(
     open_gate(keeper, _SECOND_GATE)
     until(lambda: wait_at(gate) not in (None, lost), cycle)  # the server has given it up
     open_gate(gate)
-    out, err = cycle.communicate(timeout=60)
+    out, err = cycle.communicate()
     record = json.loads(out)
     assert (cycle.returncode, record["done"], record["orphaned"]) == (0, 6, 0), err
     assert gate.execute(_ATTEMPTS.encode()).fetchall() == [(1, "done", 5), (1001, "done", 1)]
@@ -184,9 +184,9 @@ def test_a_host_with_other_files_of_the_job_is_refused(
     cycle = cycle_on_a(*of_quick, ETL_JOBS_DIR=str(folders[0].parent))
     wait_until_at_gate(gate)
     crew = crew_on_b("worker", "quick-users", ETL_JOBS_DIR=str(folders[1].parent))
-    _, err = crew.communicate(timeout=60)
+    _, err = crew.communicate()
     assert crew.returncode == 2, err
     assert f"etl: {process} is not that of the host that runs the cycle" in err
     open_gate(gate)
-    assert cycle.communicate(timeout=60) is not None
+    assert cycle.communicate() is not None
     assert cycle.returncode == 0
