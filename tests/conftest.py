@@ -157,6 +157,15 @@ class Ran:
 Etl = Callable[..., Ran]
 
 
+def clear(ran: Ran, status: int, *said: str) -> bool:
+    """Whether a command ended with one error that a person understands."""
+    assert ran.status == status, ran.err
+    assert "Traceback" not in ran.err
+    for words in said:
+        assert words in ran.err
+    return True
+
+
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
     """The environment of a command, with nothing of the surrounding settings."""

@@ -11,7 +11,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from etl.db import Connection
-from tests.conftest import Address, runner
+from tests.conftest import Address, clear, runner
 from tests.faults.conftest import (
     Run,
     Start,
@@ -20,7 +20,6 @@ from tests.faults.conftest import (
     wait_until_gone,
 )
 from tests.gates import open_gate
-from tests.integration.test_bad_input import clear
 from tests.waiting import reload
 
 SECRET = "S3CRET"

@@ -6,16 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Etl, Ran, runner
-
-
-def clear(ran: Ran, status: int, *said: str) -> bool:
-    """Whether a command ended with one error that a person understands."""
-    assert ran.status == status, ran.err
-    assert "Traceback" not in ran.err
-    for words in said:
-        assert words in ran.err
-    return True
+from tests.conftest import Etl, clear, runner
 
 
 @pytest.mark.parametrize("limit", ["0", "1.5"])
