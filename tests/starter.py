@@ -16,6 +16,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +27,7 @@ from typing import NoReturn
 REPOSITORY = Path(__file__).parent.parent
 LONGEST_S = 280
 """A run that hangs ends before pytest's timeout, so nothing of it is left."""
+_UMASK = threading.Lock()
 _LIBRARIES = ("asyncio", "filelock", "jinja2", "logging", "prometheus_client", "psycopg",
               "rich.console", "rich.live", "rich.progress", "typer")  # fmt: skip
 
@@ -37,8 +39,9 @@ def run(arguments: Sequence[str], environment: Mapping[str, str]) -> tuple[int, 
         Exit status, negative where a signal ended it; what it wrote on standard output; and on
         standard error.
     """
-    umask = os.umask(0)
-    os.umask(umask)
+    with _UMASK:  # which is asked for by changing it
+        umask = os.umask(0)
+        os.umask(umask)
     with ExitStack() as stack:
         order = stack.enter_context(tempfile.TemporaryFile())
         order.write(json.dumps([umask, *arguments]).encode() + b"\n")
