@@ -131,8 +131,12 @@ def connection(dsn: str, server_address: Address) -> Generator[Connection]:
         yield connected
 
 
+Connect = Callable[[], Connection]
+"""Makes one more connection."""
+
+
 @pytest.fixture
-def connect_again(dsn: str) -> Generator[Callable[[], Connection]]:
+def connect_again(dsn: str) -> Generator[Connect]:
     """More connections to the test's database, as the runner: rivals."""
     opened: list[Connection] = []
 

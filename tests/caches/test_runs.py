@@ -2,7 +2,6 @@
 
 import json
 import threading
-from collections.abc import Callable
 
 import psycopg
 import pytest
@@ -24,11 +23,10 @@ from tests.caches.warming import (
     warm_all,
     wrong,
 )
-from tests.conftest import Etl
+from tests.conftest import Connect, Etl
 from tests.gates import open_gate, put_gate, shut_gate
 from tests.waiting import WAITS_AT_GATE, until_found
 
-Connect = Callable[[], Connection]
 LARGEST = 2**63 - 1
 
 

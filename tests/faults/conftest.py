@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from etl.db import Connection
+from tests.conftest import Connect
 from tests.gates import put_gate, shut_gate
 from tests.support import DAY, add_facts, add_users, opened, user_ids
 from tests.waiting import WAITS_AT_GATE, until, until_found, until_gone
 
 AS_OF = f"--as-of={DAY}"
 USERS = [f"user{number}" for number in range(6)]
-Connect = Callable[[], Connection]
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ import pytest
 
 from etl.cycle import health
 from etl.db import Connection
-from tests.conftest import Etl
-from tests.faults.conftest import AS_OF, USERS, Connect, Start, wait_until_at_gate
+from tests.conftest import Connect, Etl
+from tests.faults.conftest import AS_OF, USERS, Start, wait_until_at_gate
 from tests.gates import GATE, open_gate
 from tests.integration.test_desk import told
 from tests.support import dirty

@@ -6,8 +6,8 @@ import pytest
 
 from etl.db import Connection
 from tests import network
-from tests.conftest import Etl
-from tests.faults.conftest import Connect, Start, wait_until_at_gate, wait_until_disconnected
+from tests.conftest import Connect, Etl
+from tests.faults.conftest import Start, wait_until_at_gate, wait_until_disconnected
 from tests.gates import open_gate, put_gate, shut_gate
 from tests.network import KINDS, wrong
 

@@ -15,8 +15,8 @@ import pytest
 from etl import db, folders, job
 from etl.db import Connection
 from etl.sqlfile import statements
-from tests.conftest import Etl, shipped_jobs
-from tests.faults.conftest import Connect, Run, Start, kill_whole_cycle, wait_until_disconnected
+from tests.conftest import Connect, Etl, shipped_jobs
+from tests.faults.conftest import Run, Start, kill_whole_cycle, wait_until_disconnected
 from tests.faults.sums import wrong_sums
 from tests.support import DAY
 from tests.waiting import WAITS_AT_GATE, until_found, until_gone

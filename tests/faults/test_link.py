@@ -12,8 +12,7 @@ from etl.errors import CycleRunningError, DatabaseUnreachableError
 from etl.events import ConnectionFound, ConnectionLost, Event
 from etl.lock import lock_database
 from etl.sqlfile import shipped
-from tests.conftest import RUNNER, Address
-from tests.faults.conftest import Connect
+from tests.conftest import RUNNER, Address, Connect
 from tests.faults.proxy import Proxy
 from tests.waiting import until_gone
 

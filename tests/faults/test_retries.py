@@ -5,7 +5,8 @@ import json
 import pytest
 
 from etl.db import Connection
-from tests.faults.conftest import Connect, Start
+from tests.conftest import Connect
+from tests.faults.conftest import Start
 from tests.tally import Tally
 from tests.waiting import WAITS_FOR_LOCK, until_found
 

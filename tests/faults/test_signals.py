@@ -13,8 +13,8 @@ from typing import BinaryIO
 import pytest
 
 from etl.db import Connection
-from tests.conftest import Etl
-from tests.faults.conftest import AS_OF, USERS, Connect, Run, Start, under_nohup, wait_until_at_gate
+from tests.conftest import Connect, Etl
+from tests.faults.conftest import AS_OF, USERS, Run, Start, under_nohup, wait_until_at_gate
 from tests.gates import open_gate
 from tests.support import dirty
 from tests.waiting import until, until_found

@@ -7,8 +7,8 @@ import signal
 import pytest
 
 from etl.db import Connection
-from tests.conftest import Etl
-from tests.faults.conftest import Connect, Run, Start, wait_until_at_gate
+from tests.conftest import Connect, Etl
+from tests.faults.conftest import Run, Start, wait_until_at_gate
 from tests.gates import GATE, open_gate
 from tests.tally import Tally
 from tests.waiting import until_found

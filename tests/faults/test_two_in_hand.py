@@ -11,9 +11,8 @@ from collections.abc import Callable
 import pytest
 
 from etl.db import Connection
-from tests.conftest import Etl
+from tests.conftest import Connect, Etl
 from tests.faults.conftest import (
-    Connect,
     Run,
     Start,
     kill_whole_cycle,

@@ -1,14 +1,13 @@
 """`etl bench`: what it measures adds up, and nothing is left of it."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from etl.db import Connection
-from tests.conftest import READER, Etl, Ran
+from tests.conftest import READER, Connect, Etl, Ran
 from tests.support import DAY, add_facts, add_users, opened
 from tests.tally import Tally
 
@@ -122,7 +121,7 @@ def test_the_text_names_the_figures_and_what_they_do_not_show(
 
 
 def test_an_item_that_somebody_holds_is_busy(
-    warehouse: Connection, etl: Etl, connect_again: Callable[[], Connection]
+    warehouse: Connection, etl: Etl, connect_again: Connect
 ) -> None:
     rival = connect_again()
     rival.execute("BEGIN")
@@ -137,9 +136,7 @@ def test_an_item_that_somebody_holds_is_busy(
     )
 
 
-def test_a_running_cycle_is_told(
-    warehouse: Connection, etl: Etl, connect_again: Callable[[], Connection]
-) -> None:
+def test_a_running_cycle_is_told(warehouse: Connection, etl: Etl, connect_again: Connect) -> None:
     connect_again().execute(
         "SELECT pg_advisory_lock(hashtextextended('etl cycle datamart-users', 0))"
     )

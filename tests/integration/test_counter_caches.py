@@ -2,7 +2,6 @@
 
 import itertools
 import random
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 import psycopg
@@ -13,10 +12,9 @@ from etl.db import Connection, Row
 from etl.errors import FileError
 from etl.sqlfile import Statement, statements
 from tests import network
-from tests.conftest import READER
+from tests.conftest import READER, Connect
 from tests.network import FIRST, KINDS, LAST, wrong
 
-Connect = Callable[[], Connection]
 USERS = [*sorted(random.Random(7).sample(range(-(10**9), 10**9), 300)), 2**40]  # noqa: S311
 
 

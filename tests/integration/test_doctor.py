@@ -11,7 +11,7 @@ import pytest
 
 from etl.db import Connection
 from etl.doctor import CHECKS, Finding, Severity
-from tests.conftest import READER, REPOSITORY, RUNNER, Etl
+from tests.conftest import READER, REPOSITORY, RUNNER, Connect, Etl
 from tests.integration import findings
 from tests.integration.findings import found, mend
 from tests.shapes import shaped
@@ -68,7 +68,7 @@ def test_an_empty_database_is_one_error(bare_dsn: str, etl: Etl) -> None:
 
 def test_who_holds_up_others_is_found(
     connection: Connection,
-    connect_again: Callable[[], Connection],
+    connect_again: Connect,
     examine: Examine,
 ) -> None:
     connection.execute("CREATE TABLE public.wanted (n integer)")
@@ -129,7 +129,7 @@ def test_tables_that_autovacuum_has_not_seen_are_found(
 
 
 def test_settings_that_end_sessions_are_found(
-    connection: Connection, connect_again: Callable[[], Connection], tmp_path: Path
+    connection: Connection, connect_again: Connect, tmp_path: Path
 ) -> None:
     name = connection.info.dbname
     connection.execute(f"ALTER DATABASE {name} SET statement_timeout = '5s'".encode())
@@ -176,7 +176,7 @@ def test_a_check_that_fails_is_told_and_the_others_go_on(
 
 
 def test_nothing_is_written_and_no_lock_waited_for(
-    connection: Connection, connect_again: Callable[[], Connection], tmp_path: Path
+    connection: Connection, connect_again: Connect, tmp_path: Path
 ) -> None:
     connection.execute("BEGIN")
     connection.execute("LOCK TABLE etl.held_item")

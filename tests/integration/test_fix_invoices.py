@@ -12,8 +12,8 @@ from etl import db
 from etl.db import Connection, Row
 from etl.folders import sql_folder
 from etl.sqlfile import Statement, statements
-from tests.conftest import Etl
-from tests.faults.conftest import Connect, Run, kill_whole_cycle, wait_until_disconnected
+from tests.conftest import Connect, Etl
+from tests.faults.conftest import Run, kill_whole_cycle, wait_until_disconnected
 from tests.gates import open_gate, put_gate, shut_gate
 from tests.waiting import WAITS_AT_GATE, WAITS_FOR_LOCK, until_found
 

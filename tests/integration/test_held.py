@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from etl.db import Connection
-from tests.conftest import Etl, Ran, runner
+from tests.conftest import Connect, Etl, Ran, runner
 from tests.waiting import WAITS_FOR_LOCK, until_found
 
 AHEAD, PAST = "2999-01-02T03:04:05Z", "2026-01-02T03:04:05Z"
@@ -273,7 +273,7 @@ def test_a_release_waits_for_a_cycle_that_is_closing_and_neither_fails(
     environment: dict[str, str],
     dsn: str,
     connection: Connection,
-    connect_again: Callable[[], Connection],
+    connect_again: Connect,
     hold: Hold,
 ) -> None:
     """Row by row they would wait for each other: the cycle for 'a', the release for 'z'."""

@@ -6,11 +6,10 @@ import psycopg
 import pytest
 
 from etl.db import Connection
+from tests.conftest import Connect
 from tests.gates import open_gate, put_gate, shut_gate
 from tests.support import add_facts, add_users, closed, dirty, opened, refresh, user_ids
 from tests.waiting import WAITS_AT_GATE, until_found
-
-Connect = Callable[[], Connection]
 
 
 @pytest.fixture

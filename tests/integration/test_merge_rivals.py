@@ -1,16 +1,15 @@
 """Somebody writes names and facts past dwh.merge_notes() while it runs."""
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
 
 from etl.db import Connection
+from tests.conftest import Connect
 from tests.support import add_facts, add_users, closed, dirty, opened
 from tests.waiting import WAITS_FOR_LOCK, until_found
 
-Connect = Callable[[], Connection]
 MERGE = "CALL dwh.merge_notes(NULL, NULL, NULL, NULL, NULL, NULL)"
 
 

@@ -1,7 +1,7 @@
 """`etl new-job`: what it writes runs as it is, and keeps what this project promises."""
 
 import json
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from etl import deploy, job, scaffold
 from etl.db import Connection, Target, connect
 from etl.deploy import grants, roles
 from etl.scaffold import Source, names
-from tests.conftest import DEPLOYER, READER, RUNNER, Etl, Ran
+from tests.conftest import DEPLOYER, READER, RUNNER, Connect, Etl, Ran
 from tests.gates import open_gate, put_gate, shut_gate
 from tests.waiting import WAITS_AT_GATE, until_found, until_gone
 
@@ -147,7 +147,7 @@ def gate(sample: NewJob, connection: Connection) -> Connection:
 
 
 @pytest.fixture
-def paused(sample: NewJob, gate: Connection, connect_again: Callable[[], Connection]) -> Connection:
+def paused(sample: NewJob, gate: Connection, connect_again: Connect) -> Connection:
     """A refresh of item 1 that waits at the gate."""
     refreshing = connect_again()
     refreshing.pgconn.send_query(b"CALL thing_counts.refresh('1')")
@@ -211,7 +211,7 @@ def test_result_and_marks_go_together_when_the_refresh_is_killed(
 
 
 def test_an_item_is_refreshed_by_one_session_at_a_time(
-    gate: Connection, paused: Connection, connect_again: Callable[[], Connection]
+    gate: Connection, paused: Connection, connect_again: Connect
 ) -> None:
     with pytest.raises(psycopg.errors.LockNotAvailable, match="item 1 is being refreshed"):
         connect_again().execute("CALL thing_counts.refresh('1')")

@@ -12,7 +12,8 @@ from etl.model import Claim, Outcome
 from etl.sqlfile import Statement
 from etl.worker.executor import Executor
 from etl.worker.unsettled import DoubtfulItem
-from tests.faults.conftest import Connect, Run, wait_until_disconnected
+from tests.conftest import Connect
+from tests.faults.conftest import Run, wait_until_disconnected
 from tests.integration.squares import FUNCTION, JOB, Squares, counts
 from tests.waiting import WAITS_AT_GATE, until_found
 

@@ -1,13 +1,12 @@
 """`etl verify --sample, --all, --item`: each item recomputed, and nothing of it kept."""
 
 import threading
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from etl.db import Connection
-from tests.conftest import READER, Etl
+from tests.conftest import READER, Connect, Etl
 from tests.shapes import shaped
 from tests.support import DAY, add_facts, add_users, closed, dirty, opened, refresh_all, user_ids
 from tests.tally import Tally
@@ -104,7 +103,7 @@ def test_one_user_is_asked_for_by_name(clean: Connection, etl: Etl) -> None:
 
 
 def test_an_item_that_somebody_has_is_skipped(
-    clean: Connection, etl: Etl, connect_again: Callable[[], Connection]
+    clean: Connection, etl: Etl, connect_again: Connect
 ) -> None:
     key = user_ids(clean)["user4"]
     holder = connect_again()

@@ -1,14 +1,13 @@
 """What a runner and a reader may do, and what not."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from etl.db import Connection, Target, connect
-from tests.conftest import READER, RUNNER, Address, Etl, runner
+from tests.conftest import READER, RUNNER, Address, Connect, Etl, runner
 from tests.integration.test_load_notes import HEADER, NOTES
 from tests.support import DAY, add_facts, add_users, dirty, opened
 
@@ -92,7 +91,7 @@ def is_refused(connection: Connection, statement: str) -> bool:
 
 
 def test_a_runner_may_not_destroy_or_define_anything(
-    connect_again: Callable[[], Connection],
+    connect_again: Connect,
 ) -> None:
     runner = connect_again()
     assert [each for each in NOT_FOR_ANYBODY if not is_refused(runner, each)] == []

@@ -3,7 +3,7 @@
 import fcntl
 import json
 import re
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from etl.db import Connection
-from tests.conftest import RUNNER, Etl
+from tests.conftest import RUNNER, Connect, Etl
 from tests.faults.conftest import AS_OF, Run, Start
 from tests.faults.proxy import Proxy
 from tests.faults.servers import OwnServer
@@ -19,8 +19,6 @@ from tests.faults.sums import wrong_sums
 from tests.gates import open_gate
 from tests.support import dirty
 from tests.waiting import until
-
-Connect = Callable[[], Connection]
 
 
 @pytest.fixture(scope="session")

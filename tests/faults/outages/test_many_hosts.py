@@ -11,7 +11,7 @@ from psycopg.conninfo import make_conninfo
 
 from etl.db import Connection
 from etl.folders import sql_folder
-from tests.conftest import RUNNER
+from tests.conftest import RUNNER, Connect
 from tests.faults.conftest import wait_until_at_gate
 from tests.faults.outages.conftest import Cycles
 from tests.faults.outages.hosts import ADDRESSES, ARGUMENTS, CREW, Host, ahead_of_time, two_hosts
@@ -139,7 +139,7 @@ def test_the_item_of_a_host_that_is_cut_off_goes_to_another_one(
     cycle_on_a: Started,
     crew_on_b: Started,
     gate: Connection,
-    connect_again: Callable[[], Connection],
+    connect_again: Connect,
 ) -> None:
     keeper = connect_again()
     shut_gate(keeper, _SECOND_GATE)
