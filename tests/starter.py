@@ -62,11 +62,13 @@ class _Loaded:
     """The process that has the libraries loaded; it ends when this one does."""
 
     def __init__(self) -> None:
+        # The program is loaded some thousand times: it is compiled once.
+        known = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
         self.channel, theirs = socket.socketpair()
         with theirs:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "tests.starter", str(theirs.fileno())],
-                cwd=REPOSITORY, pass_fds=[theirs.fileno()],
+                cwd=REPOSITORY, env=known, pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL, stdout=theirs.fileno(),  # which cannot seek either
             )  # fmt: skip
 
