@@ -9,10 +9,8 @@ tests do to a database themselves, such as making triggers, they do as a superus
 """
 
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,13 +21,16 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from pytest_postgresql import factories
 
-from etl import deploy, folders, job
+from etl import folders, job
 from etl.db import Connection, Target, connect
-from etl.deploy import grants, roles
-from etl.embedded import EmbeddedServer
+from etl.deploy import roles
 from etl.job import Job
+from tests import starter
+from tests.states import own_server
+from tests.support import install
+from tests.tally import Tally
 
-REPOSITORY = Path(__file__).parent.parent
+REPOSITORY = starter.REPOSITORY
 RUNNER = "nightly"
 """Login of the program."""
 DEPLOYER = "deployer"
@@ -58,22 +59,17 @@ class Address:
 @pytest.fixture(scope="session")
 def server_address() -> Generator[Address]:
     """A PostgreSQL server that lives as long as the tests."""
-    state = Path(tempfile.mkdtemp(prefix="etl-test-"))
-    server = EmbeddedServer.of(state, os.environ)
-    server.start()
-    with connect(server.target, "tests") as connection:
-        roles.create(connection)
-        connection.execute("CREATE ROLE nightly LOGIN IN ROLE etl_runner")
-        connection.execute("CREATE ROLE deployer LOGIN IN ROLE etl_owner")
-        connection.execute("CREATE ROLE analyst LOGIN IN ROLE etl_reader")
-        # What survives a crash of the machine is not what these tests are about.
-        connection.execute("ALTER SYSTEM SET fsync = off")
-        connection.execute("ALTER SYSTEM SET full_page_writes = off")
-        connection.execute("SELECT pg_reload_conf()")
-    yield Address(host=str(conninfo_to_dict(server.target.dsn)["host"]))
-    server.stop()
-    shutil.rmtree(server.home, ignore_errors=True)
-    shutil.rmtree(state, ignore_errors=True)
+    with own_server() as server:
+        with connect(server.target, "tests") as connection:
+            roles.create(connection)
+            connection.execute("CREATE ROLE nightly LOGIN IN ROLE etl_runner")
+            connection.execute("CREATE ROLE deployer LOGIN IN ROLE etl_owner")
+            connection.execute("CREATE ROLE analyst LOGIN IN ROLE etl_reader")
+            # What survives a crash of the machine is not what these tests are about.
+            connection.execute("ALTER SYSTEM SET fsync = off")
+            connection.execute("ALTER SYSTEM SET full_page_writes = off")
+            connection.execute("SELECT pg_reload_conf()")
+        yield Address(host=str(conninfo_to_dict(server.target.dsn)["host"]))
 
 
 def shipped_job() -> Job:
@@ -86,15 +82,17 @@ def shipped_jobs() -> list[Job]:
     return [job.load(path) for path in job.job_paths([folders.sql_folder() / "jobs"])]
 
 
+def at(**address: Any) -> Connection:
+    """A connection to where pytest-postgresql, or a server, says a database is."""
+    names = ("host", "port", "user", "dbname")
+    dsn = make_conninfo(**{name: str(address[name]) for name in names})
+    return connect(Target.parse(dsn), "tests")
+
+
 def load_schema(**address: Any) -> None:
     """Make a database as `etl init --with-roles` leaves it."""
-    names = {"host": "host", "port": "port", "user": "user", "dbname": "dbname"}
-    dsn = make_conninfo(**{key: str(address[name]) for key, name in names.items()})
-    with connect(Target.parse(dsn), "tests") as connection:
-        roles.create(connection)
-        for file in deploy.pending(connection, shipped_jobs()):
-            deploy.apply(connection, file)
-        grants.grant(connection, shipped_jobs())
+    with at(**address) as connection:
+        install(connection, shipped_jobs())
 
 
 bare_server = factories.postgresql_noproc(depends_on="server_address", dbname="bare")
@@ -133,8 +131,12 @@ def connection(dsn: str, server_address: Address) -> Generator[Connection]:
         yield connected
 
 
+Connect = Callable[[], Connection]
+"""Makes one more connection."""
+
+
 @pytest.fixture
-def connect_again(dsn: str) -> Generator[Callable[[], Connection]]:
+def connect_again(dsn: str) -> Generator[Connect]:
     """More connections to the test's database, as the runner: rivals."""
     opened: list[Connection] = []
 
@@ -159,6 +161,15 @@ class Ran:
 Etl = Callable[..., Ran]
 
 
+def clear(ran: Ran, status: int, *said: str) -> bool:
+    """Whether a command ended with one error that a person understands."""
+    assert ran.status == status, ran.err
+    assert "Traceback" not in ran.err
+    for words in said:
+        assert words in ran.err
+    return True
+
+
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
     """The environment of a command, with nothing of the surrounding settings."""
@@ -180,17 +191,35 @@ def etl(environment: dict[str, str], dsn: str) -> Etl:
     return runner({**environment, "ETL_DSN": dsn})
 
 
+@pytest.fixture
+def tally(tmp_path: Path, etl: Etl, connection: Connection) -> Tally:
+    """A small job, nothing in its table yet."""
+    return Tally(tmp_path / "jobs" / "tally", etl, connection)
+
+
+def etl_program(folder: Path) -> Path:
+    """Put a program `etl` into a folder, as an installation does."""
+    program = folder / "etl"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m etl "$@"\n')
+    program.chmod(0o755)
+    return program
+
+
 def runner(environment: dict[str, str], folder: Path = REPOSITORY) -> Etl:
     """Runs the program as a user does, in this environment and folder."""
 
     def run(*arguments: str | Path, stdin: bytes = b"", **more: str) -> Ran:
+        words, known = [*map(str, arguments)], {**environment, **more}
+        if folder == REPOSITORY and not stdin:
+            status, out, err = starter.run(words, known)
+            return Ran(status, out.decode(), err.decode())
         done = subprocess.run(
-            [sys.executable, "-m", "etl", *map(str, arguments)],
+            [sys.executable, "-m", "etl", *words],
             input=stdin,
             capture_output=True,
             check=False,
-            env={**environment, **more},
-            timeout=120,
+            env=known,
+            timeout=starter.LONGEST_S,
             cwd=folder,
         )
         return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 
-from etl import deploy, folders, job
+from etl import folders, job
 from etl.db import Connection
-from etl.deploy import grants, roles
 from etl.job import Job
+from tests import support
 
 KINDS = ("followers", "following", "posts")
 FIRST, LAST = 1 - 2**63, 2**63 - 2
@@ -47,10 +47,7 @@ def shipped() -> Job:
 
 def install(connection: Connection) -> None:
     """Bring the job into a database, as `etl init` does."""
-    roles.create(connection)  # a template's rights are not copied with it
-    for file in deploy.pending(connection, [shipped()]):
-        deploy.apply(connection, file)
-    grants.grant(connection, [shipped()])
+    support.install(connection, [shipped()])
 
 
 def add_users(connection: Connection, keys: Iterable[int]) -> None:

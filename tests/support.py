@@ -2,14 +2,26 @@
 
 from collections.abc import Iterable
 from datetime import date
+from typing import Any
 
+from etl import deploy
 from etl.db import Connection
+from etl.deploy import grants, roles
+from etl.job import Job
 
 DAY = date(2026, 1, 16)
 """The day that counts as today in most tests."""
 
 Fact = tuple[str, int, str, str | None, str | None]
 """Action, note, time, user, opener of the note; users by name."""
+
+
+def install(connection: Connection, jobs: list[Job]) -> None:
+    """Bring jobs into a database, as `etl init --with-roles` does."""
+    roles.create(connection)  # a template's rights are not copied with it
+    for file in deploy.pending(connection, jobs):
+        deploy.apply(connection, file)
+    grants.grant(connection, jobs)
 
 
 def add_users(connection: Connection, *names: str) -> dict[str, int]:
@@ -69,3 +81,8 @@ def refresh_all(connection: Connection, as_of: date = DAY) -> None:
     """Refresh everybody, dirty or not."""
     for user in user_ids(connection).values():
         refresh(connection, user, as_of)
+
+
+def nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
+    """All steps of a plan, as EXPLAIN tells it in JSON."""
+    return [plan, *(inner for child in plan.get("Plans", []) for inner in nodes(child))]

@@ -125,7 +125,7 @@ class Verifier:
 
         Raises:
             UsageError: The job's statement cannot be rolled back.
-            FileError: A file of the job is broken.
+            FileError: A file of the job is broken, or may not be run by this login.
         """
         key = str(item["item_key"])
         try:
@@ -133,6 +133,9 @@ class Verifier:
         except psycopg.Error as error:
             if self._connection.closed:
                 raise
+            if isinstance(error, psycopg.errors.InsufficientPrivilege):  # whoever asks, no item
+                with db.explained(self._connection, self._job.process):
+                    raise
             state = error.sqlstate or ""
             if state in _TAKEN or not self._is_clean(key):
                 return Checked(key, Verdict.SKIPPED)

@@ -3,42 +3,35 @@
 import getpass
 import grp
 import os
-import shutil
 import sys
-import tempfile
 from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 
-from etl.embedded import EmbeddedServer
 from tests.acceptance import documents
-from tests.conftest import REPOSITORY
+from tests.conftest import REPOSITORY, etl_program
+from tests.states import state_folder
 
 
 @pytest.fixture
 def beginner(tmp_path: Path, environment: dict[str, str]) -> Generator[dict[str, str]]:
     """The environment of somebody who has just installed etl."""
-    state = Path(tempfile.mkdtemp(prefix="etl-test-"))
     programs = tmp_path / "bin"
     programs.mkdir()
-    (programs / "etl").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m etl "$@"\n')
-    (programs / "etl").chmod(0o755)
+    etl_program(programs)
     search = {"PATH": f"{programs}:{os.environ['PATH']}", "PYTHONPATH": str(REPOSITORY)}
-    yield {**environment, **search, "ETL_STATE_DIR": str(state)}
-    server = EmbeddedServer.of(state, os.environ)
-    server.stop()
-    shutil.rmtree(server.home, ignore_errors=True)
-    shutil.rmtree(state, ignore_errors=True)
+    with state_folder() as state:
+        yield {**environment, **search, "ETL_STATE_DIR": str(state)}
 
 
-def test_adding_a_job(tmp_path: Path, beginner: dict[str, str]) -> None:
+def test_the_page_on_adding_a_job_is_true(tmp_path: Path, beginner: dict[str, str]) -> None:
     folder = tmp_path / "shop"
     folder.mkdir()
     follow("adding-a-job", folder, beginner)
 
 
-def test_schedules(tmp_path: Path, beginner: dict[str, str]) -> None:
+def test_the_page_on_schedules_is_true(tmp_path: Path, beginner: dict[str, str]) -> None:
     del beginner["ETL_STATE_DIR"]
     # It prints the paths of the one who calls it.
     caller = f"su {getpass.getuser()} {grp.getgrgid(os.getegid()).gr_name}"

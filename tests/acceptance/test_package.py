@@ -4,15 +4,14 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 
 from etl.db import Connection
-from etl.embedded import EmbeddedServer
 from tests.conftest import REPOSITORY, runner
+from tests.states import state_folder
 from tests.support import add_users
 
 HEADER = (
@@ -58,12 +57,8 @@ STATUS = {"telemetry": 2}  # no broker is named
 @pytest.fixture
 def state() -> Generator[Path]:
     """A state folder whose server is gone afterwards."""
-    folder = Path(tempfile.mkdtemp(prefix="etl-test-"))
-    yield folder
-    server = EmbeddedServer(folder)
-    server.stop()
-    shutil.rmtree(server.home, ignore_errors=True)
-    shutil.rmtree(folder, ignore_errors=True)
+    with state_folder() as folder:
+        yield folder
 
 
 def test_the_wheel_of_the_source_distribution_runs_every_command_alone(
@@ -79,6 +74,11 @@ def test_the_wheel_of_the_source_distribution_runs_every_command_alone(
     alone = tmp_path / "alone"
     shutil.unpack_archive(wheel, alone, "zip")
     assert (alone / "etl" / "py.typed").exists()
+    templates, packed = (
+        {path.name for path in (folder / "etl/report/templates").iterdir()}
+        for folder in (REPOSITORY, alone)
+    )
+    assert packed == templates
     run = runner({**environment, "ETL_STATE_DIR": str(state), "PYTHONPATH": str(alone)}, tmp_path)
     ran = run("demo", "--scale=200", "--max-users=20")
     assert ran.status == 0, ran.err

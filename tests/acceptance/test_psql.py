@@ -50,12 +50,8 @@ def test_the_queries_answer_in_psql_what_they_answer_the_engine(
     ]
     assert psql(dsn, "prioritize.sql", **values) == listed
     assert len(listed) == 50
-    assert (
-        len(
-            psql(dsn, "prioritize.sql", as_of=DAY, now=NOW, max_items="NULL", reserved_percent="10")
-        )
-        == 300
-    )
+    everybody = psql(dsn, "prioritize.sql", **{**values, "max_items": "NULL"})
+    assert len(everybody) == 300
     counted = [f"{level}|{items}" for level, items, _ in db.run(connection, job.backlog, **values)]
     told = psql(dsn, "backlog.sql", as_of=DAY, now=NOW)
     assert [row.rpartition("|")[0] for row in told if "|" in row] == counted
@@ -82,7 +78,7 @@ def test_the_sample_is_the_same_each_time_and_as_large_as_told(connection: Conne
     connection.execute("TRUNCATE dwh.facts")
     connection.execute("DELETE FROM dwh.dimension_users")
     connection.execute("ALTER TABLE dwh.dimension_users ALTER dimension_user_id RESTART")
-    psql(f"{connection.info.dsn}", "sample.sql", "-1", scale=300, as_of=DAY)
+    psql(connection.info.dsn, "sample.sql", "-1", scale=300, as_of=DAY)
     again = connection.execute(
         "SELECT md5(string_agg(md5(f::text), '' ORDER BY note_id, action, action_at))"
         " FROM dwh.facts AS f"

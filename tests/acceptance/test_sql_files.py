@@ -115,7 +115,7 @@ def installed(server_address: Address) -> Generator[str]:
 
 
 @pytest.mark.parametrize("name", files())
-def test_it_runs_in_psql(installed: str, name: str) -> None:
+def test_a_file_runs_in_psql(installed: str, name: str) -> None:
     """With the values above; where a server lacks what it needs, that is what it says."""
     values = {**VALUES, **OF_FILE.get(name, {})}
     given = [f"\\set {key} {quoted(values.get(key, '1'))}" for key in variables(SQL / name)]

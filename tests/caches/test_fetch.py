@@ -1,15 +1,14 @@
 """cache.fetch: readers find a whole payload at any moment, wait for nobody, and are counted."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 
 import psycopg
 import pytest
 
 from etl.db import Connection, Target, connect
 from tests.caches.warming import DASHBOARDS, DIGITAL, add_entry, listed, one, warm
-from tests.conftest import READER
+from tests.conftest import READER, Connect
 
-Connect = Callable[[], Connection]
 FETCH = "SELECT cache.fetch(1, 'digital')"
 COUNTED = "SELECT coalesce(sum(reads), 0) FROM cache.hit WHERE item_key = 'topic:1/digital'"
 TOAST = "SELECT string_agg(xmin::text, ' ' ORDER BY chunk_id, chunk_seq) FROM pg_toast.pg_toast_{}"

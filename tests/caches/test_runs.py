@@ -2,7 +2,6 @@
 
 import json
 import threading
-from collections.abc import Callable
 
 import psycopg
 import pytest
@@ -24,9 +23,10 @@ from tests.caches.warming import (
     warm_all,
     wrong,
 )
-from tests.conftest import Etl
+from tests.conftest import Connect, Etl
+from tests.gates import open_gate, put_gate, shut_gate
+from tests.waiting import WAITS_AT_GATE, until_found
 
-Connect = Callable[[], Connection]
 LARGEST = 2**63 - 1
 
 
@@ -105,23 +105,15 @@ def test_a_change_while_its_item_is_warmed_is_not_lost(
     """The change commits after the payload was computed, before it is committed; several times."""
     warm_all(connection)
     before = entries_today(connection, DIGITAL)
-    connection.execute(
-        "CREATE FUNCTION gate() RETURNS trigger LANGUAGE plpgsql AS"
-        " $$ BEGIN PERFORM pg_advisory_xact_lock_shared(42); RETURN NEW; END $$"
-    )
-    connection.execute(
-        "CREATE TRIGGER gate BEFORE INSERT OR UPDATE ON cache.warmed"
-        " FOR EACH ROW EXECUTE FUNCTION gate()"
-    )
+    put_gate(connection, "cache.warmed")
     add_entry(connection, 1)
-    connection.execute("SELECT pg_advisory_lock(42)")
+    shut_gate(connection)
     worker = threading.Thread(target=warm, args=(connect_again(), DIGITAL))
     worker.start()
-    while not one(connection, "SELECT count(*) FROM pg_locks WHERE NOT granted"):
-        assert worker.is_alive()
+    until_found(connection, WAITS_AT_GATE)
     for _ in range(number):
         add_entry(connection, 1)
-    connection.execute("SELECT pg_advisory_unlock(42)")
+    open_gate(connection)
     worker.join()
     assert entries_today(connection, DIGITAL) == before + 1
     assert sorted(listed(connection, stale_only="true")) == [DIGITAL, GENERAL]

@@ -3,13 +3,12 @@
 from datetime import date
 from typing import Any
 
-from psycopg.conninfo import make_conninfo
-
-from etl import db, deploy, folders, job
-from etl.db import Connection, Target, connect
-from etl.deploy import grants, roles
+from etl import db, folders, job
+from etl.db import Connection
 from etl.job import Job
 from etl.sqlfile import statements
+from tests.conftest import at
+from tests.support import install
 
 TOPICS, TAGS, ENTRIES = 73, 50, 1_000
 DIGITAL, GENERAL = "topic:1/digital", "topic:1/general"
@@ -30,14 +29,9 @@ def cache_job() -> Job:
 
 def load_caches(**address: Any) -> None:
     """Make a database as `etl init --with-roles` leaves it, with sample entries, nothing warm."""
-    names = {"host": "host", "port": "port", "user": "user", "dbname": "dbname"}
-    dsn = make_conninfo(**{key: str(address[name]) for key, name in names.items()})
     found = cache_job()
-    with connect(Target.parse(dsn), "tests") as connection:
-        roles.create(connection)
-        for file in deploy.pending(connection, [found]):
-            deploy.apply(connection, file)
-        grants.grant(connection, [found])
+    with at(**address) as connection:
+        install(connection, [found])
         with connection.transaction():
             for statement in statements(found.folder / "sample.sql"):
                 db.run(connection, statement, scale=ENTRIES, as_of=today(connection))

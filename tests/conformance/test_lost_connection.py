@@ -14,6 +14,7 @@ from etl.queue import RowQueue, TableQueue
 from etl.queue.table import told_as_json
 from etl.sqlfile import shipped
 from tests.conformance.tables import LIMITS_S
+from tests.waiting import until_found
 
 COLUMNS = ("item_key", "level", "weight", "kind", "first_key", "last_key")
 LOST = Result(Outcome.FAILED, 1.0, "08006", "connection lost")
@@ -131,8 +132,7 @@ def test_what_a_worker_puts_back_while_the_queue_ends_is_not_left(
                 pass
         ended = pool.submit(table.conclude, owner)
         blocked = "SELECT FROM pg_stat_activity WHERE $1 = ANY(pg_blocking_pids(pid))"
-        while not watch.execute(blocked, [own.info.backend_pid]).rowcount:
-            assert not ended.done(), ended.result()
+        until_found(watch, blocked, [own.info.backend_pid])
         own.execute("COMMIT")
         ended.result(timeout=30)
         assert watch.execute("SELECT FROM etl.queue_item").rowcount == 0

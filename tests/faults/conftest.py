@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from etl.db import Connection
+from tests.conftest import Connect
+from tests.gates import put_gate, shut_gate
 from tests.support import DAY, add_facts, add_users, opened, user_ids
+from tests.waiting import WAITS_AT_GATE, until, until_found, until_gone
 
 AS_OF = f"--as-of={DAY}"
-GATE = 42
 USERS = [f"user{number}" for number in range(6)]
-Connect = Callable[[], Connection]
 
 
 @pytest.fixture
@@ -31,18 +32,9 @@ def gate(connection: Connection, connect_again: Connect) -> Connection:
     ]
     add_facts(connection, facts)
     third = user_ids(connection)["user2"]
-    connection.execute(
-        # Without a limit: a lock timeout at the gate would make the item busy.
-        "CREATE FUNCTION wait_at_gate() RETURNS trigger LANGUAGE plpgsql SET lock_timeout = 0 AS"
-        " $$ BEGIN PERFORM pg_advisory_xact_lock_shared(42); RETURN NEW; END $$"
-    )
-    trigger = (
-        "CREATE TRIGGER wait_at_gate BEFORE INSERT OR UPDATE ON dwh.datamart_users FOR EACH ROW"
-        f" WHEN (NEW.dimension_user_id = {third}) EXECUTE FUNCTION wait_at_gate()"
-    )
-    connection.execute(trigger.encode())
+    put_gate(connection, "dwh.datamart_users", f"NEW.dimension_user_id = {third}")
     keeper = connect_again()
-    keeper.execute("SELECT pg_advisory_lock($1)", [GATE])
+    shut_gate(keeper)
     return keeper
 
 
@@ -58,17 +50,16 @@ def under_nohup() -> None:
 
 
 class Run:
-    """A cycle in the background."""
+    """A cycle in the background, or what else a command does for long."""
 
     def __init__(
         self,
         environment: dict[str, str],
-        job: str,
         *arguments: str,
         prepare: Callable[[], None] = _heed_signals,
     ) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "etl", job, AS_OF, "--json", *arguments],
+            [sys.executable, "-m", "etl", *arguments, "--json"],
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -85,17 +76,18 @@ class Run:
         )
         return [int(pid) for pid in found.stdout.split()]
 
-    def wait_for(self, words: str) -> None:
-        """Read what it says on standard error until it says this."""
+    def wait_for(self, words: str) -> str:
+        """Read what it says on standard error until it says this. Returns the line."""
         assert self.process.stderr is not None
-        while words not in self.process.stderr.readline():
-            assert self.process.poll() is None
+        while words not in (line := self.process.stderr.readline()):
+            assert line, f"it ended and did not say: {words}"
+        return str(line)
 
     def end(self) -> tuple[int, str, str]:
         """Wait. Returns exit status, output and the rest of what it said."""
         if self.process.stdout and self.process.stdout.closed:
             return self.process.returncode, "", ""
-        out, err = self.process.communicate(timeout=60)
+        out, err = self.process.communicate()
         return self.process.returncode, out, err
 
 
@@ -103,9 +95,18 @@ Start = Callable[..., Run]
 
 
 @pytest.fixture
-def start(environment: dict[str, str], dsn: str) -> Generator[Start]:
-    """Starts cycles, and ends what a failed test leaves."""
-    runs: list[Run] = []
+def runs() -> Generator[list[Run]]:
+    """What a test has started; what a failed one leaves is ended."""
+    started: list[Run] = []
+    yield started
+    for run in started:
+        run.process.kill()
+        run.end()
+
+
+@pytest.fixture
+def start(environment: dict[str, str], dsn: str, runs: list[Run]) -> Start:
+    """Starts cycles."""
 
     def begin(
         *arguments: str,
@@ -114,50 +115,52 @@ def start(environment: dict[str, str], dsn: str) -> Generator[Start]:
         **more: str,
     ) -> Run:
         settings = {**environment, "ETL_DSN": dsn, **more}
-        runs.append(Run(settings, job, *arguments, prepare=prepare))
+        runs.append(Run(settings, job, AS_OF, *arguments, prepare=prepare))
         return runs[-1]
 
-    yield begin
-    for run in runs:
-        run.process.kill()
-        run.end()
+    return begin
+
+
+@pytest.fixture
+def start_crew(environment: dict[str, str], dsn: str, runs: list[Run], tmp_path: Path) -> Start:
+    """Starts crews, each as if on another host: with a state folder of its own."""
+
+    def begin(*arguments: str) -> Run:
+        other = str(tmp_path / f"host {len(runs)}")
+        settings = {**environment, "ETL_DSN": dsn, "ETL_STATE_DIR": other}
+        runs.append(Run(settings, "worker", "datamart-users", *arguments))
+        return runs[-1]
+
+    return begin
 
 
 def wait_until_at_gate(gate: Connection) -> int:
     """Wait for a refresh at the gate. Returns the process id of its server process."""
-    while True:
-        row = gate.execute(
-            "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-        ).fetchone()
-        if row is not None:
-            return int(row[0])
+    return int(until_found(gate, WAITS_AT_GATE)[0][0])
 
 
 def wait_until_gone(pid: int) -> None:
-    while True:
+    """Wait until a process has ended, though its parent may not have heard of it yet."""
+
+    def is_gone() -> bool:
         try:
             os.kill(pid, 0)
-            state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+            return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
         except ProcessLookupError:
-            return
+            return True
         except FileNotFoundError:
-            if Path("/proc/self").exists():
-                return
-            continue  # no Linux
-        if state == "Z":
-            return
+            return Path("/proc/self").exists()  # else no Linux
+
+    until(is_gone)
 
 
 def wait_until_disconnected(connection: Connection) -> None:
-    while connection.execute(
+    """Wait until no session of the program is left in the database."""
+    until_gone(
+        connection,
         "SELECT FROM pg_stat_activity WHERE application_name LIKE 'etl:%'"
-        " AND datname = current_database()"
-    ).rowcount:
-        pass
-
-
-def open_gate(gate: Connection) -> None:
-    gate.execute("SELECT pg_advisory_unlock($1)", [GATE])
+        " AND datname = current_database()",
+    )
 
 
 def kill_whole_cycle(run: Run) -> list[int]:

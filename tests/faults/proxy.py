@@ -17,6 +17,8 @@ from typing import TypeVar, cast
 
 from psycopg.conninfo import make_conninfo
 
+from tests.ports import free_port
+
 T = TypeVar("T")
 _CHUNK = 1 << 16
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER of no time: close() sends RST, not FIN
@@ -29,7 +31,7 @@ class Proxy:
 
     Args:
         server: The server's Unix socket, or its port on this host.
-        host: Address to listen on; the port is a free one.
+        host: Address to listen on.
     """
 
     def __init__(self, server: Path | int, host: str = "127.0.0.1") -> None:
@@ -41,7 +43,7 @@ class Proxy:
         self._is_dropping = False
         self._clients: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self._flowing: dict[asyncio.Task[None], asyncio.Event] = {}
-        self.port = 0
+        self.port = free_port()
         self.accepted = 0
 
     def __enter__(self) -> "Proxy":
@@ -92,7 +94,6 @@ class Proxy:
 
     async def _listen(self) -> None:
         self._listener = await asyncio.start_server(self._forward, self._host, self.port)
-        self.port = self._listener.sockets[0].getsockname()[1]
 
     async def _stop_listening(self) -> None:
         if self._listener is not None:

@@ -15,6 +15,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from etl.db import Connection, Target, connect
 from etl.embedded import EmbeddedServer, binaries
 from tests.conftest import RUNNER, load_schema
+from tests.waiting import reload, until
 
 Mode = Literal["fast", "immediate"]
 _TEMPLATE = "outage_template"
@@ -83,14 +84,13 @@ class OwnServer:
         """Change a setting, at once where the server can do that."""
         with self.maintenance() as connection:
             connection.execute(f"ALTER SYSTEM SET {name} = '{value}'".encode())
-            connection.execute("SELECT pg_reload_conf()")
+        reload(self.dsn("postgres"))
 
     def trust(self, address: str) -> None:
         """Let anybody in from an address."""
         with (self._server.data / "pg_hba.conf").open("a") as rules:
             rules.write(f"host all all {address} trust\n")
-        with self.maintenance() as connection:
-            connection.execute("SELECT pg_reload_conf()")
+        reload(self.dsn("postgres"))
 
     def connect(self, dbname: str) -> Connection:
         """Connect to one of its databases as superuser, otherwise as the program does."""
@@ -146,8 +146,7 @@ class OwnServer:
 
     def wait_until_up(self) -> None:
         """Wait until it takes connections, after a crash."""
-        while not self._server.version():
-            pass
+        until(self._server.version)
 
     def _ctl(self, command: str, *arguments: str) -> int:
         program = self._server.binary("pg_ctl")

@@ -13,10 +13,10 @@ from tests.faults.conftest import (
     USERS,
     Run,
     Start,
-    open_gate,
     wait_until_at_gate,
     wait_until_disconnected,
 )
+from tests.gates import open_gate
 from tests.support import dirty
 
 
@@ -56,6 +56,13 @@ def many(connection: Connection, cancellations: Connection) -> None:
     )
 
 
+@pytest.fixture(params=["one", "many"])
+def one_or_many(request: pytest.FixtureRequest) -> None:
+    """The worker with which a bench begins waits at the gate, or all of them."""
+    if request.param == "many":
+        request.getfixturevalue("many")
+
+
 def assert_cancelled(run: Run, gate: Connection, connection: Connection, number: int) -> None:
     wait_until_at_gate(gate)
     os.kill(run.process.pid, number)
@@ -68,21 +75,8 @@ def assert_cancelled(run: Run, gate: Connection, connection: Connection, number:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_cancels_one_worker_and_leaves_nothing(
-    start: Start,
-    cancellations: Connection,
-    connection: Connection,
-    environment: dict[str, str],
-    number: signal.Signals,
-) -> None:
-    run = start("datamart-users", "--workers=2", job="bench")
-    assert_cancelled(run, cancellations, connection, number)
-    assert not scratch(environment).exists()
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.usefixtures("many")
-def test_a_signal_cancels_many_workers_and_leaves_nothing(
+@pytest.mark.usefixtures("one_or_many")
+def test_a_signal_cancels_the_workers_and_leaves_nothing(
     start: Start,
     cancellations: Connection,
     connection: Connection,

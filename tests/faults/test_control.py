@@ -10,24 +10,15 @@ import pytest
 
 from etl.cycle import health
 from etl.db import Connection
-from tests.conftest import Etl
-from tests.faults.conftest import (
-    AS_OF,
-    GATE,
-    USERS,
-    Connect,
-    Start,
-    open_gate,
-    wait_until_at_gate,
-)
-from tests.integration.test_any_job import Tally, tally
+from tests.conftest import Connect, Etl
+from tests.faults.conftest import AS_OF, USERS, Start, wait_until_at_gate
+from tests.gates import GATE, open_gate
 from tests.integration.test_desk import told
 from tests.support import dirty
-
-__all__ = ["tally"]
+from tests.tally import Tally
+from tests.waiting import WAITS_AT_GATE, WAITS_FOR_LOCK, until, until_found
 
 JOB = "datamart-users"
-COUNT_WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
 
 
 def one(connection: Connection, text: str) -> Any:
@@ -35,17 +26,14 @@ def one(connection: Connection, text: str) -> Any:
 
 
 def wait_for(connection: Connection, text: str, value: object) -> None:
-    while one(connection, text) != value:
-        pass
+    until(lambda: one(connection, text) == value)
 
 
 def wait_for_progress(connection: Connection) -> None:
     """Wait until the running cycle has told of itself twice more."""
     for _ in range(2):
-        text = "SELECT CAST(waits AS text) FROM etl.cycle"
-        before = one(connection, text)
-        while one(connection, text) == before:
-            pass
+        before = one(connection, "SELECT CAST(waits AS text) FROM etl.cycle")
+        until_found(connection, "SELECT FROM etl.cycle WHERE CAST(waits AS text) <> $1", [before])
 
 
 def test_a_paused_cycle_claims_nothing_until_it_is_resumed(
@@ -157,7 +145,7 @@ def test_a_running_cycle_gets_more_and_fewer_workers(
     run = start("--workers=1")
     wait_until_at_gate(gate)
     assert told(etl, "control", "workers", JOB, "3")["result"] == "will have 3 workers"
-    wait_for(gate, COUNT_WAITING, 3)
+    until_found(gate, WAITS_AT_GATE, rows=3)
     etl("workers", JOB, "1")
     wait_for(gate, "SELECT workers FROM etl.cycle", 1)
     etl("workers", JOB, "2")  # while the second still finishes its item
@@ -214,8 +202,7 @@ def test_sessions_that_wait_for_a_lock_are_seen(
     waiting = threading.Thread(target=wait)
     before = health.look(gate)
     waiting.start()
-    blocked = "SELECT count(*) FROM pg_locks WHERE NOT granted"
-    wait_for(gate, blocked, 1)
+    until_found(gate, WAITS_FOR_LOCK)
     seen = health.look(gate, waiting_s=0.0)
     waiter.cancel_safe()
     waiting.join()

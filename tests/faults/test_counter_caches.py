@@ -6,15 +6,9 @@ import pytest
 
 from etl.db import Connection
 from tests import network
-from tests.conftest import Etl
-from tests.faults.conftest import (
-    GATE,
-    Connect,
-    Start,
-    open_gate,
-    wait_until_at_gate,
-    wait_until_disconnected,
-)
+from tests.conftest import Connect, Etl
+from tests.faults.conftest import Start, wait_until_at_gate, wait_until_disconnected
+from tests.gates import open_gate, put_gate, shut_gate
 from tests.network import KINDS, wrong
 
 USERS = range(10, 1010, 10)
@@ -34,19 +28,11 @@ def social(connection: Connection) -> Connection:
 @pytest.fixture
 def closed_gate(social: Connection, connect_again: Connect) -> Connection:
     """A connection that holds the lock for which the cycle waits."""
-    social.execute(
-        "CREATE FUNCTION wait_at_gate() RETURNS trigger LANGUAGE plpgsql SET lock_timeout = 0 AS"
-        " $$ BEGIN PERFORM pg_advisory_xact_lock_shared(42); RETURN NEW; END $$"
-    )
-    trigger = (
-        "CREATE TRIGGER wait_at_gate BEFORE UPDATE ON social.users FOR EACH ROW"
-        f" WHEN (NEW.user_id = {STOP} AND NEW.following_count <> OLD.following_count)"
-        " EXECUTE FUNCTION wait_at_gate()"
-    )
-    social.execute(trigger.encode())
+    counts = f"NEW.user_id = {STOP} AND NEW.following_count <> OLD.following_count"
+    put_gate(social, "social.users", counts, on="UPDATE")
     social.execute("UPDATE social.users SET following_count = -1 WHERE user_id = $1", [STOP])
     keeper = connect_again()
-    keeper.execute("SELECT pg_advisory_lock($1)", [GATE])
+    shut_gate(keeper)
     return keeper
 
 

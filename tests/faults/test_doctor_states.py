@@ -11,6 +11,7 @@ from etl.db import Connection, Target, connect
 from etl.doctor import THRESHOLDS, Checkup, Finding, Severity
 from tests.faults.servers import OwnServer
 from tests.integration.findings import examine, found, is_found, mend
+from tests.waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -33,13 +34,10 @@ def findings(server: OwnServer, dbname: str, state: Path) -> dict[str, Finding]:
 
 def mended(server: OwnServer, dbname: str, words: str, state: Path) -> Finding:
     """The finding with these words, after its command has made it go away."""
-    while not is_found(findings(server, dbname, state), words):
-        pass  # the server has yet to read its settings again
     finding = found(findings(server, dbname, state), words)
     with closing(server.connect(dbname)) as connection:
         mend(connection, finding)
-    while is_found(findings(server, dbname, state), words):
-        pass
+    until(lambda: not is_found(findings(server, dbname, state), words))
     return finding
 
 

@@ -4,9 +4,7 @@ import json
 
 import pytest
 
-from tests.integration.test_any_job import Tally, tally
-
-__all__ = ["tally"]
+from tests.tally import Tally
 
 STATES = ["42501", "42883", "42P01", "3F000", "25006", "53100", "53200", "58030", "XX000", "08006"]
 
@@ -43,15 +41,9 @@ def test_what_one_item_meets_costs_that_item_alone(tally: Tally, key: str, worke
     assert f"thing {key} failed: no good [42P01]" in ran.err
 
 
-def test_two_that_meet_it_with_others_between_them_fail_alone_too(tally: Tally) -> None:
-    break_for(tally, "key IN ('a', 'd')", "42501")
-    ran = tally.run("--workers=1")
-    record = json.loads(ran.out)
-    assert (ran.status, record["done"], record["failed"]) == (1, 4, 2)
-
-
-def test_two_side_by_side_fail_alone_too(tally: Tally) -> None:
-    break_for(tally, "key IN ('a', 'b')", "XX001")
+@pytest.mark.parametrize("keys", ["('a', 'd')", "('a', 'b')"], ids=["apart", "side by side"])
+def test_two_that_meet_it_fail_alone_too(tally: Tally, keys: str) -> None:
+    break_for(tally, f"key IN {keys}", "42501")
     ran = tally.run("--workers=1")
     record = json.loads(ran.out)
     assert (ran.status, record["done"], record["failed"]) == (1, 4, 2)

@@ -15,13 +15,13 @@ import pytest
 from etl import db, folders, job
 from etl.db import Connection
 from etl.sqlfile import statements
-from tests.conftest import Etl, shipped_jobs
-from tests.faults.conftest import Connect, Run, Start, kill_whole_cycle, wait_until_disconnected
+from tests.conftest import Connect, Etl, shipped_jobs
+from tests.faults.conftest import Run, Start, kill_whole_cycle, wait_until_disconnected
 from tests.faults.sums import wrong_sums
 from tests.support import DAY
+from tests.waiting import WAITS_AT_GATE, until_found, until_gone
 
 GATE = 42
-WAITING = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objid = 42 AND NOT granted"
 # Written is a row of this table; the condition finds one of the sample's, in the middle.
 WRITES = {
     "datamart_users": ("dwh.datamart_users", "NEW.dimension_user_id = 33"),
@@ -107,9 +107,7 @@ def keeper(case: Case, connect_again: Connect) -> Connection:
 
 def wait_at_gate(case: Case, run: Run) -> int:
     """Wait for the write. Returns the process id of its server process."""
-    while not (found := case.connection.execute(WAITING).fetchone()):
-        assert run.process.poll() is None, run.end()
-    return int(found[0])
+    return int(until_found(case.connection, WAITS_AT_GATE, running=run.process)[0][0])
 
 
 def kill(processes: Iterable[int]) -> None:
@@ -136,8 +134,7 @@ def test_a_killed_worker_costs_what_it_had_in_hand_an_attempt(
     run = start("--workers=1", job=case.command)
     pid = wait_at_gate(case, run)
     kill(run.workers())
-    while case.connection.execute("SELECT FROM pg_stat_activity WHERE pid = $1", [pid]).rowcount:
-        assert run.process.poll() is None
+    until_gone(case.connection, "SELECT FROM pg_stat_activity WHERE pid = $1", [pid], run.process)
     keeper.execute("SELECT pg_advisory_unlock($1)", [GATE])
     status, out, err = run.end()
     told = json.loads(out)

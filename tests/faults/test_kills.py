@@ -14,11 +14,11 @@ from tests.faults.conftest import (
     AS_OF,
     USERS,
     Start,
-    open_gate,
     wait_until_at_gate,
     wait_until_disconnected,
     wait_until_gone,
 )
+from tests.gates import open_gate
 from tests.support import dirty
 
 

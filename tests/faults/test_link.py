@@ -12,9 +12,9 @@ from etl.errors import CycleRunningError, DatabaseUnreachableError
 from etl.events import ConnectionFound, ConnectionLost, Event
 from etl.lock import lock_database
 from etl.sqlfile import shipped
-from tests.conftest import RUNNER, Address
-from tests.faults.conftest import Connect
+from tests.conftest import RUNNER, Address, Connect
 from tests.faults.proxy import Proxy
+from tests.waiting import until_gone
 
 JOB = "datamart-users"
 
@@ -76,11 +76,11 @@ def test_another_host_that_was_faster_is_left_alone(
 ) -> None:
     other = connect_again()
     proxy.cut()
-    while connection.execute(
+    until_gone(
+        connection,
         "SELECT FROM pg_locks WHERE locktype = 'advisory' AND database ="
-        " (SELECT oid FROM pg_database WHERE datname = current_database())"
-    ).rowcount:
-        pass
+        " (SELECT oid FROM pg_database WHERE datname = current_database())",
+    )
     assert lock_database(other, JOB) is not None
     with pytest.raises(CycleRunningError, match="another cycle of datamart-users is running"):
         insist(link)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.faults.conftest import Start, open_gate
+from tests.faults.conftest import Start
 from tests.faults.test_two_in_hand import (
     ALL,
     FIRST,
@@ -14,9 +14,10 @@ from tests.faults.test_two_in_hand import (
     gated,
     wait_until_two_in_hand,
 )
-from tests.integration.test_any_job import Tally, tally
+from tests.gates import open_gate
+from tests.tally import Tally
 
-__all__ = ["gated", "tally"]
+__all__ = ["gated"]
 
 
 @pytest.mark.parametrize("copy", ["COPY thing (key) FROM STDIN", "COPY thing TO STDOUT"])

@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 from collections.abc import Callable, Generator
@@ -25,13 +24,15 @@ from tests.faults.conftest import (
     AS_OF,
     USERS,
     Start,
-    open_gate,
     wait_until_at_gate,
     wait_until_disconnected,
     wait_until_gone,
 )
+from tests.gates import open_gate
 from tests.integration.test_load_notes import HEADER, NOTES
+from tests.ports import free_port
 from tests.support import dirty
+from tests.waiting import WAITS_AT_GATE, until_found
 
 # As Debian ships it, but for what a test names.
 _SETTINGS = """
@@ -59,12 +60,6 @@ def _program() -> str:
     return program
 
 
-def _free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
-
-
 Pool = Callable[..., str]
 
 
@@ -77,7 +72,7 @@ def pool(server_address: Address, dsn: str) -> Generator[Pool]:
             folder = Path(tempfile.mkdtemp(prefix="etl-pool-"))
             stack.callback(shutil.rmtree, folder)
             folder.chmod(0o755)
-            port = _free_port()
+            port = free_port()
             file = folder / "pgbouncer.ini"
             more = "".join(f"{name} = {value}\n" for name, value in settings.items())
             file.write_text(_SETTINGS.format(server=server_address.host, port=port) + more)
@@ -117,15 +112,13 @@ def test_a_pool_that_shares_sessions_is_refused_by_name(
 def _use_whole_pool(through: str, size: int, connection: Connection) -> None:
     """Make the pool open all its connections: as many clients wait for a lock at once."""
     connection.execute("SELECT pg_advisory_lock(7)")
-    waiting = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
     with ExitStack() as stack:
         clients = [
             stack.enter_context(psycopg.connect(through, autocommit=True)) for _ in range(size)
         ]
-        for number, client in enumerate(clients):
+        for number, client in enumerate(clients, 1):
             client.pgconn.send_query(b"SELECT pg_advisory_xact_lock_shared(7)")
-            while connection.execute(waiting).rowcount <= number:
-                pass
+            until_found(connection, WAITS_AT_GATE, rows=number)
         connection.execute("SELECT pg_advisory_unlock(7)")
         for client in clients:
             while client.pgconn.get_result():

@@ -5,10 +5,10 @@ import json
 import pytest
 
 from etl.db import Connection
-from tests.faults.conftest import Connect, Start
-from tests.integration.test_any_job import Tally, tally
-
-__all__ = ["tally"]
+from tests.conftest import Connect
+from tests.faults.conftest import Start
+from tests.tally import Tally
+from tests.waiting import WAITS_FOR_LOCK, until_found
 
 
 def fail_at_first(tally: Tally, times: int, state: str) -> None:
@@ -74,10 +74,7 @@ def test_a_real_deadlock_with_a_loader_is_no_failure(
     with connection.transaction():
         connection.execute("UPDATE thing SET level = 3 WHERE key = 'z'")
         run = start("--workers=1", job="tally", ETL_JOBS_DIR=str(tally.folder.parent))
-        rival = connect_again()
-        waiting = "SELECT FROM pg_locks WHERE NOT granted"
-        while not rival.execute(waiting).rowcount:
-            assert run.process.poll() is None
+        until_found(connect_again(), WAITS_FOR_LOCK, running=run.process)
         connection.execute("UPDATE thing SET level = 3 WHERE key = 'a'")
     status, out, err = run.end()
     assert (status, json.loads(out)["done"]) == (0, 1), err

@@ -11,16 +11,16 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from etl.db import Connection
-from tests.conftest import Address, runner
+from tests.conftest import Address, clear, runner
 from tests.faults.conftest import (
     Run,
     Start,
-    open_gate,
     wait_until_at_gate,
     wait_until_disconnected,
     wait_until_gone,
 )
-from tests.integration.test_bad_input import clear
+from tests.gates import open_gate
+from tests.waiting import reload
 
 SECRET = "S3CRET"
 
@@ -34,11 +34,11 @@ def guarded(server_address: Address, dsn: str) -> Generator[str]:
         connection.execute(f"CREATE ROLE guarded LOGIN SUPERUSER PASSWORD '{SECRET}'".encode())
         try:
             hba.write_text(f"local all guarded scram-sha-256\n{before}")
-            connection.execute("SELECT pg_reload_conf()")
+            reload(server_address.dsn())
             yield make_conninfo(dsn, user="guarded")
         finally:
             hba.write_text(before)
-            connection.execute("SELECT pg_reload_conf()")
+            reload(server_address.dsn())
             connection.execute(
                 "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
                 " WHERE usename = 'guarded'"

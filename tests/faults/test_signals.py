@@ -5,36 +5,33 @@ import json
 import os
 import signal
 import socket
-import struct
 import termios
+from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
 from etl.db import Connection
-from tests.conftest import Etl
-from tests.faults.conftest import (
-    AS_OF,
-    USERS,
-    Connect,
-    Run,
-    Start,
-    open_gate,
-    under_nohup,
-    wait_until_at_gate,
-)
+from tests.conftest import Connect, Etl
+from tests.faults.conftest import AS_OF, USERS, Run, Start, under_nohup, wait_until_at_gate
+from tests.gates import open_gate
 from tests.support import dirty
+from tests.waiting import until, until_found
 
 
 def wait_until_heard(run: Run) -> None:
     """Wait until the workers have read what the supervisor has told them."""
     for worker in run.workers():
         told = Path(f"/proc/{worker}/fd/0")
-        if not told.exists():  # no /proc: trust that it is quick
-            return
-        with told.open("rb") as pipe:
-            while struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)))[0]:
-                pass
+        if told.exists():  # no /proc: trust that it is quick
+            with told.open("rb") as pipe:
+                until(partial(is_empty, pipe))
+
+
+def is_empty(pipe: BinaryIO) -> bool:
+    """Whether all that was written to it has been read."""
+    return not any(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)))
 
 
 def assert_item_in_hand_was_the_last(record: dict[str, int], connection: Connection) -> None:
@@ -157,8 +154,7 @@ def closing(start: Start, gate: Connection, connection: Connection, connect_agai
     wait_until_at_gate(gate)
     open_gate(gate)
     waiting = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE $1"
-    while not observer.execute(waiting, ["%etl.attempt%"]).rowcount:
-        assert run.process.poll() is None
+    until_found(observer, waiting, ["%etl.attempt%"], running=run.process)
     return run
 
 

@@ -7,11 +7,11 @@ import signal
 import pytest
 
 from etl.db import Connection
-from tests.conftest import Etl
-from tests.faults.conftest import GATE, Connect, Run, Start, open_gate, wait_until_at_gate
-from tests.integration.test_any_job import Tally, tally
-
-__all__ = ["tally"]
+from tests.conftest import Connect, Etl
+from tests.faults.conftest import Run, Start, wait_until_at_gate
+from tests.gates import GATE, open_gate
+from tests.tally import Tally
+from tests.waiting import until_found
 
 
 @pytest.fixture
@@ -121,9 +121,8 @@ def test_no_claim_is_made_after_the_time_limit(
         "--workers=1", "--time-limit=9s", job="tally", ETL_JOBS_DIR=str(tally.folder.parent)
     )
     wait_until_at_gate(lanes)
-    is_over = "SELECT now() > started_at + interval '9 s' FROM etl.cycle"
-    while tally.connection.execute(is_over).fetchall() != [(True,)]:
-        pass
+    is_over = "SELECT FROM etl.cycle WHERE now() > started_at + interval '9 s'"
+    until_found(tally.connection, is_over)
     open_gate(lanes)
     status, out, err = run.end()
     record = json.loads(out)

@@ -11,21 +11,18 @@ from collections.abc import Callable
 import pytest
 
 from etl.db import Connection
-from tests.conftest import Etl
+from tests.conftest import Connect, Etl
 from tests.faults.conftest import (
-    GATE,
-    Connect,
     Run,
     Start,
     kill_whole_cycle,
-    open_gate,
     wait_until_at_gate,
     wait_until_disconnected,
     wait_until_gone,
 )
-from tests.integration.test_any_job import Tally, tally
-
-__all__ = ["tally"]
+from tests.gates import GATE, open_gate
+from tests.tally import Tally
+from tests.waiting import WAITS_AT_GATE, until
 
 ALL = [f"t{number:03}" for number in range(100)]
 FIRST, SECOND = ALL[10:12]
@@ -62,8 +59,12 @@ def wait_until_two_in_hand(tally: Tally, keeper: Connection) -> int:
     """Wait for FIRST at the gate and SECOND behind it. Returns the id of the server process."""
     backend = wait_until_at_gate(keeper)
     (journal,) = (tally.folder.parents[1] / "state").glob("cycles/*/tally/cycle-*/journal.tsv")
-    while f"\t{SECOND}\n" not in (told := journal.read_text()) or told.count("\tdone\t") < 10:
-        pass
+
+    def are_in_hand() -> bool:
+        told = journal.read_text()
+        return f"\t{SECOND}\n" in told and told.count("\tdone\t") >= 10
+
+    until(are_in_hand)
     return backend
 
 
@@ -106,8 +107,7 @@ def test_a_killed_worker_costs_only_the_first_an_attempt(
     assert counts(out) == expected, err
     assert sorted(attempts(tally, FIRST, SECOND)) == [(FIRST, "orphaned"), (SECOND, "done")]
     # Its session was ended first: else the server would have done the second one as well.
-    waiting = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-    assert tally.connection.execute(waiting).rowcount == 0
+    assert tally.connection.execute(WAITS_AT_GATE.encode()).rowcount == 0
 
 
 def test_a_session_that_was_ended_costs_only_the_first_an_attempt(
@@ -169,12 +169,12 @@ def test_what_the_server_still_runs_for_a_dead_cycle_ends_before_the_next_one_be
     before = wait_until_at_gate(keeper)
     kill_whole_cycle(killed)
     run = start(f"--thing={FIRST}", **jobs)
-    waiting = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-    found = [before]
-    while found in ([before], []):
-        assert run.process.poll() is None, run.end()
-        found = [pid for (pid,) in keeper.execute(waiting).fetchall()]
-    assert len(found) == 1  # never both of them
+
+    def others() -> list[object]:
+        found = [pid for (pid,) in keeper.execute(WAITS_AT_GATE.encode()).fetchall()]
+        return [] if found == [before] else found
+
+    assert len(until(others, run.process)) == 1  # never both of them
     open_gate(keeper)
     status, out, err = run.end()
     assert (status, counts(out)["done"]) == (0, 1), err

@@ -1,19 +1,18 @@
 """Hosts that vanish without closing: both ends of a connection notice within a minute."""
 
 import os
-import shutil
 import socket
-import tempfile
 from collections.abc import Generator
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 from psycopg.conninfo import make_conninfo
 
 from etl import db
 from etl.db import Target
-from etl.embedded import EmbeddedServer, binaries
+from etl.embedded import binaries
+from tests.ports import free_port
+from tests.states import own_server
 
 _KEEPALIVES = {
     "tcp_keepalives_idle": "20",
@@ -33,21 +32,14 @@ _OPTIONS = (
 @pytest.fixture(scope="module")
 def over_tcp() -> Generator[str]:
     """A server of its own that also listens on a TCP port. How to connect to it there."""
-    state = Path(tempfile.mkdtemp(prefix="etl-tcp-"))
-    server = EmbeddedServer.of(state, os.environ)
-    server.start()
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = int(taken.getsockname()[1])
-    log = ("-l", str(server.log))
-    listen = ("-o", f"-c listen_addresses=127.0.0.1 -c port={port}")
-    control = server.binary("pg_ctl")
-    data = ("-D", str(server.data), "-w")
-    assert binaries.run(control, "restart", *data, *log, *listen).returncode == 0
-    yield make_conninfo(server.target.dsn, host="127.0.0.1", port=port)
-    server.stop()
-    shutil.rmtree(server.home, ignore_errors=True)
-    shutil.rmtree(state, ignore_errors=True)
+    with own_server() as server:
+        port = free_port()
+        log = ("-l", str(server.log))
+        listen = ("-o", f"-c listen_addresses=127.0.0.1 -c port={port}")
+        control = server.binary("pg_ctl")
+        data = ("-D", str(server.data), "-w")
+        assert binaries.run(control, "restart", *data, *log, *listen).returncode == 0
+        yield make_conninfo(server.target.dsn, host="127.0.0.1", port=port)
 
 
 def _shown(dsn: str) -> dict[str, str]:

@@ -2,10 +2,7 @@
 
 from typing import Any
 
-from psycopg.conninfo import make_conninfo
-
-from etl.db import Target, connect
-from tests.conftest import load_schema
+from tests.conftest import at, load_schema
 from tests.support import refresh
 
 USERS, DIRTY, NOTES = 6_000, 40, 15_000
@@ -15,9 +12,7 @@ USER = 42
 def load_warehouse(**address: Any) -> None:
     """Six thousand users, of whom two hundred have 150 facts each, and forty are dirty."""
     load_schema(**address)
-    names = ("host", "port", "user", "dbname")
-    dsn = make_conninfo(**{name: str(address[name]) for name in names})
-    with connect(Target.parse(dsn), "tests") as connection:
+    with at(**address) as connection:
         connection.execute(
             "INSERT INTO dwh.dimension_countries (country_name)"
             " SELECT 'country' || i FROM generate_series(1, 50) AS i"

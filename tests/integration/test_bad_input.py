@@ -1,27 +1,15 @@
 """What goes wrong before any work: one clear error, the right exit status, no traceback."""
 
-import os
 import socket
-import stat
 from collections.abc import Generator
 from pathlib import Path
 
-import psycopg
 import pytest
 
-from tests.conftest import Address, Etl, Ran, runner
+from tests.conftest import Etl, clear, runner
 
 
-def clear(ran: Ran, status: int, *said: str) -> bool:
-    """Whether a command ended with one error that a person understands."""
-    assert ran.status == status, ran.err
-    assert "Traceback" not in ran.err
-    for words in said:
-        assert words in ran.err
-    return True
-
-
-@pytest.mark.parametrize("limit", ["0", "-1", "x", "1.5", ""])
+@pytest.mark.parametrize("limit", ["0", "1.5"])
 def test_max_users_must_be_a_positive_number(etl: Etl, limit: str) -> None:
     assert clear(etl("datamart-users", f"--max-users={limit}"), 2, "--max-users")
 
@@ -30,10 +18,9 @@ def test_max_users_must_be_a_positive_number(etl: Etl, limit: str) -> None:
     "name",
     ["MAX_USERS_PER_CYCLE", "MAX_THREADS", "CATCHUP_THRESHOLD"],
 )
-@pytest.mark.parametrize("value", ["0", "-1", "x"])
-def test_numbers_in_the_environment_must_be_positive(etl: Etl, name: str, value: str) -> None:
-    ran = etl("datamart-users", **{name: value})
-    assert clear(ran, 2, f"{name} must be a whole number of at least 1, not '{value}'")
+def test_numbers_in_the_environment_must_be_positive(etl: Etl, name: str) -> None:
+    ran = etl("datamart-users", **{name: "-1"})
+    assert clear(ran, 2, f"{name} must be a whole number of at least 1, not '-1'")
 
 
 @pytest.mark.parametrize("day", ["2026-13-01", "yesterday", "16.1.2026"])
@@ -41,7 +28,9 @@ def test_as_of_must_be_a_day(etl: Etl, day: str) -> None:
     assert clear(etl("datamart-users", f"--as-of={day}"), 2, "--as-of")
 
 
-def test_no_server_is_unreachable(environment: dict[str, str], tmp_path: Path) -> None:
+def test_where_no_server_is_the_database_is_told_as_unreachable(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
     run = runner(environment)
     ran = run("datamart-users", "--dsn", f"host={tmp_path} dbname=x")
     assert clear(ran, 69, "cannot reach the database at", "Check that the server runs")
@@ -73,30 +62,6 @@ def test_a_password_on_the_command_line_is_warned_of(
     assert "s3cret" not in ran.err
 
 
-def test_a_wrong_password_is_told(server_address: Address, environment: dict[str, str]) -> None:
-    """A role that must give its password, and gives a wrong one."""
-    with psycopg.connect(server_address.dsn(), autocommit=True) as connection:
-        row = connection.execute("SHOW hba_file").fetchone()
-        assert row is not None
-        hba = Path(str(row[0]))
-        before = hba.read_text()
-        connection.execute("CREATE ROLE guarded LOGIN PASSWORD 'right'")
-        try:
-            hba.write_text(f"local all guarded scram-sha-256\n{before}")
-            connection.execute("SELECT pg_reload_conf()")
-            ran = runner(environment)(
-                "init",
-                ETL_DSN=f"host={server_address.host} user=guarded dbname=postgres",
-                PGPASSWORD="wrong",
-            )
-        finally:
-            hba.write_text(before)
-            connection.execute("SELECT pg_reload_conf()")
-            connection.execute("DROP ROLE guarded")
-    assert clear(ran, 69, "password authentication failed")
-    assert "wrong" not in ran.err
-
-
 def test_a_connection_string_that_is_none_is_not_repeated(environment: dict[str, str]) -> None:
     ran = runner(environment)("init", ETL_DSN="postgres//me:s3cret@host")
     assert clear(ran, 2, "the connection string cannot be read")
@@ -109,38 +74,6 @@ def test_a_state_folder_that_is_a_symlink_is_refused(etl: Etl, tmp_path: Path) -
     ran = etl("datamart-users", ETL_STATE_DIR=str(tmp_path / "link"))
     assert clear(ran, 2, "is a symbolic link")
     assert list((tmp_path / "real").iterdir()) == []
-
-
-def test_a_state_folder_that_others_can_write_is_refused(etl: Etl, tmp_path: Path) -> None:
-    folder = tmp_path / "open"
-    folder.mkdir()
-    folder.chmod(0o777)
-    assert clear(etl("datamart-users", ETL_STATE_DIR=str(folder)), 2, "can be written by others")
-
-
-def test_a_state_folder_that_cannot_be_made_is_told(etl: Etl, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    ran = etl("datamart-users", ETL_STATE_DIR=str(tmp_path / "file" / "state"))
-    assert clear(ran, 2, "cannot make the state folder", "Set ETL_STATE_DIR")
-
-
-def test_a_state_folder_of_somebody_else_is_refused(etl: Etl, tmp_path: Path) -> None:
-    # Root makes one for somebody else; anybody else points at one of root's.
-    folder = Path("/")
-    if os.geteuid() == 0:
-        folder = tmp_path / "theirs"
-        folder.mkdir(mode=0o700)
-        os.chown(folder, 65534, 65534)
-    ran = etl("datamart-users", ETL_STATE_DIR=str(folder))
-    assert clear(ran, 2, "belongs to user id")
-
-
-def test_state_files_are_private(etl: Etl, environment: dict[str, str]) -> None:
-    etl("datamart-users")
-    state = Path(environment["ETL_STATE_DIR"])
-    for path in [state, *state.rglob("*")]:
-        expected = 0o700 if path.is_dir() else 0o600
-        assert stat.S_IMODE(path.stat().st_mode) == expected, path
 
 
 def test_an_error_in_a_job_query_names_file_and_line(etl: Etl, tmp_path: Path) -> None:

@@ -1,16 +1,15 @@
 """`etl bench`: what it measures adds up, and nothing is left of it."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from etl.db import Connection
-from tests.conftest import READER, Etl, Ran
-from tests.integration.test_any_job import Tally
+from tests.conftest import READER, Connect, Etl, Ran
 from tests.support import DAY, add_facts, add_users, opened
+from tests.tally import Tally
 
 USERS = [f"user{number}" for number in range(30)]
 AS_OF = f"--as-of={DAY}"
@@ -38,8 +37,8 @@ class Bench:
 
 
 @pytest.fixture
-def bench(tmp_path: Path, etl: Etl, connection: Connection) -> Bench:
-    return Bench(Tally(tmp_path / "jobs" / "tally", etl, connection), etl)
+def bench(tally: Tally, etl: Etl) -> Bench:
+    return Bench(tally, etl)
 
 
 def contents(connection: Connection) -> dict[str, list[Any]]:
@@ -122,7 +121,7 @@ def test_the_text_names_the_figures_and_what_they_do_not_show(
 
 
 def test_an_item_that_somebody_holds_is_busy(
-    warehouse: Connection, etl: Etl, connect_again: Callable[[], Connection]
+    warehouse: Connection, etl: Etl, connect_again: Connect
 ) -> None:
     rival = connect_again()
     rival.execute("BEGIN")
@@ -137,9 +136,7 @@ def test_an_item_that_somebody_holds_is_busy(
     )
 
 
-def test_a_running_cycle_is_told(
-    warehouse: Connection, etl: Etl, connect_again: Callable[[], Connection]
-) -> None:
+def test_a_running_cycle_is_told(warehouse: Connection, etl: Etl, connect_again: Connect) -> None:
     connect_again().execute(
         "SELECT pg_advisory_lock(hashtextextended('etl cycle datamart-users', 0))"
     )
@@ -238,7 +235,7 @@ def test_what_every_item_would_meet_is_one_error(bench: Bench) -> None:
     one_error(bench.run(), "permission denied for table thing [42501]")
 
 
-def test_a_reader_may_not(warehouse: Connection, etl: Etl, dsn: str) -> None:
+def test_a_reader_may_not_measure(warehouse: Connection, etl: Etl, dsn: str) -> None:
     ran = etl("bench", "datamart-users", AS_OF, ETL_DSN=f"{dsn} user={READER}")
     one_error(ran, "permission denied", "[42501]")
 
@@ -270,10 +267,10 @@ def test_the_time_limit_leaves_out_what_does_not_fit(bench: Bench) -> None:
         (["datamart-users", "--time-limit=soon"], "--time-limit must be a duration"),
     ],
 )
-def test_wrong_arguments(etl: Etl, arguments: list[str], words: str) -> None:
+def test_wrong_arguments_are_one_error(etl: Etl, arguments: list[str], words: str) -> None:
     one_error(etl("bench", *arguments), words)
 
 
-def test_an_unreachable_database(etl: Etl) -> None:
+def test_an_unreachable_database_has_its_exit_status(etl: Etl) -> None:
     ran = etl("bench", "datamart-users", ETL_DSN="host=127.0.0.1 port=1")
     assert (ran.status, ran.out) == (69, "")

@@ -2,7 +2,6 @@
 
 import itertools
 import random
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 import psycopg
@@ -13,10 +12,9 @@ from etl.db import Connection, Row
 from etl.errors import FileError
 from etl.sqlfile import Statement, statements
 from tests import network
-from tests.conftest import READER
+from tests.conftest import READER, Connect
 from tests.network import FIRST, KINDS, LAST, wrong
 
-Connect = Callable[[], Connection]
 USERS = [*sorted(random.Random(7).sample(range(-(10**9), 10**9), 300)), 2**40]  # noqa: S311
 
 
@@ -92,7 +90,9 @@ def test_ranges_have_the_users_that_exist_each_once_in_order(social: Connection,
     assert rows[0][0] == f"followers:{rows[0][4]}..{rows[0][5]}" or most == 1
 
 
-def test_a_window_and_one_counter(social: Connection) -> None:
+def test_only_the_users_of_a_window_and_the_counter_asked_for_are_listed(
+    social: Connection,
+) -> None:
     rows = listed(social, from_key=USERS[3], to_key=USERS[9], counter="following", most=5)
     assert [row[1:] for row in rows] == [
         (2, 5, "following", USERS[3], USERS[7]),

@@ -1,6 +1,5 @@
 """`etl doctor`: each trouble is provoked, found, and mended by the command that it gives."""
 
-import json
 import shutil
 import threading
 from collections.abc import Callable
@@ -12,11 +11,12 @@ import pytest
 
 from etl.db import Connection
 from etl.doctor import CHECKS, Finding, Severity
-from tests.conftest import READER, REPOSITORY, RUNNER, Etl
+from tests.conftest import READER, REPOSITORY, RUNNER, Connect, Etl
 from tests.integration import findings
 from tests.integration.findings import found, mend
-from tests.integration.test_desk import shaped
+from tests.shapes import shaped
 from tests.support import add_users
+from tests.waiting import WAITS_FOR_LOCK, until_found
 
 Examine = Callable[[], dict[str, Finding]]
 
@@ -68,7 +68,7 @@ def test_an_empty_database_is_one_error(bare_dsn: str, etl: Etl) -> None:
 
 def test_who_holds_up_others_is_found(
     connection: Connection,
-    connect_again: Callable[[], Connection],
+    connect_again: Connect,
     examine: Examine,
 ) -> None:
     connection.execute("CREATE TABLE public.wanted (n integer)")
@@ -78,8 +78,7 @@ def test_who_holds_up_others_is_found(
     holder.execute("LOCK TABLE public.wanted")
     waiting = threading.Thread(target=lambda: waiter.execute("SELECT FROM public.wanted"))
     waiting.start()
-    while not connection.execute("SELECT FROM pg_locks WHERE NOT granted").rowcount:
-        pass
+    until_found(connection, WAITS_FOR_LOCK)
     pid = holder.info.backend_pid
     told = examine()
     assert found(told, "is idle in transaction").command == f"SELECT pg_terminate_backend({pid});"
@@ -130,7 +129,7 @@ def test_tables_that_autovacuum_has_not_seen_are_found(
 
 
 def test_settings_that_end_sessions_are_found(
-    connection: Connection, connect_again: Callable[[], Connection], tmp_path: Path
+    connection: Connection, connect_again: Connect, tmp_path: Path
 ) -> None:
     name = connection.info.dbname
     connection.execute(f"ALTER DATABASE {name} SET statement_timeout = '5s'".encode())
@@ -177,7 +176,7 @@ def test_a_check_that_fails_is_told_and_the_others_go_on(
 
 
 def test_nothing_is_written_and_no_lock_waited_for(
-    connection: Connection, connect_again: Callable[[], Connection], tmp_path: Path
+    connection: Connection, connect_again: Connect, tmp_path: Path
 ) -> None:
     connection.execute("BEGIN")
     connection.execute("LOCK TABLE etl.held_item")
@@ -251,4 +250,4 @@ def test_a_broken_job_and_an_open_state_folder_are_found_without_a_database(
 def test_an_unknown_job_is_one_clear_error(dsn: str, etl: Etl) -> None:
     ran = etl("doctor", "nothing")
     assert (ran.status, "there is no job nothing" in ran.err) == (2, True)
-    assert json.dumps(ran.out) == '""'
+    assert ran.out == ""

@@ -1,7 +1,6 @@
 """`etl doctor` and the server: rights, indexes, limits, slots, standbys; each really provoked."""
 
 import re
-from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
@@ -14,15 +13,14 @@ from etl.db import Connection
 from etl.doctor import THRESHOLDS, Checkup, Severity
 from etl.doctor.checkup import is_exposed
 from etl.doctor.rights import Right, named_in
-from tests.conftest import RUNNER, Etl
+from tests.conftest import RUNNER, Connect, Etl
 from tests.integration.findings import examine, found, is_found, mend
 
-Again = Callable[[], Connection]
 TABLE = "public.things"
 
 
 def test_a_right_that_was_taken_away_is_named_and_given_back(
-    connection: Connection, connect_again: Again, tmp_path: Path
+    connection: Connection, connect_again: Connect, tmp_path: Path
 ) -> None:
     assert not is_found(examine(connect_again(), tmp_path), "lacks")
     connection.execute("REVOKE INSERT ON etl.attempt FROM etl_runner")
@@ -98,7 +96,7 @@ def test_an_index_that_a_numbered_file_made_is_missed_and_made_again(
 
 
 def test_what_a_rebuild_left_is_dropped_and_an_index_under_work_left_alone(
-    connection: Connection, connect_again: Again, tmp_path: Path
+    connection: Connection, connect_again: Connect, tmp_path: Path
 ) -> None:
     connection.execute(f"CREATE TABLE {TABLE} (n integer)".encode())
     connection.execute(f"CREATE INDEX things_n ON {TABLE} (n)".encode())
@@ -127,7 +125,7 @@ def test_what_a_rebuild_left_is_dropped_and_an_index_under_work_left_alone(
 
 
 def test_limits_of_connections_are_found(
-    connection: Connection, connect_again: Again, tmp_path: Path
+    connection: Connection, connect_again: Connect, tmp_path: Path
 ) -> None:
     name = connection.info.dbname
     assert not is_found(examine(connect_again(), tmp_path), "are free")
@@ -153,7 +151,7 @@ def test_limits_of_connections_are_found(
 
 
 def test_what_is_hidden_is_said_until_pg_monitor_is_granted(
-    connection: Connection, connect_again: Again, tmp_path: Path
+    connection: Connection, connect_again: Connect, tmp_path: Path
 ) -> None:
     finding = found(examine(connect_again(), tmp_path), "is hidden from")
     assert (finding.severity, finding.command) == (Severity.NOTE, f"GRANT pg_monitor TO {RUNNER};")
@@ -222,7 +220,7 @@ def test_a_version_is_told_half_a_year_before_its_last_day(
 
 
 def test_a_role_that_only_reads_is_found(
-    connection: Connection, connect_again: Again, tmp_path: Path
+    connection: Connection, connect_again: Connect, tmp_path: Path
 ) -> None:
     setting = f"ALTER ROLE {RUNNER} IN DATABASE {connection.info.dbname}"
     connection.execute(f"{setting} SET default_transaction_read_only = on".encode())

@@ -1,29 +1,23 @@
 """`etl explain`: what is read is told as it is, and what is suggested helps."""
 
-import json
 from collections.abc import Callable
 from typing import Any
 
-import jsonschema
 import pytest
 from pytest_postgresql import factories
 
 from etl.db import Connection
-from tests.conftest import REPOSITORY, Address, Etl, runner
+from tests.conftest import Address, Etl, runner
 from tests.integration.explain_warehouse import DIRTY, NOTES, USER, load_warehouse
+from tests.shapes import shaped
 from tests.support import DAY
 
-SCHEMA = json.loads((REPOSITORY / "docs/json/explain.schema.json").read_text())
 Explain = Callable[..., dict[str, Any]]
 
 schema_server = factories.postgresql_noproc(
     depends_on="server_address", dbname="etl_explain", load=[load_warehouse]
 )
 """In place of the empty one: a copy of it is the database of each test here."""
-
-
-def check_shape(found: dict[str, Any]) -> None:
-    jsonschema.Draft202012Validator(SCHEMA).validate(found)
 
 
 @pytest.fixture
@@ -34,8 +28,7 @@ def explain(etl: Etl, dsn: str, server_address: Address) -> Explain:
         superuser = f"{dsn} user={server_address.user}"
         ran = etl("explain", job, "--json", f"--as-of={DAY}", "--dsn", superuser, *arguments)
         assert ran.status == 0, ran.err
-        found: dict[str, Any] = json.loads(ran.out)
-        check_shape(found)
+        found: dict[str, Any] = shaped("explain", ran.out)
         return found
 
     return run
@@ -173,7 +166,9 @@ def test_an_index_that_was_left_invalid_is_made_anew(
     assert explain()["findings"] == []
 
 
-def test_statistics_out_of_date(explain: Explain, connection: Connection) -> None:
+def test_statistics_out_of_date_are_told_with_the_command_that_renews_them(
+    explain: Explain, connection: Connection
+) -> None:
     connection.execute("ALTER TABLE dwh.dimension_users SET (autovacuum_enabled = off)")
     connection.execute("UPDATE dwh.dimension_users SET modified = TRUE WHERE NOT modified")
     connection.execute("SELECT pg_stat_force_next_flush()")
@@ -213,8 +208,7 @@ def test_a_runner_is_told_what_to_grant_and_sees_the_rest(
 ) -> None:
     ran = etl("explain", "datamart-users", "--json", f"--as-of={DAY}")
     assert ran.status == 0, ran.err
-    found = json.loads(ran.out)
-    check_shape(found)
+    found = shaped("explain", ran.out)
     assert {query["subject"] for query in found["queries"]} == {"prioritization", "backlog count"}
     # The role of the test session belongs to all databases of the server: another one is told.
     note = found["note"].replace("nightly", "explainer")
@@ -240,7 +234,7 @@ def test_a_reader_sees_the_listing(environment: dict[str, str], dsn: str) -> Non
     assert "auto_explain" in ran.out
 
 
-def test_the_item_that_is_named(
+def test_the_item_that_is_named_is_explained(
     explain: Explain, etl: Etl, connection: Connection, dsn: str, server_address: Address
 ) -> None:
     found = explain("--item=2")
@@ -258,7 +252,7 @@ def test_the_item_that_is_named(
     assert "is held by somebody else" in ran.out
 
 
-def test_where_nothing_is_dirty_the_item_done_last(
+def test_where_nothing_is_dirty_the_item_done_last_is_explained(
     explain: Explain, etl: Etl, connection: Connection
 ) -> None:
     connection.execute("UPDATE dwh.dimension_users SET modified = FALSE WHERE modified")

@@ -1,8 +1,6 @@
 """Suggestions are tried where the server has hypopg: on a server of its own that has it."""
 
 import os
-import shutil
-import tempfile
 from collections.abc import Generator
 from pathlib import Path
 
@@ -11,6 +9,7 @@ import pytest
 from etl.db import Connection, connect
 from etl.embedded import EmbeddedServer
 from tests.conftest import Etl, runner
+from tests.states import own_server
 
 DEBIAN = Path("/usr/share/postgresql")
 
@@ -28,13 +27,8 @@ def bindir() -> Path:
 
 @pytest.fixture(scope="module")
 def server() -> Generator[EmbeddedServer]:
-    state = Path(tempfile.mkdtemp(prefix="etl-hypopg-"))
-    own = EmbeddedServer.of(state, {**os.environ, "ETL_PG_BIN": str(bindir())})
-    own.start()
-    yield own
-    own.stop()
-    shutil.rmtree(own.home, ignore_errors=True)
-    shutil.rmtree(state, ignore_errors=True)
+    with own_server({**os.environ, "ETL_PG_BIN": str(bindir())}) as own:
+        yield own
 
 
 @pytest.fixture

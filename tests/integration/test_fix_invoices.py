@@ -12,8 +12,10 @@ from etl import db
 from etl.db import Connection, Row
 from etl.folders import sql_folder
 from etl.sqlfile import Statement, statements
-from tests.conftest import Etl
-from tests.faults.conftest import Connect, Run, kill_whole_cycle, wait_until_disconnected
+from tests.conftest import Connect, Etl
+from tests.faults.conftest import Run, kill_whole_cycle, wait_until_disconnected
+from tests.gates import open_gate, put_gate, shut_gate
+from tests.waiting import WAITS_AT_GATE, WAITS_FOR_LOCK, until_found
 
 SCALE = 3000
 WHOLE = (1 - 2**63, 2**63 - 2)
@@ -209,7 +211,7 @@ def test_invoices_that_come_while_it_runs_fail_alone_too(billing: Connection, et
     assert reasons["the invoice has no rate"] == "2, such as regular:70"
 
 
-def test_some_invoices_alone(invoices: Connection, etl: Etl) -> None:
+def test_a_window_or_one_key_repairs_these_invoices_alone(invoices: Connection, etl: Etl) -> None:
     few = keys(invoices)[100:200]
     window = ("--from", str(few[0]), "--to", str(few[-1]))
     dry = json.loads(etl("fix-invoices", "--dry-run", "--json", *window).out)
@@ -237,8 +239,7 @@ def test_a_change_while_a_batch_waits_for_it_is_in_the_result(
     values = {"kind": "regular", "first_key": key, "last_key": key}
     working = threading.Thread(target=lambda: db.run(batch, file("process.sql"), **values))
     working.start()
-    while not invoices.execute("SELECT FROM pg_locks WHERE NOT granted").rowcount:
-        assert working.is_alive()
+    until_found(invoices, WAITS_FOR_LOCK)
     invoices.execute("COMMIT")
     working.join()
     amounts = invoices.execute(
@@ -264,29 +265,19 @@ def test_after_a_kill_just_the_rest_is_done(
     invoices: Connection, environment: dict[str, str], dsn: str, connect_again: Connect, etl: Etl
 ) -> None:
     stop = keys(invoices)[SCALE // 3]
-    invoices.execute(
-        "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql SET lock_timeout = 0 AS"
-        " $$ BEGIN PERFORM pg_advisory_xact_lock_shared(42); RETURN NEW; END $$"
-    )
-    invoices.execute(
-        "CREATE TRIGGER wait BEFORE UPDATE ON billing.invoices FOR EACH ROW"
-        f" WHEN (NEW.invoice_id > {stop} AND NOT NEW.is_service_fee)"
-        " EXECUTE FUNCTION wait()".encode()
-    )
+    beyond = f"NEW.invoice_id > {stop} AND NOT NEW.is_service_fee"
+    put_gate(invoices, "billing.invoices", beyond, on="UPDATE")
     keeper = connect_again()
-    keeper.execute("SELECT pg_advisory_lock(42)")
+    shut_gate(keeper)
     cycle = Run({**environment, "ETL_DSN": dsn, "BATCH_SIZE": "100"}, "fix-invoices", "--workers=1")
-    while not invoices.execute(
-        "SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = 42 AND NOT granted"
-    ).rowcount:
-        assert cycle.process.poll() is None, cycle.end()
+    until_found(invoices, WAITS_AT_GATE, running=cycle.process)
     kill_whole_cycle(cycle)
     cycle.end()
-    keeper.execute("SELECT pg_advisory_unlock(42)")
+    open_gate(keeper)
     wait_until_disconnected(invoices)  # the server finishes the batch that it has
     ((done,),) = invoices.execute("SELECT sum(keys)::bigint FROM etl.done_range").fetchall()
     assert 0 < done < SCALE
-    invoices.execute("DROP TRIGGER wait ON billing.invoices")
+    invoices.execute("DROP TRIGGER wait_at_gate ON billing.invoices")
     first = json.loads(etl("fix-invoices", "--json").out)
     invoices.execute("UPDATE etl.held_item SET held_until = now()")
     second = json.loads(etl("fix-invoices", "--json").out)

@@ -10,8 +10,7 @@ import pytest
 from etl import job
 from etl.db import Connection
 from etl.errors import FileError
-from tests.conftest import Etl, Ran
-from tests.integration.test_bad_input import clear
+from tests.conftest import Etl, Ran, clear
 
 GOOD = {
     "job.toml": 'title = "Good"\nunit = "thing"\n',

@@ -2,14 +2,11 @@
 
 import json
 from hashlib import sha512
-from pathlib import Path
 
 import pytest
 
-from etl.db import Connection
-from tests.conftest import Etl
-from tests.integration.test_any_job import Tally
 from tests.integration.test_hostile_jobs import is_harmless
+from tests.tally import Tally
 
 KEYS = {
     "nothing": "",
@@ -31,12 +28,11 @@ FAILS = "SELECT CAST(:'item_key' || 'x' AS date)"
 
 
 @pytest.fixture
-def tally(tmp_path: Path, etl: Etl, connection: Connection) -> Tally:
-    made = Tally(tmp_path / "jobs" / "tally", etl, connection)
-    # Without an index, which has a limit of its own.
-    connection.execute("ALTER TABLE thing DROP CONSTRAINT thing_pkey")
-    made.write("process.sql", DONE)
-    return made
+def tally(tally: Tally) -> Tally:
+    """Without an index on its keys, which has a limit of its own."""
+    tally.connection.execute("ALTER TABLE thing DROP CONSTRAINT thing_pkey")
+    tally.write("process.sql", DONE)
+    return tally
 
 
 def keys(tally: Tally, query: str) -> set[str]:

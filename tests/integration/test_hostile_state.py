@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from etl.db import Connection
-from tests.conftest import Etl
-from tests.integration.test_bad_input import clear
+from tests.conftest import Etl, clear
 from tests.support import add_facts, add_users, opened
 
 

@@ -1,8 +1,6 @@
 """What the queries of fix_invoices read: the keys that are left, in their index alone."""
 
-from collections.abc import Generator
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 
@@ -10,6 +8,7 @@ from etl import db
 from etl.db import Connection
 from etl.job.shape import FIRST, LAST
 from tests.integration.test_fix_invoices import file
+from tests.support import nodes
 
 SCALE, MOST = 40_000, 1_000
 _DONE = """
@@ -35,12 +34,6 @@ def invoices(connection: Connection, cache_mode: str) -> Connection:
     connection.execute("VACUUM ANALYZE billing.invoices")
     connection.execute(f"SET plan_cache_mode = {cache_mode}".encode())
     return connection
-
-
-def nodes(plan: dict[str, Any]) -> Generator[dict[str, Any]]:
-    yield plan
-    for child in plan.get("Plans", []):
-        yield from nodes(child)
 
 
 def read(connection: Connection, name: str, **values: object) -> int:

@@ -6,9 +6,10 @@ import psycopg
 import pytest
 
 from etl.db import Connection
+from tests.conftest import Connect
+from tests.gates import open_gate, put_gate, shut_gate
 from tests.support import add_facts, add_users, closed, dirty, opened, refresh, user_ids
-
-Connect = Callable[[], Connection]
+from tests.waiting import WAITS_AT_GATE, until_found
 
 
 @pytest.fixture
@@ -26,44 +27,20 @@ def opened_total(connection: Connection, user: int) -> int:
     return int(row[0]) if row else 0
 
 
-@pytest.fixture
-def pause(connection: Connection) -> int:
-    """Make every refresh wait on an advisory lock after reading the facts, before clearing."""
-    connection.execute(
-        "CREATE FUNCTION pause() RETURNS trigger LANGUAGE plpgsql AS"
-        " $$ BEGIN PERFORM pg_advisory_xact_lock_shared(42); RETURN NEW; END $$"
-    )
-    connection.execute(
-        "CREATE TRIGGER pause BEFORE INSERT OR UPDATE ON dwh.datamart_users"
-        " FOR EACH ROW EXECUTE FUNCTION pause()"
-    )
-    return 42
-
-
 class Paused:
     """A refresh that has read the facts and waits before it writes."""
 
-    def __init__(self, rival: Connection, gate: Connection, user: int, key: int) -> None:
-        self._gate, self._key = gate, key
-        gate.execute("SELECT pg_advisory_lock($1)", [key])
-        self._rival = rival
+    def __init__(self, rival: Connection, gate: Connection, user: int) -> None:
+        self._gate, self._rival = gate, rival
+        shut_gate(gate)
         self._sent = rival.pgconn
         self._sent.send_query(b"CALL dwh.update_datamart_user(%d, '2026-01-16')" % user)
         self._sent.flush()
-        self._wait_for_the_gate()
-
-    def _wait_for_the_gate(self) -> None:
-        pid = self._sent.backend_pid
-        while True:
-            waiting = self._gate.execute(
-                "SELECT FROM pg_locks WHERE pid = $1 AND NOT granted", [pid]
-            )
-            if waiting.rowcount:
-                return
+        until_found(gate, WAITS_AT_GATE)
 
     def finish(self) -> str:
         """Let it go on. Returns its SQLSTATE, empty where it succeeded."""
-        self._gate.execute("SELECT pg_advisory_unlock($1)", [self._key])
+        open_gate(self._gate)
         state = ""
         while (result := self._sent.get_result()) is not None:
             field = result.error_field(psycopg.pq.DiagnosticField.SQLSTATE)
@@ -72,9 +49,16 @@ class Paused:
 
 
 @pytest.fixture
-def paused(connect_again: Connect, ana: int, pause: int) -> Paused:
+def pause(connection: Connection, connect_again: Connect) -> Callable[[int], Paused]:
+    """Pauses a refresh after it has read the facts, before it clears the mark."""
+    put_gate(connection, "dwh.datamart_users")
+    return lambda user: Paused(connect_again(), connect_again(), user)
+
+
+@pytest.fixture
+def paused(pause: Callable[[int], Paused], ana: int) -> Paused:
     """A refresh of ana, paused."""
-    return Paused(connect_again(), connect_again(), ana, pause)
+    return pause(ana)
 
 
 def test_an_undisturbed_refresh_clears_the_mark(connection: Connection, ana: int) -> None:
@@ -150,10 +134,10 @@ def test_a_second_refresh_of_the_same_user_is_busy_and_does_not_wait(
 
 
 def test_a_user_dirty_by_the_clock_keeps_a_mark_set_in_between(
-    connection: Connection, connect_again: Connect, ana: int, pause: int
+    connection: Connection, ana: int, pause: Callable[[int], Paused]
 ) -> None:
     refresh(connection, ana)
-    again = Paused(connect_again(), connect_again(), ana, pause)
+    again = pause(ana)
     connection.execute("UPDATE dwh.dimension_users SET modified = TRUE WHERE username = 'ana'")
     assert again.finish() == ""
     assert "ana" in dirty(connection)

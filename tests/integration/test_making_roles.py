@@ -1,11 +1,8 @@
 """Making the roles, on a server that has none: as superuser, as a lesser role, or not at all."""
 
 import json
-import os
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Generator
 from pathlib import Path
 
@@ -17,6 +14,7 @@ from etl.db import Connection, Target, connect
 from etl.embedded import EmbeddedServer
 from tests.conftest import Etl, Ran, runner, shipped_jobs
 from tests.integration.test_load_notes import HEADER, NOTES
+from tests.states import own_server
 from tests.support import DAY
 
 AS_OF = f"--as-of={DAY}"
@@ -89,24 +87,19 @@ class Cluster:
 
 
 @pytest.fixture(scope="module")
-def own_server() -> Generator[EmbeddedServer]:
+def fresh_server() -> Generator[EmbeddedServer]:
     """A server of these tests' own: roles belong to all databases of a server."""
-    state = Path(tempfile.mkdtemp(prefix="etl-test-"))
-    server = EmbeddedServer.of(state, os.environ)
-    server.start()
-    with connect(server.target, "tests") as connection:
-        connection.execute("CREATE ROLE lead LOGIN CREATEROLE")
-        connection.execute("CREATE ROLE plain LOGIN")
-    yield server
-    server.stop()
-    shutil.rmtree(server.home, ignore_errors=True)
-    shutil.rmtree(state, ignore_errors=True)
+    with own_server() as server:
+        with connect(server.target, "tests") as connection:
+            connection.execute("CREATE ROLE lead LOGIN CREATEROLE")
+            connection.execute("CREATE ROLE plain LOGIN")
+        yield server
 
 
 @pytest.fixture
-def cluster(own_server: EmbeddedServer, environment: dict[str, str]) -> Generator[Cluster]:
+def cluster(fresh_server: EmbeddedServer, environment: dict[str, str]) -> Generator[Cluster]:
     """That server with three empty databases, of superuser, lead and plain, and no roles."""
-    made = Cluster(own_server, environment)
+    made = Cluster(fresh_server, environment)
     with made.connect() as connection:
         for owner in ("etl", "lead", "plain"):
             connection.execute(f"CREATE DATABASE {owner}_db OWNER {owner}".encode())
@@ -225,7 +218,7 @@ def test_many_at_once_in_two_databases_make_each_role_once(cluster: Cluster) -> 
         cluster.start(dbname, "lead", "init", "--with-roles", "--json")
         for dbname in ("etl_db", "lead_db") * 4
     ]
-    ended = [(process.communicate(timeout=120), process.returncode) for process in started]
+    ended = [(process.communicate(), process.returncode) for process in started]
     assert [(status, err) for (_, err), status in ended] == [(0, "")] * 8
     reports = [json.loads(out) for (out, _), _ in ended]
     assert sum(len(report["granted"]) for report in reports) == 2 * (2 + 2 * len(shipped_jobs()))

@@ -1,15 +1,15 @@
 """Somebody writes names and facts past dwh.merge_notes() while it runs."""
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
 
 from etl.db import Connection
+from tests.conftest import Connect
 from tests.support import add_facts, add_users, closed, dirty, opened
+from tests.waiting import WAITS_FOR_LOCK, until_found
 
-Connect = Callable[[], Connection]
 MERGE = "CALL dwh.merge_notes(NULL, NULL, NULL, NULL, NULL, NULL)"
 
 
@@ -25,12 +25,6 @@ def merge(loader: Connection) -> tuple[int, ...]:
     return tuple(row)
 
 
-def wait_until_blocked(observer: Connection, loader: Connection) -> None:
-    blocked = "SELECT FROM pg_locks WHERE pid = $1 AND NOT granted"
-    while not observer.execute(blocked, [loader.info.backend_pid]).rowcount:
-        pass
-
-
 @pytest.mark.parametrize("name", ["ana", "bo"])
 def test_a_name_that_a_rival_adds_meanwhile_is_taken_from_there(
     connection: Connection, connect_again: Connect, name: str
@@ -40,7 +34,7 @@ def test_a_name_that_a_rival_adds_meanwhile_is_taken_from_there(
         with rival.transaction():
             add_users(rival, name)
             merged = pool.submit(merge, loader)
-            wait_until_blocked(connection, loader)
+            until_found(connection, WAITS_FOR_LOCK)
         assert merged.result() == (1, 1, 0, 1, 2, 2)
     assert dirty(connection) == {"ana", "bo"}
 
@@ -54,7 +48,7 @@ def test_an_opening_that_a_rival_adds_meanwhile_is_the_note_s(
         with rival.transaction():
             add_facts(rival, [opened(1, "2026-01-11 12:00", "cy")])
             merged = pool.submit(merge, loader)
-            wait_until_blocked(connection, loader)
+            until_found(connection, WAITS_FOR_LOCK)
         assert merged.result() == (0, 1, 0, 2, 2, 3)
     facts = connection.execute(
         "SELECT f.action::text, u.username, o.username, f.days_to_resolution"
@@ -75,7 +69,7 @@ def test_a_load_whose_snapshot_cannot_show_the_rival_s_fact_fails_whole(
         with rival.transaction():
             add_facts(rival, [closed(1, "2026-01-13 11:00", "bo", "ana")])
             merged = pool.submit(merge, loader)
-            wait_until_blocked(connection, loader)
+            until_found(connection, WAITS_FOR_LOCK)
         with pytest.raises(psycopg.errors.UniqueViolation):
             merged.result()
     assert connection.execute("SELECT FROM dwh.facts").rowcount == 1

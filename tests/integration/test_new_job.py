@@ -1,7 +1,7 @@
 """`etl new-job`: what it writes runs as it is, and keeps what this project promises."""
 
 import json
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,9 @@ from etl import deploy, job, scaffold
 from etl.db import Connection, Target, connect
 from etl.deploy import grants, roles
 from etl.scaffold import Source, names
-from tests.conftest import DEPLOYER, READER, RUNNER, Etl, Ran
+from tests.conftest import DEPLOYER, READER, RUNNER, Connect, Etl, Ran
+from tests.gates import open_gate, put_gate, shut_gate
+from tests.waiting import WAITS_AT_GATE, until_found, until_gone
 
 
 class NewJob:
@@ -68,7 +70,7 @@ def dirty(connection: Connection) -> set[int]:
     return {int(key) for (key,) in rows}
 
 
-def test_it_runs_as_it_is(new_job: NewJob) -> None:
+def test_a_new_job_runs_as_it_is_written(new_job: NewJob) -> None:
     new_job.folder.mkdir()
     made = new_job.run("new-job", "thing-counts")
     assert made.status == 0, made.err
@@ -139,33 +141,24 @@ def test_the_longest_dirty_have_their_share_and_the_rest_follow_the_levels(
 @pytest.fixture
 def gate(sample: NewJob, connection: Connection) -> Connection:
     """Makes a refresh wait when it has read the source and is about to write. Held by this one."""
-    connection.execute(
-        "CREATE FUNCTION thing_counts.pause() RETURNS trigger LANGUAGE plpgsql AS"
-        " $$ BEGIN PERFORM pg_advisory_xact_lock_shared(77); RETURN NEW; END $$"
-    )
-    connection.execute(
-        "CREATE TRIGGER pause BEFORE INSERT OR UPDATE ON thing_counts.result"
-        " FOR EACH ROW EXECUTE FUNCTION thing_counts.pause()"
-    )
-    connection.execute("SELECT pg_advisory_lock($1)", [77])
+    put_gate(connection, "thing_counts.result")
+    shut_gate(connection)
     return connection
 
 
 @pytest.fixture
-def paused(sample: NewJob, gate: Connection, connect_again: Callable[[], Connection]) -> Connection:
+def paused(sample: NewJob, gate: Connection, connect_again: Connect) -> Connection:
     """A refresh of item 1 that waits at the gate."""
     refreshing = connect_again()
     refreshing.pgconn.send_query(b"CALL thing_counts.refresh('1')")
     refreshing.pgconn.flush()
-    waits = "SELECT FROM pg_locks WHERE pid = $1 AND NOT granted"
-    while not gate.execute(waits, [refreshing.info.backend_pid]).rowcount:
-        assert refreshing.pgconn.transaction_status == psycopg.pq.TransactionStatus.ACTIVE
+    until_found(gate, WAITS_AT_GATE)
     return refreshing
 
 
 def finish(gate: Connection, refreshing: Connection) -> str:
     """Open the gate. Returns the SQLSTATE that the refresh ended with, or an empty text."""
-    gate.execute("SELECT pg_advisory_unlock($1)", [77])
+    open_gate(gate)
     state = ""
     while (result := refreshing.pgconn.get_result()) is not None:
         field = result.error_field(psycopg.pq.DiagnosticField.SQLSTATE)
@@ -191,7 +184,7 @@ def test_a_change_between_read_and_write_leaves_the_item_dirty(
     assert 1 in dirty(gate)
 
 
-def test_undisturbed_it_is_clean(gate: Connection, paused: Connection) -> None:
+def test_an_undisturbed_refresh_leaves_the_item_clean(gate: Connection, paused: Connection) -> None:
     assert finish(gate, paused) == ""
     assert 1 not in dirty(gate)
 
@@ -211,15 +204,14 @@ def test_result_and_marks_go_together_when_the_refresh_is_killed(
 ) -> None:
     gate.execute("SELECT pg_terminate_backend($1)", [paused.info.backend_pid])
     finish(gate, paused)
-    gone = "SELECT FROM pg_stat_activity WHERE pid = $1"
-    while gate.execute(gone, [paused.info.backend_pid]).rowcount:
-        pass
+    session = "SELECT FROM pg_stat_activity WHERE pid = $1"
+    until_gone(gate, session, [paused.info.backend_pid])
     assert gate.execute("SELECT FROM thing_counts.result").rowcount == 0
     assert 1 in dirty(gate)
 
 
 def test_an_item_is_refreshed_by_one_session_at_a_time(
-    gate: Connection, paused: Connection, connect_again: Callable[[], Connection]
+    gate: Connection, paused: Connection, connect_again: Connect
 ) -> None:
     with pytest.raises(psycopg.errors.LockNotAvailable, match="item 1 is being refreshed"):
         connect_again().execute("CALL thing_counts.refresh('1')")

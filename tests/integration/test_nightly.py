@@ -2,14 +2,13 @@
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from etl.db import Connection
-from tests.conftest import REPOSITORY
+from tests.conftest import REPOSITORY, etl_program
 from tests.integration.test_load_notes import HEADER, NOTES
 from tests.support import dirty
 
@@ -19,14 +18,11 @@ Nightly = Callable[..., tuple[int, str, str]]
 @pytest.fixture
 def settings(tmp_path: Path, environment: dict[str, str], dsn: str) -> Path:
     """An environment file, readable by its owner only."""
-    program = tmp_path / "etl"
-    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m etl "$@"\n')
-    program.chmod(0o755)
     path = tmp_path / "etl.env"
     lines = [
         f'ETL_DSN="{dsn}"',
         f"ETL_STATE_DIR={environment['ETL_STATE_DIR']}",
-        f"ETL_COMMAND={program}",
+        f"ETL_COMMAND={etl_program(tmp_path)}",
         f"ETL_LOG={tmp_path}/nightly.log",
     ]
     path.write_text("\n".join(lines) + "\n")

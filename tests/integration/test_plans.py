@@ -17,7 +17,7 @@ from etl.model import CycleRecord, Outcome, Result
 from etl.queue import FileQueue, OpenClaims
 from etl.sqlfile import Statement, shipped
 from tests.conftest import shipped_job
-from tests.support import DAY, refresh, user_ids
+from tests.support import DAY, nodes, refresh, user_ids
 
 NOW = f"{DAY}T03:00:00Z"
 JOB = "datamart_users"
@@ -138,10 +138,6 @@ def facts(connection: Connection) -> dict[str, int]:
     return {"facts_of_user": 100, "facts_closing_notes_of_opener": 50}
 
 
-def nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
-    return [plan, *(inner for child in plan.get("Plans", []) for inner in nodes(child))]
-
-
 def test_a_refresh_reads_the_facts_of_its_user_by_the_covering_indexes(
     connection: Connection, facts: dict[str, int]
 ) -> None:
@@ -208,7 +204,9 @@ def cycle_id(connection: Connection, request: pytest.FixtureRequest) -> int:
     return int(row[0])
 
 
-def test_closing_a_record(connection: Connection, cycle_id: int, tmp_path: Path) -> None:
+def test_closing_a_record_reads_the_attempts_of_its_cycle_and_what_its_job_holds(
+    connection: Connection, cycle_id: int, tmp_path: Path
+) -> None:
     """Its own attempts, and the held items of its job; each statement reads them once."""
     record = CycleRecord(JOB, datetime.now(UTC), DAY, 1000, cycle_id=cycle_id)
     with closing(FileQueue(tmp_path / "queue")) as queue, Nested(connection) as nested:
@@ -231,7 +229,7 @@ def test_closing_a_record(connection: Connection, cycle_id: int, tmp_path: Path)
 
 
 @pytest.mark.parametrize(("keep_days", "cycles"), [(90, 0), (1, 20)])
-def test_forget_attempts(
+def test_forgetting_attempts_reads_those_of_few_cycles(
     connection: Connection, cycle_id: int, keep_days: int, cycles: int
 ) -> None:
     # A year of cycles whose attempts were forgotten long ago.
@@ -256,12 +254,14 @@ def test_forget_attempts(
     assert left == OTHER_CYCLES - cycles
 
 
-def test_count_held(connection: Connection, cycle_id: int) -> None:
+def test_counting_what_is_held_reads_the_held_items_of_its_job(
+    connection: Connection, cycle_id: int
+) -> None:
     read = rows(explain(connection, shipped("held/count_held"), job=JOB, now=NOW))
     assert read == {"etl.held_item": HELD}
 
 
-def test_update_cycle(connection: Connection, cycle_id: int) -> None:
+def test_updating_a_record_reads_that_record(connection: Connection, cycle_id: int) -> None:
     names = shipped("ledger/update_cycle").names
     values: dict[str, object] = dict.fromkeys(names, 1)
     values |= {"levels": "[]", "waits": "[]", "cycle_id": cycle_id}
@@ -269,13 +269,17 @@ def test_update_cycle(connection: Connection, cycle_id: int) -> None:
     assert rows(explain(connection, shipped("ledger/update_cycle"), **values)) == {"etl.cycle": 1}
 
 
-def test_unclosed_cycle(connection: Connection, cycle_id: int) -> None:
+def test_looking_for_an_unclosed_cycle_reads_one_record(
+    connection: Connection, cycle_id: int
+) -> None:
     read = rows(explain(connection, shipped("ledger/unclosed_cycle"), cycle_id=cycle_id))
     assert read.pop("etl.cycle") == 1
     assert sum(read.values()) == 0
 
 
-def test_close_abandoned_cycles(connection: Connection, cycle_id: int) -> None:
+def test_closing_abandoned_cycles_reads_those_that_are_open(
+    connection: Connection, cycle_id: int
+) -> None:
     values = {"job": JOB, "now": NOW}
     read = rows(explain(connection, shipped("ledger/close_abandoned_cycles"), **values))
     assert read == {"etl.cycle": 1}

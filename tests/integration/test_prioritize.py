@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -10,7 +9,7 @@ from etl import db
 from etl.db import Connection
 from etl.job import Job
 from tests.conftest import Etl, shipped_job
-from tests.support import DAY, add_facts, add_users, opened, refresh_all, user_ids
+from tests.support import DAY, add_facts, add_users, nodes, opened, refresh_all, user_ids
 
 NOW = "2026-01-16T03:00:00Z"
 
@@ -156,10 +155,6 @@ def test_freshness_tells_the_ages_of_what_backlog_counts(connection: Connection,
         assert row[3:] == (since[-(-len(since) * 5 // 100) - 1], since[-(-len(since) // 2) - 1])
     rest = db.run(connection, job.freshness, as_of=DAY, now=NOW, without=keys).fetchall()
     assert sum(row[1] for row in rest) == 40 - len(keys)
-
-
-def nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
-    return [plan, *(inner for child in plan.get("Plans", []) for inner in nodes(child))]
 
 
 def test_what_is_read_does_not_grow_with_clean_users_and_their_facts(

@@ -3,14 +3,13 @@
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from etl.db import Connection
-from tests.conftest import REPOSITORY, Etl, Ran
+from tests.conftest import REPOSITORY, Etl, Ran, etl_program
 from tests.support import DAY, add_facts, add_users, dirty, opened, refresh_all, user_ids
 
 EtlPsql = Callable[..., Ran]
@@ -19,10 +18,8 @@ EtlPsql = Callable[..., Ran]
 @pytest.fixture
 def etl_psql(tmp_path: Path, environment: dict[str, str], dsn: str) -> EtlPsql:
     """Runs the script from another folder."""
-    program = tmp_path / "etl"
-    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m etl "$@"\n')
-    program.chmod(0o755)
-    known = {**environment, "ETL_COMMAND": str(program), "PYTHONPATH": str(REPOSITORY)}
+    program = str(etl_program(tmp_path))
+    known = {**environment, "ETL_COMMAND": program, "PYTHONPATH": str(REPOSITORY)}
 
     def run(*arguments: str, **more: str) -> Ran:
         done = subprocess.run(

@@ -12,8 +12,10 @@ from etl.model import Claim, Outcome
 from etl.sqlfile import Statement
 from etl.worker.executor import Executor
 from etl.worker.unsettled import DoubtfulItem
-from tests.faults.conftest import Connect, Run, wait_until_disconnected
+from tests.conftest import Connect
+from tests.faults.conftest import Run, wait_until_disconnected
 from tests.integration.squares import FUNCTION, JOB, Squares, counts
+from tests.waiting import WAITS_AT_GATE, until_found
 
 
 def rewrite(squares: Squares, before: str, after: str) -> None:
@@ -54,14 +56,12 @@ def test_a_table_that_somebody_holds_is_busy_and_ends_no_worker(
     keeper.execute("SELECT pg_advisory_lock(77)")
     folder = str(squares.folder.parent)
     cycle = Run({**environment, "ETL_DSN": dsn, "ETL_JOBS_DIR": folder}, "squares", "--workers=1")
-    waiting = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = 77 AND NOT granted"
-    while not squares.connection.execute(waiting).rowcount:
-        assert cycle.process.poll() is None, cycle.end()
+    until_found(squares.connection, WAITS_AT_GATE, running=cycle.process)
     with keeper.transaction():
         keeper.execute("LOCK TABLE number")
         keeper.execute("SELECT pg_advisory_unlock(77)")
-        while not squares.connection.execute("SELECT FROM etl.cycle WHERE busy > 0").rowcount:
-            assert cycle.process.poll() is None, cycle.end()
+        is_busy = "SELECT FROM etl.cycle WHERE busy > 0"
+        until_found(squares.connection, is_busy, running=cycle.process)
     status, out, err = cycle.end()
     told = json.loads(out)
     assert (status, told["failed"], told["orphaned"], told["remaining"]) == (0, 0, 0, 0), err

@@ -6,6 +6,7 @@ import pytest
 
 from tests.faults.conftest import Run, kill_whole_cycle, wait_until_disconnected
 from tests.integration.squares import FUNCTION, JOB, Squares, counts
+from tests.waiting import WAITS_AT_GATE, until_found
 
 
 @pytest.mark.parametrize("workers", [1, 3])
@@ -114,9 +115,7 @@ def test_a_killed_cycle_is_resumed_exactly_where_it_was(
     squares.connection.execute("SELECT pg_advisory_lock(77)")
     folder = str(squares.folder.parent)
     cycle = Run({**environment, "ETL_DSN": dsn, "ETL_JOBS_DIR": folder}, "squares", "--workers=2")
-    waiting = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = 77 AND NOT granted"
-    while squares.connection.execute(waiting).rowcount < 2:
-        assert cycle.process.poll() is None, cycle.end()
+    until_found(squares.connection, WAITS_AT_GATE, rows=2, running=cycle.process)
     kill_whole_cycle(cycle)
     cycle.end()
     if not finishes:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from etl.db import Connection
-from tests.conftest import REPOSITORY, Etl, runner
+from tests.conftest import REPOSITORY, Etl, etl_program, runner
 from tests.support import add_users
 
 COLOUR = re.compile(rb"\x1b\[(?:[0-9;]*;)?(?:3[0-8]|4[0-8]|9[0-7]|10[0-7])(?:;[0-9;]*)?m")
@@ -64,9 +64,7 @@ def test_a_mistake_in_the_settings_does_not_spoil_the_prompt(offline: Etl) -> No
 
 
 def test_the_script_for_bash_completes_in_bash(environment: dict[str, str], tmp_path: Path) -> None:
-    program = tmp_path / "etl"
-    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m etl "$@"\n')
-    program.chmod(0o755)
+    etl_program(tmp_path)
     path = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHONPATH": str(REPOSITORY)}
     script = (
         "source <(etl --show-completion); COMP_WORDS=(etl verify da); COMP_CWORD=2;"

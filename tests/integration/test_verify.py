@@ -1,14 +1,13 @@
 """`etl verify`: every column of every clean row, and nothing of a dirty one."""
 
 import json
-from typing import Any
 
 import pytest
 
 from etl import db
 from etl.db import Connection
 from tests.conftest import Etl, shipped_job
-from tests.support import DAY, add_facts, add_users, closed, opened, refresh_all, user_ids
+from tests.support import DAY, add_facts, add_users, closed, nodes, opened, refresh_all, user_ids
 
 AS_OF = f"--as-of={DAY}"
 NOT_COMPARED = {"dimension_user_id", "as_of", "refreshed_at"}
@@ -87,10 +86,6 @@ def test_missing_and_orphaned_rows_are_found(clean: Connection) -> None:
         "ana": "has no datamart row",
         "?": "has a datamart row but is no user",
     }
-
-
-def nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
-    return [plan, *(inner for child in plan.get("Plans", []) for inner in nodes(child))]
 
 
 def test_no_part_is_read_once_for_each_user(clean: Connection) -> None:

@@ -3,30 +3,23 @@
 import json
 import os
 import signal
-import subprocess
-import sys
-from pathlib import Path
-from typing import Any
 
-import jsonschema
 import pytest
 from psycopg.conninfo import make_conninfo
 
 from etl.db import Connection
-from tests.conftest import READER, REPOSITORY, Etl, runner
-from tests.faults.conftest import GATE, Start, gate, open_gate, start, wait_until_at_gate
+from tests.conftest import READER, Etl, runner
+from tests.faults.conftest import Start, gate, runs, start, start_crew, wait_until_at_gate
+from tests.gates import GATE, open_gate
+from tests.shapes import assert_exact
+from tests.waiting import WAITS_AT_GATE, until, until_found
 
-_ = (gate, start)
+_ = (gate, runs, start, start_crew)
 _BY_WORKER = """
 SELECT worker, count(*)::integer FROM etl.attempt WHERE outcome = 'done'
 GROUP BY worker ORDER BY worker
 """
 POSTGRES = ("--queue=postgres", "--workers=1")
-
-
-def schema() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((REPOSITORY / "docs/json/worker.schema.json").read_text())
-    return found
 
 
 def test_where_no_cycle_runs_that_is_said_and_all_is_well(etl: Etl) -> None:
@@ -80,29 +73,19 @@ _BECAME_DIRTY = "UPDATE dwh.dimension_users SET modified = TRUE"
 
 
 def test_who_follows_takes_part_in_one_cycle_after_the_other_until_a_signal(
-    start: Start, gate: Connection, environment: dict[str, str], dsn: str, tmp_path: Path
+    start: Start, gate: Connection, start_crew: Start
 ) -> None:
     """And tells of each cycle what was done there."""
-    crew = subprocess.Popen(
-        [sys.executable, "-m", "etl", "worker", "datamart-users", "--follow", "--workers=1",
-         "--json"],
-        env={**environment, "ETL_DSN": dsn, "ETL_STATE_DIR": str(tmp_path / "other")},
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    assert crew.stderr is not None
-    while "waiting for a cycle with --queue postgres" not in (line := crew.stderr.readline()):
-        assert line
+    crew = start_crew("--follow", "--workers=1")
+    crew.wait_for("waiting for a cycle with --queue postgres")
     for _ in range(2):
         gate.execute(_BECAME_DIRTY.encode())
         run = start(*POSTGRES)
-        while "taking part in cycle" not in (line := crew.stderr.readline()):
-            assert line
+        crew.wait_for("taking part in cycle")
         wait_until_at_gate(gate)
-        while gate.execute("SELECT FROM etl.queue_item").rowcount > 1:
-            pass
+        until(lambda: gate.execute("SELECT FROM etl.queue_item").rowcount == 1)
         open_gate(gate)
-        while "worker 1001: finished, " not in (line := crew.stderr.readline()):
-            assert line
+        line = crew.wait_for("worker 1001: finished, ")
         here = int(line.split("finished, ")[1].split()[0])
         status, out, err = run.end()
         assert (status, json.loads(out)["done"]) == (0, 6), err
@@ -110,59 +93,43 @@ def test_who_follows_takes_part_in_one_cycle_after_the_other_until_a_signal(
         shares = "SELECT count(*) FROM etl.attempt WHERE worker = 1001 AND cycle_id = $1"
         assert gate.execute(shares.encode(), [cycle_id]).fetchall() == [(here,)]
         gate.execute("SELECT pg_advisory_lock($1)", [GATE])
-    crew.terminate()
-    out, err = crew.communicate(timeout=60)
-    assert crew.returncode == 128 + 15, err
+    crew.process.terminate()
+    status, out, err = crew.end()
+    assert status == 128 + signal.SIGTERM, err
     assert len(json.loads(out)["cycles"]) == 2
 
 
 def test_a_crew_does_its_share_and_tells_it_as_the_schema_says(
-    start: Start, gate: Connection, environment: dict[str, str], dsn: str, tmp_path: Path
+    start: Start, gate: Connection, start_crew: Start
 ) -> None:
     run = start(*POSTGRES)
     wait_until_at_gate(gate)
-    crew = subprocess.Popen(
-        [sys.executable, "-m", "etl", "worker", "datamart-users", "--workers=2", "--json"],
-        env={**environment, "ETL_DSN": dsn, "ETL_STATE_DIR": str(tmp_path / "other")},
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    while gate.execute("SELECT count(*) FROM etl.attempt").fetchone() != (5,):
-        assert crew.poll() is None, crew.communicate()
+    crew = start_crew("--workers=2")
+    until_found(gate, "SELECT FROM etl.attempt", rows=5, running=crew.process)
     open_gate(gate)
-    out, err = crew.communicate(timeout=60)
+    crew_status, out, err = crew.end()
     told = json.loads(out)
-    jsonschema.validate(told, schema())
-    for key in told:
-        with pytest.raises(jsonschema.ValidationError):
-            jsonschema.validate({name: told[name] for name in told if name != key}, schema())
-    with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate({**told, "more": 1}, schema())
+    assert_exact("worker", told)
     status, out, said = run.end()
     by_worker = gate.execute(_BY_WORKER.encode()).fetchall()
     assert (status, json.loads(out)["done"]) == (0, 6), said
     shares = sum(done for worker, done in by_worker if worker > 1000)
-    assert (crew.returncode, told["cycles"][0]["done"], shares) == (0, 3, 3), err
+    assert (crew_status, told["cycles"][0]["done"], shares) == (0, 3, 3), err
     left = "SELECT FROM etl.queue_item UNION ALL SELECT FROM etl.queue_outcome"
     assert gate.execute(left.encode()).rowcount == 0
 
 
 def test_a_pause_and_a_cancellation_reach_a_crew(
-    start: Start, gate: Connection, etl: Etl, environment: dict[str, str], dsn: str
+    start: Start, gate: Connection, etl: Etl, start_crew: Start
 ) -> None:
     run = start(*POSTGRES)
     wait_until_at_gate(gate)
     assert etl("pause", "datamart-users").status == 0
-    crew = subprocess.Popen(
-        [sys.executable, "-m", "etl", "worker", "datamart-users", "--workers=1", "--json"],
-        env={**environment, "ETL_DSN": dsn}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        text=True,
-    )  # fmt: skip
-    assert crew.stderr is not None
-    while "paused" not in crew.stderr.readline():
-        assert crew.poll() is None
+    crew = start_crew("--workers=1")
+    crew.wait_for("paused")
     assert etl("cancel", "datamart-users").status == 0
-    out, err = crew.communicate(timeout=60)
-    assert crew.returncode == 0, err
+    status, out, err = crew.end()
+    assert status == 0, err
     assert len(json.loads(out)["cycles"]) == 1
     open_gate(gate)
     status, out, err = run.end()
@@ -170,35 +137,21 @@ def test_a_pause_and_a_cancellation_reach_a_crew(
 
 
 def test_a_crew_that_stands_still_is_not_waited_for(
-    start: Start, gate: Connection, environment: dict[str, str], dsn: str, tmp_path: Path
+    start: Start, gate: Connection, start_crew: Start
 ) -> None:
     """Its processes are stopped: the kernel goes on answering for them."""
     run = start(*POSTGRES, HOST_TIMEOUT="1s")
     wait_until_at_gate(gate)
-    crew = subprocess.Popen(
-        [sys.executable, "-m", "etl", "worker", "datamart-users", "--workers=1", "--json"],
-        env={**environment, "ETL_DSN": dsn, "ETL_STATE_DIR": str(tmp_path / "other")},
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    try:
-        while gate.execute("SELECT FROM etl.crew").rowcount == 0:
-            assert crew.poll() is None, crew.communicate()
-        os.kill(crew.pid, signal.SIGSTOP)
-        open_gate(gate)
-        status, out, err = run.end()
-        assert (status, json.loads(out)["done"]) == (0, 6), err
-    finally:
-        crew.kill()
-        crew.communicate()
+    crew = start_crew("--workers=1")
+    until_found(gate, "SELECT FROM etl.crew", running=crew.process)
+    os.kill(crew.process.pid, signal.SIGSTOP)
+    open_gate(gate)
+    status, out, err = run.end()
+    assert (status, json.loads(out)["done"]) == (0, 6), err
 
 
 def test_a_crew_tells_of_the_item_that_its_dead_worker_had(
-    start: Start,
-    connection: Connection,
-    gate: Connection,
-    environment: dict[str, str],
-    dsn: str,
-    tmp_path: Path,
+    start: Start, connection: Connection, gate: Connection, start_crew: Start
 ) -> None:
     """As the cycle does: the same counts, the same exit status."""
     connection.execute(
@@ -207,20 +160,14 @@ def test_a_crew_tells_of_the_item_that_its_dead_worker_had(
     )
     run = start(*POSTGRES)
     wait_until_at_gate(gate)
-    crew = subprocess.Popen(
-        [sys.executable, "-m", "etl", "worker", "datamart-users", "--workers=1", "--json"],
-        env={**environment, "ETL_DSN": dsn, "ETL_STATE_DIR": str(tmp_path / "other")},
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    waiting = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-    while gate.execute(waiting.encode()).rowcount < 2:
-        assert crew.poll() is None, crew.communicate()
-    found = subprocess.run(["pgrep", "-P", str(crew.pid)], capture_output=True, check=True)
-    os.kill(int(found.stdout), signal.SIGKILL)
-    while gate.execute("SELECT FROM etl.attempt WHERE outcome = 'orphaned'").rowcount == 0:
-        assert crew.poll() is None, crew.communicate()
+    crew = start_crew("--workers=1")
+    until_found(gate, WAITS_AT_GATE, rows=2, running=crew.process)
+    (worker,) = crew.workers()
+    os.kill(worker, signal.SIGKILL)
+    orphaned = "SELECT FROM etl.attempt WHERE outcome = 'orphaned'"
+    until_found(gate, orphaned, running=crew.process)
     open_gate(gate)
-    out, err = crew.communicate(timeout=60)
+    crew_status, out, err = crew.end()
     status, told, said = run.end()
-    assert (crew.returncode, status) == (1, 1), err + said
+    assert (crew_status, status) == (1, 1), err + said
     assert json.loads(out)["cycles"][0]["orphaned"] == json.loads(told)["orphaned"] == 1

@@ -1,16 +1,15 @@
 """A stage for orders: gates in the procedure, an observer, sessions, and what must hold."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 import pytest
 
 from etl.db import Connection
+from tests.conftest import Connect
 from tests.interleaving.cases import Cases
 from tests.interleaving.programs import Program
 from tests.interleaving.replay import Actor, Replay, Rival, Worker, WorkerPlan, orders
 from tests.interleaving.stepping import Observer, Session, install_gates
-
-Connect = Callable[[], Connection]
 
 
 class Stage:

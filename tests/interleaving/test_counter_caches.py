@@ -9,7 +9,7 @@ import itertools
 import random
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
@@ -17,10 +17,9 @@ import pytest
 
 from etl.db import Connection, Target, connect
 from tests import network
+from tests.conftest import Connect
 from tests.interleaving.stepping import Observer, Session, State
 from tests.network import KINDS, wrong
-
-Connect = Callable[[], Connection]
 
 _GATES = """
 CREATE FUNCTION gate() RETURNS trigger LANGUAGE plpgsql AS $$

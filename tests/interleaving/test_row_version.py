@@ -1,14 +1,11 @@
 """What else touches a row's version, and must neither hide a change nor look like one."""
 
-from collections.abc import Callable
-
 import pytest
 
 from etl.db import Connection
+from tests.conftest import Connect
 from tests.interleaving.stepping import COMPUTE, Observer, Session, State, install_gates
 from tests.support import DAY, add_facts, add_users, dirty, opened, refresh, user_ids
-
-Connect = Callable[[], Connection]
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from etl.db import Connection
 from etl.metrics.families import exposition
 from etl.metrics.reading import read
 from etl.sqlfile import shipped
-from tests.conftest import READER, Etl, shipped_job
+from tests.conftest import READER, Connect, Etl, shipped_job
 from tests.support import add_facts, add_users, opened, user_ids
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
@@ -112,7 +112,7 @@ def worked(etl: Etl, connection: Connection) -> dict[str, int]:
 
 
 @pytest.fixture
-def running(connection: Connection, connect_again: Callable[[], Connection]) -> None:
+def running(connection: Connection, connect_again: Connect) -> None:
     """A cycle that runs: its lock is held, its record open; it waits for a signal."""
     rival = connect_again()
     assert db.one(rival, shipped("lock/try_cycle_lock"), job="datamart-users")[0]

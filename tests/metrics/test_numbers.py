@@ -101,7 +101,7 @@ def test_cycles_are_counted_by_how_they_ended(scrape: Ask, connection: Connectio
     assert "disk full" not in found.text
 
 
-def test_waits_are_summed_up(scrape: Ask, connection: Connection) -> None:
+def test_the_waits_of_all_cycles_are_summed_up(scrape: Ask, connection: Connection) -> None:
     since = "2026-01-16T03:00:01+00:00"
     waits = [{"reason": "load", "since": since, "seconds": seconds} for seconds in (2.5, 4)]
     add_cycle(connection, "2026-01-16 03:00Z", waits=json.dumps(waits))
@@ -110,7 +110,9 @@ def test_waits_are_summed_up(scrape: Ask, connection: Connection) -> None:
 
 
 @pytest.mark.usefixtures("worked")
-def test_the_last_cycle(scrape: Ask, connection: Connection) -> None:
+def test_the_last_cycle_is_the_last_one_for_the_backlog(
+    scrape: Ask, connection: Connection
+) -> None:
     """One for a user who was asked for by name came later, and is not it."""
     add_cycle(connection, "2999-01-01", level=(0, "requested"))
     found = scrape()
@@ -163,7 +165,7 @@ def test_how_many_cycles_the_backlog_has_been_growing(scrape: Ask, connection: C
 
 
 @pytest.mark.usefixtures("running")
-def test_the_running_cycle(scrape: Ask) -> None:
+def test_of_a_running_cycle_it_is_told_how_far_it_is(scrape: Ask) -> None:
     found = scrape()
     expected = {
         "etl_cycle_running": 1,

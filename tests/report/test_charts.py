@@ -133,7 +133,7 @@ def test_freshness_is_drawn_against_its_goal() -> None:
     assert freshness.draw([replace(cycle(), levels=[level(None, None, None)])]) == []
 
 
-def test_costs_are_logarithmic() -> None:
+def test_costs_are_drawn_by_powers_of_ten() -> None:
     chart = cost.draw(
         [Cost(0, 1, 5, 1.0, 10.0, 20.0, 50.0), Cost(1024, 2048, 1, 100.0, 100.0, 1, 1)]
     )
@@ -144,7 +144,7 @@ def test_costs_are_logarithmic() -> None:
     assert [cost.short(float(2**power)) for power in (5, 16, 20, 33)] == ["32", "64k", "1M", "8G"]
 
 
-def test_scales() -> None:
+def test_a_scale_has_round_steps_and_holds_every_value() -> None:
     assert round_steps(97, 5) == [0, 20, 40, 60, 80]
     assert round_steps(0.3, 4) == pytest.approx([0, 0.1, 0.2, 0.3])
     assert round_steps(4 * 3600, 5, is_time=True) == [0, 3600, 7200, 10800, 14400]
@@ -164,7 +164,7 @@ def test_scales() -> None:
         (446400, "5 d 4 h"),
     ],
 )  # fmt: skip
-def test_durations(seconds: float | None, said: str) -> None:
+def test_a_duration_is_told_in_its_two_largest_units(seconds: float | None, said: str) -> None:
     assert words.duration(seconds) == said
 
 
@@ -212,7 +212,9 @@ FRESH = "Fresh: nothing remained of the backlog."
          "it waits: load."),
     ],
 )  # fmt: skip
-def test_verdicts(cycles: list[CycleRow], held: Held, state: str, said: str) -> None:
+def test_the_verdict_tells_the_worst_first(
+    cycles: list[CycleRow], held: Held, state: str, said: str
+) -> None:
     assert judge(JOB.unit, cycles, held) == Verdict(state, said)
 
 

@@ -102,7 +102,7 @@ def test_the_job_runs_on_the_prepared_schema(connection: Connection, etl: Etl) -
     cycle_is_right(connection, etl)
 
 
-def test_the_same_by_the_function(connection: Connection) -> None:
+def test_the_function_for_citus_does_the_same(connection: Connection) -> None:
     with connection.transaction():
         apply(connection, "prepare.sql")
     apply(connection, "refresh_user.sql")
@@ -110,7 +110,7 @@ def test_the_same_by_the_function(connection: Connection) -> None:
     by_function_is_right(connection)
 
 
-def test_bytes_per_row(connection: Connection) -> None:
+def test_bytes_per_row_are_those_that_the_server_tells(connection: Connection) -> None:
     connection.execute(
         "INSERT INTO dwh.dimension_users (username)"
         " SELECT n::text FROM generate_series(1, 900) AS n"
@@ -140,7 +140,7 @@ def citus() -> Generator[Connection]:
         connection.execute("DROP SCHEMA IF EXISTS dwh, etl CASCADE")
 
 
-def test_on_citus(citus: Connection, environment: dict[str, str]) -> None:
+def test_the_job_runs_on_citus(citus: Connection, environment: dict[str, str]) -> None:
     dsn = os.environ["ETL_TEST_CITUS_DSN"]
     etl = runner({**environment, "ETL_DSN": dsn})
     assert etl("init").status == 0

@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 from pathlib import Path
@@ -11,19 +10,14 @@ from typing import IO, Any, cast
 
 import pika
 
+from tests.ports import free_port
+
 SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 
 
 def is_installed() -> bool:
     """Whether there is a broker to start."""
     return SERVER.exists()
-
-
-def free_port() -> int:
-    """A port of this host that nobody uses."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _certify(certificate: Path, key: Path) -> None:

@@ -125,7 +125,7 @@ class Service:
 
     def wait(self) -> dict[str, Any]:
         """Wait until it has ended. Returns its last word."""
-        out, err = self.process.communicate(timeout=60)
+        out, err = self.process.communicate()
         self.text += (err or b"").decode()
         told: dict[str, Any] = json.loads(out) if out.strip() else {}
         return told
@@ -134,7 +134,7 @@ class Service:
         """SIGKILL, where it still runs."""
         if self.process.poll() is None:
             self.process.kill()
-            self.process.communicate(timeout=60)
+            self.process.communicate()
 
 
 @pytest.fixture(scope="session")

@@ -7,9 +7,10 @@ from typing import Any
 
 from etl.db import Connection
 from tests.conftest import runner
+from tests.shapes import assert_exact
 from tests.stream.broker import OwnBroker
 from tests.stream.conftest import Start
-from tests.stream.test_service import check
+from tests.waiting import until, until_gone
 
 _EXPECTED = """
 SELECT p ->> 'player',
@@ -39,18 +40,16 @@ def test_matches_become_statistics(
     done = etl("telemetry", "publish-sample", "--count=5", "--players=8", "--events=9", "--json")
     told = json.loads(done.out)
     assert (done.status, told["published"]) == (0, 5), done.err
-    check(told, "publish-sample")
+    assert_exact("publish-sample", told)
     with broker.connect() as peek:  # the message that the service will get once more
         properties, body = peek.channel().basic_get("telemetry")[1:]
         assert properties is not None
     service = start("telemetry", "--workers=2", "--serve=0")
     service.ready()
     port = int(service.text.partition("answering at http://127.0.0.1:")[2].partition("/")[0])
-    while f"telemetry_processed_total {5.0}" not in ask(port, "/metrics")[1]:
-        pass
+    until(lambda: "telemetry_processed_total 5.0" in ask(port, "/metrics")[1])
     assert ask(port, "/health") == (200, "alive\n")
-    while ask(port, "/ready")[0] != 200:
-        pass
+    until(lambda: ask(port, "/ready")[0] == 200)
     assert ask(port, "/nothing")[0] == 404
     numbers = ask(port, "/metrics")[1]
     assert 'queue_messages_processed_total{outcome="done"} 5.0' in numbers
@@ -58,11 +57,10 @@ def test_matches_become_statistics(
     assert "queue_in_flight 0.0" in numbers
     again = etl("telemetry", "publish-sample", "--count=2", "--players=8", "--events=9")
     assert again.status == 0
-    while 'processed_total{outcome="duplicate"} 2.0' not in ask(port, "/metrics")[1]:
-        pass
+    until(lambda: 'processed_total{outcome="duplicate"} 2.0' in ask(port, "/metrics")[1])
     broker.publish("telemetry", ("torn", b'{"match_id": '))
-    while 'processed_total{outcome="dead"} 1.0' not in (told := ask(port, "/metrics")[1]):
-        pass
+    until(lambda: 'processed_total{outcome="dead"} 1.0' in ask(port, "/metrics")[1])
+    told = ask(port, "/metrics")[1]
     assert 'worker_errors_total{sqlstate="22P02"} 1.0' in told
     assert 'queue_depth{queue="telemetry.dead"}' in told
     assert "queue_ready 1.0" in told
@@ -137,7 +135,7 @@ def test_a_message_that_is_no_match_is_a_data_error(connection: Connection) -> N
     assert state(match) == "23505"
 
 
-def test_it_has_no_cycles(stream_environment: dict[str, str]) -> None:
+def test_commands_about_cycles_refuse_a_stream(stream_environment: dict[str, str]) -> None:
     etl = runner(stream_environment)
     for command in ("plan", "bench", "explain"):
         refused = etl(command, "telemetry")
@@ -154,8 +152,7 @@ def test_ids_are_forgotten_by_age(start: Start, broker: OwnBroker, connection: C
         " ('telemetry', 'other', now() - interval '99 days')"
     )
     service = start().ready()
+    until_gone(connection, "SELECT FROM etl.done_message WHERE message_id = 'old'")
     left = "SELECT message_id FROM etl.done_message ORDER BY 1"
-    while len(rows := connection.execute(left).fetchall()) > 2:
-        pass
-    assert rows == [("other",), ("young",)]
+    assert connection.execute(left).fetchall() == [("other",), ("young",)]
     service.stop()

@@ -39,7 +39,7 @@ def test_how_far_predictions_were_off_is_the_spread() -> None:
     assert model.spread == pytest.approx(expected)
 
 
-def test_one_cycle_says_little() -> None:
+def test_of_one_cycle_the_spread_is_taken_as_a_quarter() -> None:
     assert fit(TEN_MS, [CycleCost(1, 5.0, 4.0)]).spread == 0.25
 
 

@@ -144,7 +144,7 @@ def test_an_index_holds_all_that_is_read_where_rows_are_never_updated() -> None:
         ({"Shared_Hit_Blocks": 40, "Shared_Read_Blocks": 60}, True),
     ],
 )
-def test_waste(more: dict[str, Any], is_waste: bool) -> None:
+def test_a_large_scan_that_keeps_few_rows_is_waste(more: dict[str, Any], is_waste: bool) -> None:
     measured = {"Filter": "(t.part = 1)", "Rows_Removed_by_Filter": 50_000}
     plan = scan("Seq Scan", **{**measured, "Shared_Hit_Blocks": 5_000, **more})
     assert bool(list(wasted(query(plan), table()))) is is_waste
@@ -196,7 +196,9 @@ def test_what_a_join_throws_away_is_the_inner_scans_waste() -> None:
         ),
     ],
 )
-def test_spills(plan: dict[str, Any], words: str, size_kb: int, is_bitmap: bool) -> None:
+def test_what_did_not_fit_into_memory_is_told_with_its_size(
+    plan: dict[str, Any], words: str, size_kb: int, is_bitmap: bool
+) -> None:
     found = [rest for _, *rest in spilled(query(plan)[0])]
     assert found == [[words, size_kb, is_bitmap]]
     assert list(spilled(query(node("Hash", Hash_Batches=1, Original_Hash_Batches=1))[0])) == []
@@ -213,7 +215,9 @@ def test_spills(plan: dict[str, Any], words: str, size_kb: int, is_bitmap: bool)
     ],
 )
 @pytest.mark.parametrize("changed", [0, 20_000])
-def test_estimates(came: int, expected: int, above: str, is_found: bool, changed: int) -> None:
+def test_an_estimate_far_off_is_told_where_the_table_has_changed(
+    came: int, expected: int, above: str, is_found: bool, changed: int
+) -> None:
     plan = node(above, scan(Actual_Rows=came, Plan_Rows=expected))
     found = list(misjudged(query(plan), table(changed=changed)))
     assert bool(found) is (is_found and changed > 0)

@@ -38,6 +38,6 @@ def test_at_the_limit_is_not_over_it_and_a_rate_needs_two_looks() -> None:
     assert complaints(LIMITS, replace(WELL, wal_bytes=10**12), None) == []
 
 
-def test_several_are_all_told() -> None:
+def test_several_bad_signals_are_all_told() -> None:
     seen = replace(WELL, replication_lag_s=99.0, waiting_sessions=99)
     assert len(complaints(LIMITS, seen, WELL)) == 2

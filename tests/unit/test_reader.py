@@ -131,7 +131,7 @@ def test_the_largest_note_id_is_a_note() -> None:
 
 
 @pytest.mark.parametrize("name", [b"", b"Unknown", b'""', b'"Unknown"'])
-def test_nobody_is_nobody(name: bytes) -> None:
+def test_an_unknown_name_is_nobody(name: bytes) -> None:
     found = note(b"1,Chile,2024-01-02,2024-01-03,%b,%b,x\n" % (name, name))
     assert (found.opened_by, found.closed_by) == (None, None)
 

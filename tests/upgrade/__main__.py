@@ -7,15 +7,14 @@ made by PostgreSQL 15 can be restored on all later ones: ``ETL_PG_BIN=/usr/lib/p
 
 import gzip
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 from etl import __version__
 from etl.db import Target, connect
 from etl.embedded import EmbeddedServer
+from tests.states import state_folder
 
 FOLDER = Path(__file__).parent
 _CYCLES = (
@@ -35,9 +34,8 @@ _FAIL_NO_MORE = "DROP FUNCTION public.fail CASCADE"
 
 def main() -> None:
     """Make the database, and write it down."""
-    state = Path(tempfile.mkdtemp(prefix="etl-upgrade-"))
-    server = EmbeddedServer.of(state, os.environ)
-    try:
+    with state_folder() as state:
+        server = EmbeddedServer.of(state, os.environ)
         server.start()
         environment = {**os.environ, "ETL_STATE_DIR": str(state), "ETL_DSN": server.target.dsn}
         run = [sys.executable, "-m", "etl"]
@@ -50,10 +48,6 @@ def main() -> None:
         _execute(server.target, _FAIL_NO_MORE)
         dump = [str(server.binary("pg_dump")), f"--dbname={server.target.dsn}"]
         text = subprocess.run(dump, check=True, capture_output=True).stdout
-    finally:
-        server.stop()
-        shutil.rmtree(server.home, ignore_errors=True)
-        shutil.rmtree(state, ignore_errors=True)
     (FOLDER / f"{__version__}.sql.gz").write_bytes(gzip.compress(text, 9, mtime=0))
 
 

@@ -3,7 +3,7 @@
 import fcntl
 import json
 import re
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from etl.db import Connection
-from tests.conftest import RUNNER, Etl
-from tests.faults.conftest import AS_OF, Run, Start, open_gate
+from tests.conftest import RUNNER, Connect, Etl
+from tests.faults.conftest import AS_OF, Run, Start
 from tests.faults.proxy import Proxy
 from tests.faults.servers import OwnServer
 from tests.faults.sums import wrong_sums
+from tests.gates import open_gate
 from tests.support import dirty
-
-Connect = Callable[[], Connection]
+from tests.waiting import until
 
 
 @pytest.fixture(scope="session")
@@ -185,5 +185,4 @@ def queue_lock(environment: dict[str, str]) -> Generator[Path]:
 def wait_until_waiting_for_lock(pid: int, path: Path) -> None:
     """Wait until a process waits for the flock on a file."""
     waiter = re.compile(rf"-> FLOCK .* {pid} \S+:{path.stat().st_ino} ")
-    while not waiter.search(Path("/proc/locks").read_text()):
-        pass
+    until(lambda: waiter.search(Path("/proc/locks").read_text()))

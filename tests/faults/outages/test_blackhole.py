@@ -14,10 +14,12 @@ from psycopg.conninfo import make_conninfo
 
 from etl.db import Connection
 from tests.conftest import REPOSITORY, RUNNER
-from tests.faults.conftest import AS_OF, open_gate, wait_until_at_gate
+from tests.faults.conftest import AS_OF, wait_until_at_gate
 from tests.faults.outages.conftest import Cycles
 from tests.faults.servers import OwnServer
+from tests.gates import open_gate
 from tests.support import dirty
+from tests.waiting import until
 
 # Documentation addresses: they exist nowhere but in these namespaces.
 CLIENT, SERVER = "192.0.2.1", "192.0.2.2"
@@ -116,11 +118,10 @@ def test_a_network_that_swallows_everything_is_noticed_and_waited_for(
     )
     backend = wait_until_at_gate(gate)
     network.pull_the_plug()
-    while connections(network):  # until the kernel has given them up
-        assert run.poll() is None, run.communicate()
+    until(lambda: not connections(network), run)  # the kernel has given them up
     network.plug_in()
     gate.execute("SELECT pg_terminate_backend($1)", [backend])
-    out, err = run.communicate(timeout=120)
+    out, err = run.communicate()
     open_gate(gate)
     assert run.returncode == 1, err
     record = json.loads(out)

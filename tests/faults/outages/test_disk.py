@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 
 from etl.db import Connection
-from tests.faults.conftest import AS_OF, Start, open_gate, wait_until_at_gate
+from tests.faults.conftest import AS_OF, Start, wait_until_at_gate
 from tests.faults.outages.conftest import Cycles
 from tests.faults.sums import wrong_sums
+from tests.gates import open_gate
 from tests.support import dirty
 
 MANY = 60_000  # users whose queue is larger than the disk
@@ -77,7 +78,7 @@ def assert_one_error(err: str, pattern: str) -> None:
     assert "Traceback" not in err
 
 
-def test_full_while_the_queue_is_built(
+def test_a_disk_full_while_the_queue_is_built_is_one_error(
     start: Start, gate: Connection, small_disk: Path, connection: Connection
 ) -> None:
     add_users_without_facts(connection, MANY)
@@ -98,7 +99,7 @@ def test_full_while_the_queue_is_built(
 
 @pytest.mark.parametrize("slack", [0, 20, 60], ids=lambda slack: f"{slack} bytes left")
 @pytest.mark.parametrize("workers", [1, 2])
-def test_full_in_mid_item(
+def test_on_a_disk_full_in_mid_item_what_is_committed_is_told(
     start: Start, gate: Connection, small_disk: Path, cycles: Cycles, slack: int, workers: int
 ) -> None:
     add_users_without_facts(gate, SOME)
@@ -120,7 +121,7 @@ def test_full_in_mid_item(
     cycles.assert_the_next_needs_no_clean_up()
 
 
-def test_full_before_the_cycle_begins(
+def test_a_disk_full_before_the_cycle_begins_is_one_error(
     start: Start, gate: Connection, small_disk: Path, cycles: Cycles
 ) -> None:
     filler = fill_up(small_disk)

@@ -14,7 +14,6 @@ from tests.faults.conftest import (
     Run,
     Start,
     kill_whole_cycle,
-    open_gate,
     wait_until_at_gate,
     wait_until_disconnected,
     wait_until_gone,
@@ -27,7 +26,9 @@ from tests.faults.outages.conftest import (
 )
 from tests.faults.servers import OwnServer
 from tests.faults.sums import wrong_sums
+from tests.gates import open_gate
 from tests.support import dirty, user_ids
+from tests.waiting import WAITS_FOR_LOCK, until, until_found
 
 
 def kill_worker(run: Run) -> list[int]:
@@ -51,8 +52,7 @@ KILLS = [kill_worker, kill_supervisor, kill_whole_cycle]
 
 
 def wait_until_claimed(journal: Path, item: int) -> None:
-    while f"\t{item}\n" not in journal.read_text():
-        pass
+    until(lambda: f"\t{item}\n" in journal.read_text())
 
 
 def assert_nothing_is_left(workers: list[int], connection: Connection) -> None:
@@ -62,7 +62,7 @@ def assert_nothing_is_left(workers: list[int], connection: Connection) -> None:
 
 
 @pytest.mark.parametrize("kill", KILLS)
-def test_after_the_claim_before_the_statement(
+def test_a_kill_after_the_claim_and_before_the_statement_costs_at_most_that_item(
     start: Start,
     gate: Connection,
     server: OwnServer,
@@ -94,15 +94,14 @@ def test_after_the_claim_before_the_statement(
 
 
 @pytest.mark.parametrize("kill", KILLS)
-def test_after_the_commit_before_acknowledging(
+def test_a_kill_after_the_commit_and_before_the_acknowledgement_repeats_nothing(
     start: Start, gate: Connection, cycles: Cycles, environment: dict[str, str], kill: Kill
 ) -> None:
     run = start("--workers=1")
     wait_until_at_gate(gate)
     with queue_lock(environment):
         open_gate(gate)
-        while "user2" in dirty(gate):
-            assert run.process.poll() is None
+        until(lambda: "user2" not in dirty(gate), run.process)
         workers = kill(run)
     status, out, err = run.end()
     assert_nothing_is_left(workers, gate)
@@ -130,7 +129,7 @@ def test_after_the_commit_before_acknowledging(
 
 
 @pytest.mark.parametrize("kill", KILLS)
-def test_inside_the_statement(
+def test_a_kill_inside_the_statement_takes_it_back(
     start: Start, gate: Connection, server: OwnServer, cycles: Cycles, kill: Kill
 ) -> None:
     run = start("--workers=1")
@@ -148,7 +147,7 @@ def test_inside_the_statement(
     cycles.assert_the_next_needs_no_clean_up()
 
 
-def test_the_supervisor_while_it_counts_the_backlog(
+def test_a_supervisor_killed_while_it_counts_the_backlog_has_begun_nothing(
     start: Start, gate: Connection, connection: Connection, cycles: Cycles
 ) -> None:
     with connection.transaction():
@@ -163,7 +162,7 @@ def test_the_supervisor_while_it_counts_the_backlog(
     assert cycles.ledger() == [(0, 0, 0, 0, 0, 0, "crashed"), (6, 6, 0, 0, 0, 0, "drained")]
 
 
-def test_the_supervisor_while_it_writes_the_queue(
+def test_a_supervisor_killed_while_it_writes_the_queue_leaves_the_whole_backlog(
     start: Start, gate: Connection, tmp_path: Path, environment: dict[str, str], cycles: Cycles
 ) -> None:
     folder = tmp_path / "jobs" / "numbers"
@@ -184,8 +183,8 @@ def test_the_supervisor_while_it_writes_the_queue(
     run = start("--max-numbers=20000", job="numbers", **jobs)
     backend = wait_until_at_gate(gate)
     folders = Path(environment["ETL_STATE_DIR"])
-    while not sum(path.stat().st_size for path in folders.glob("cycles/*/*/*/queue.tsv")):
-        assert run.process.poll() is None, run.end()
+    queues = "cycles/*/*/*/queue.tsv"
+    until(lambda: sum(path.stat().st_size for path in folders.glob(queues)), run.process)
     assert not list(folders.glob("cycles/*/*/*/cursor"))  # it is half written
     run.process.kill()
     run.end()
@@ -200,7 +199,7 @@ def test_the_supervisor_while_it_writes_the_queue(
     assert len(list(folders.glob("cycles/*/*/cycle-*/"))) == 1
 
 
-def test_the_supervisor_while_it_closes_the_record(
+def test_a_supervisor_killed_while_it_closes_the_record_leaves_it_to_the_next(
     start: Start, gate: Connection, connection: Connection, cycles: Cycles
 ) -> None:
     run = start("--workers=1")
@@ -218,7 +217,4 @@ def test_the_supervisor_while_it_closes_the_record(
 
 
 def wait_until_waiting_for(connection: Connection, table: str) -> None:
-    while not connection.execute(
-        "SELECT FROM pg_locks WHERE relation = CAST($1 AS regclass) AND NOT granted", [table]
-    ).rowcount:
-        pass
+    until_found(connection, f"{WAITS_FOR_LOCK} AND relation = CAST($1 AS regclass)", [table])

@@ -11,12 +11,14 @@ from psycopg.conninfo import make_conninfo
 
 from etl.db import Connection
 from etl.folders import sql_folder
-from tests.conftest import RUNNER
-from tests.faults.conftest import GATE, open_gate, wait_until_at_gate
+from tests.conftest import RUNNER, Connect
+from tests.faults.conftest import wait_until_at_gate
 from tests.faults.outages.conftest import Cycles
 from tests.faults.outages.hosts import ADDRESSES, ARGUMENTS, CREW, Host, ahead_of_time, two_hosts
 from tests.faults.servers import OwnServer
+from tests.gates import GATE, open_gate, put_gate, shut_gate
 from tests.support import dirty, user_ids
+from tests.waiting import until
 
 _SECOND_GATE = 43
 _ATTEMPTS = """
@@ -79,8 +81,7 @@ def crew_on_b(hosts: tuple[Host, Host], environments: list[dict[str, str]]) -> S
 
 
 def wait_until(connection: Connection, question: str) -> None:
-    while not connection.execute(question.encode()).fetchall()[0][0]:
-        pass
+    until(lambda: connection.execute(question.encode()).fetchall()[0][0])
 
 
 def test_two_hosts_share_a_cycle_whatever_their_clocks_say(
@@ -91,10 +92,10 @@ def test_two_hosts_share_a_cycle_whatever_their_clocks_say(
     crew = crew_on_b(**ahead_of_time())
     wait_until(gate, "SELECT count(*) = 3 FROM etl.attempt WHERE worker = 1001")
     open_gate(gate)
-    told, said = crew.communicate(timeout=60)
+    told, said = crew.communicate()
     assert crew.returncode == 0, said
     assert [one["done"] for one in json.loads(told)["cycles"]] == [3]
-    out, err = cycle.communicate(timeout=60)
+    out, err = cycle.communicate()
     record = json.loads(out)
     assert (cycle.returncode, record["done"], record["remaining"]) == (0, 6, 0), err
     assert gate.execute(_ATTEMPTS.encode()).fetchall() == [(1, "done", 3), (1001, "done", 3)]
@@ -115,11 +116,11 @@ def test_a_host_that_is_killed_while_it_runs_the_cycle_leaves_nothing_to_clean_u
     wait_until(gate, "SELECT count(*) = 3 FROM etl.attempt WHERE worker = 1001")
     hosts[0].kill()
     open_gate(gate)
-    out, err = crew.communicate(timeout=60)
+    out, err = crew.communicate()
     assert crew.returncode == 0, err
     assert json.loads(out)["cycles"][0]["done"] in (3, 4)
     after = crew_on_b(*ARGUMENTS)  # the next cycle, on the host that is left
-    out, err = after.communicate(timeout=60)
+    out, err = after.communicate()
     assert after.returncode == 0, err
     assert "was cut off" in err
     assert dirty(gate) == set()
@@ -138,19 +139,12 @@ def test_the_item_of_a_host_that_is_cut_off_goes_to_another_one(
     cycle_on_a: Started,
     crew_on_b: Started,
     gate: Connection,
-    connect_again: Callable[[], Connection],
+    connect_again: Connect,
 ) -> None:
     keeper = connect_again()
-    keeper.execute("SELECT pg_advisory_lock($1)", [_SECOND_GATE])
-    first = user_ids(gate)["user0"]
-    gate.execute(
-        "CREATE FUNCTION wait_outside() RETURNS trigger LANGUAGE plpgsql SET lock_timeout = 0 AS"
-        " $$ BEGIN PERFORM pg_advisory_xact_lock_shared(43); RETURN NEW; END $$"
-    )
-    gate.execute(
-        "CREATE TRIGGER wait_outside BEFORE INSERT OR UPDATE ON dwh.datamart_users FOR EACH ROW"
-        f" WHEN (NEW.dimension_user_id = {first}) EXECUTE FUNCTION wait_outside()".encode()
-    )
+    shut_gate(keeper, _SECOND_GATE)
+    first = f"NEW.dimension_user_id = {user_ids(gate)['user0']}"
+    put_gate(gate, "dwh.datamart_users", first, name="wait_outside", key=_SECOND_GATE)
     cycle = cycle_on_a()
     at_gate = "SELECT count(*) = 1 FROM pg_locks WHERE NOT granted AND objid = %d"
     wait_until(gate, at_gate % _SECOND_GATE)
@@ -158,14 +152,12 @@ def test_the_item_of_a_host_that_is_cut_off_goes_to_another_one(
     wait_until(gate, at_gate % GATE)
     lost = wait_at(gate)
     hosts[1].pull_the_plug()
-    keeper.execute("SELECT pg_advisory_unlock($1)", [_SECOND_GATE])
-    while (now := wait_at(gate)) in (None, lost):  # until the server has given it up
-        assert cycle.poll() is None, cycle.communicate()
+    open_gate(keeper, _SECOND_GATE)
+    until(lambda: wait_at(gate) not in (None, lost), cycle)  # the server has given it up
     open_gate(gate)
-    out, err = cycle.communicate(timeout=60)
+    out, err = cycle.communicate()
     record = json.loads(out)
     assert (cycle.returncode, record["done"], record["orphaned"]) == (0, 6, 0), err
-    assert now != lost
     assert gate.execute(_ATTEMPTS.encode()).fetchall() == [(1, "done", 5), (1001, "done", 1)]
 
 
@@ -192,9 +184,9 @@ def test_a_host_with_other_files_of_the_job_is_refused(
     cycle = cycle_on_a(*of_quick, ETL_JOBS_DIR=str(folders[0].parent))
     wait_until_at_gate(gate)
     crew = crew_on_b("worker", "quick-users", ETL_JOBS_DIR=str(folders[1].parent))
-    _, err = crew.communicate(timeout=60)
+    _, err = crew.communicate()
     assert crew.returncode == 2, err
     assert f"etl: {process} is not that of the host that runs the cycle" in err
     open_gate(gate)
-    assert cycle.communicate(timeout=60) is not None
+    assert cycle.communicate() is not None
     assert cycle.returncode == 0

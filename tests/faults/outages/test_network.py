@@ -5,10 +5,12 @@ import json
 import pytest
 
 from etl.db import Connection
-from tests.faults.conftest import Start, open_gate, wait_until_at_gate, wait_until_disconnected
+from tests.faults.conftest import Start, wait_until_at_gate, wait_until_disconnected
 from tests.faults.outages.conftest import Cycles
 from tests.faults.proxy import Proxy
+from tests.gates import open_gate
 from tests.support import dirty
+from tests.waiting import until
 
 
 @pytest.mark.parametrize("is_reset", [True, False], ids=["RST", "FIN"])
@@ -23,8 +25,7 @@ def test_a_cut_connection_costs_the_item_in_hand_an_attempt_and_the_cycle_goes_o
 ) -> None:
     run = start_by_proxy(f"--workers={workers}")
     wait_until_at_gate(gate)
-    while workers > 1 and dirty(gate) != {"user2"}:
-        assert run.process.poll() is None
+    until(lambda: workers == 1 or dirty(gate) == {"user2"}, run.process)
     assert proxy.cut(is_reset=is_reset) >= 2  # that of the supervisor, and of a worker
     status, out, err = run.end()
     assert status == 1, err
@@ -45,8 +46,8 @@ def test_a_network_that_comes_back_is_waited_for(
     proxy.drop()
     proxy.cut()
     tried = proxy.accepted
-    while proxy.accepted < tried + 4:  # worker and supervisor have come in vain
-        assert run.process.poll() is None, run.end()
+    # Worker and supervisor have come in vain.
+    until(lambda: proxy.accepted >= tried + 4, run.process)
     open_gate(gate)
     proxy.accept()
     status, out, err = run.end()
@@ -64,8 +65,7 @@ def test_a_network_that_stops_for_a_while_is_nothing(
     wait_until_at_gate(gate)
     proxy.freeze()
     open_gate(gate)
-    while "user2" in dirty(gate):
-        assert run.process.poll() is None
+    until(lambda: "user2" not in dirty(gate), run.process)
     proxy.thaw()
     status, out, err = run.end()
     assert status == 0, err

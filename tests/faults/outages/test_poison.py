@@ -8,11 +8,13 @@ import pytest
 
 from etl.db import Connection
 from tests.conftest import Etl
-from tests.faults.conftest import AS_OF, USERS, Start, open_gate, wait_until_at_gate
+from tests.faults.conftest import AS_OF, USERS, Run, Start, wait_until_at_gate
 from tests.faults.outages.conftest import Cycles, all_wait_at_the_gate
 from tests.faults.servers import OwnServer
 from tests.faults.sums import wrong_sums
+from tests.gates import open_gate
 from tests.support import dirty
+from tests.waiting import until, until_found, until_gone
 
 MAX_ATTEMPTS = 5
 WAITING = (
@@ -23,9 +25,8 @@ WAITING = (
 
 def end_session(gate: Connection, backend: int) -> None:
     """End a server process that waits at the gate and has not noticed that its client is gone."""
-    while gate.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = $1",
-                       [backend]).rowcount:  # fmt: skip
-        pass
+    end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = $1"
+    until_gone(gate, end, [backend])
 
 
 def test_a_killed_server_process_costs_its_own_item_an_attempt_and_no_other(
@@ -33,8 +34,7 @@ def test_a_killed_server_process_costs_its_own_item_an_attempt_and_no_other(
 ) -> None:
     all_wait_at_the_gate(gate)
     run = start("--workers=2")
-    while len(waiting := gate.execute(WAITING).fetchall()) < 2:
-        assert run.process.poll() is None
+    waiting = until_found(gate, WAITING, rows=2, running=run.process)
     server.kill_backend(waiting[0][0])  # of worker 1; the server ends that of worker 2 as well
     status, out, err = run.end()
     assert status == 1, err
@@ -75,6 +75,12 @@ def test_an_item_that_kills_its_server_process_is_quarantined(
     assert wrong_sums(cycles.connect()) == []
 
 
+def kill_the_last_worker(run: Run) -> None:
+    """A second one does the others, and ends."""
+    until(lambda: len(run.workers()) == 1, run.process)
+    os.kill(run.workers()[0], signal.SIGKILL)
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_an_item_that_kills_its_worker_is_quarantined(
     start: Start, gate: Connection, cycles: Cycles, workers: int
@@ -82,9 +88,7 @@ def test_an_item_that_kills_its_worker_is_quarantined(
     for attempt in range(1, MAX_ATTEMPTS + 1):
         run = start(f"--workers={workers}")
         backend = wait_until_at_gate(gate)
-        while len(pids := run.workers()) != 1:  # a second one does the others and ends
-            assert run.process.poll() is None
-        os.kill(pids[0], signal.SIGKILL)
+        kill_the_last_worker(run)
         end_session(gate, backend)
         status, out, err = run.end()
         assert status == 1, err

@@ -8,7 +8,7 @@ import pytest
 
 from etl.db import Connection
 from tests.conftest import Etl
-from tests.faults.conftest import AS_OF, Start, open_gate, wait_until_at_gate
+from tests.faults.conftest import AS_OF, Start, wait_until_at_gate
 from tests.faults.outages.conftest import (
     Cycles,
     keep_gate_over_restarts,
@@ -17,7 +17,9 @@ from tests.faults.outages.conftest import (
 )
 from tests.faults.proxy import Proxy
 from tests.faults.servers import Mode, OwnServer
+from tests.gates import open_gate
 from tests.support import dirty, user_ids
+from tests.waiting import WAITS_FOR_LOCK, until, until_found
 
 HOLDS_THE_LOCK = (
     "SELECT FROM pg_locks AS l JOIN pg_stat_activity AS a ON a.pid = l.pid"
@@ -32,8 +34,7 @@ def test_a_restart_in_mid_item_costs_nobody_an_attempt(
 ) -> None:
     run = start(f"--workers={workers}")
     wait_until_at_gate(gate)
-    while workers > 1 and len(dirty(gate)) > 1:
-        pass  # the second worker does the others, and ends
+    until(lambda: workers == 1 or len(dirty(gate)) == 1)  # the second does the others, and ends
     gate.execute("CHECKPOINT")  # what is done so far shall survive a crash, too
     server.restart(mode)
     status, out, err = run.end()
@@ -54,8 +55,7 @@ def test_a_server_that_is_away_for_a_while_is_waited_for(
     wait_until_at_gate(gate)
     server.stop("fast")
     tried = proxy.accepted
-    while proxy.accepted < tried + 3:  # it has come in vain three times
-        assert run.process.poll() is None, run.end()
+    until(lambda: proxy.accepted >= tried + 3, run.process)  # it has come in vain three times
     server.start()
     status, out, err = run.end()
     assert status == 0, err
@@ -72,8 +72,7 @@ def test_the_lock_is_taken_again_after_a_restart(
     wait_until_at_gate(gate)
     server.restart("fast")
     again = cycles.connect()
-    while not again.execute(HOLDS_THE_LOCK).rowcount:
-        assert run.process.poll() is None, run.end()
+    until_found(again, HOLDS_THE_LOCK, running=run.process)
     wait_until_at_gate(again)
     ran = etl("datamart-users", AS_OF, ETL_STATE_DIR=str(tmp_path / "another host"))
     assert ran.status == 75, ran.err
@@ -122,8 +121,7 @@ def test_a_crash_when_the_workers_have_ended_takes_nothing_back(
     rival.execute("BEGIN")
     rival.execute("LOCK TABLE etl.attempt IN EXCLUSIVE MODE")  # the record cannot be closed
     run = start("--workers=2")
-    while not gate.execute("SELECT FROM pg_locks WHERE NOT granted").rowcount:
-        assert run.process.poll() is None, run.end()
+    until_found(gate, WAITS_FOR_LOCK, running=run.process)
     server.restart("immediate")
     status, out, err = run.end()
     assert (status, json.loads(out)["done"]) == (0, 6), err

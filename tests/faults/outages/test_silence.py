@@ -8,10 +8,11 @@ import pytest
 
 from etl import folders
 from etl.db import Connection
-from tests.faults.conftest import Start, open_gate, wait_until_at_gate, wait_until_disconnected
+from tests.faults.conftest import Start, wait_until_at_gate, wait_until_disconnected
 from tests.faults.outages.conftest import Cycles
 from tests.faults.proxy import Proxy
 from tests.faults.servers import OwnServer
+from tests.gates import open_gate
 
 
 @pytest.fixture
