@@ -2,9 +2,8 @@
 
 import time
 from collections.abc import Iterable
-from dataclasses import replace
 
-from etl import db, ledger
+from etl import db, ledger, queryplan
 from etl.backlog import Backlog
 from etl.bench.plan import read_plan
 from etl.bench.report import Listing
@@ -14,8 +13,6 @@ from etl.model import CycleRecord
 from etl.queue import Buildable
 from etl.settings import ItemLimit
 from etl.sqlfile import shipped
-
-_EXPLAIN = b"EXPLAIN (ANALYZE, BUFFERS, VERBOSE, TIMING OFF, FORMAT JSON) "
 
 
 def look(
@@ -45,16 +42,14 @@ def look(
         counted, found = time.perf_counter(), record.found
         listed = backlog.freeze(queue, job.reserved_percent, Budget(None, 1, None))
         frozen = time.perf_counter()
-        # EXPLAIN takes no parameter but those of the query that it stands before.
-        (plans,) = db.one(
-            connection,
-            replace(job.prioritize, text=_EXPLAIN + job.prioritize.text),
+        values = {
             **job.values,
-            as_of=record.as_of,
-            now=record.started_at,
-            max_items=record.max_items,
-            reserved_percent=job.reserved_percent,
-        )
+            "as_of": record.as_of,
+            "now": record.started_at,
+            "max_items": record.max_items,
+            "reserved_percent": job.reserved_percent,
+        }
+        plan, _ = queryplan.ask(connection, job.prioritize, values, is_run=True)
         ledger.count_held(connection, record, record.started_at)
     return Listing(
         found=found,
@@ -63,5 +58,5 @@ def look(
         limit=record.max_items,
         backlog_s=counted - begun,
         prioritize_s=frozen - counted,
-        reads=read_plan(plans[0]["Plan"]),
+        reads=read_plan(plan),
     )
