@@ -61,32 +61,39 @@ _STREAM: dict[str, Any] = {
 _QUEUE = re.compile(r"(?!amq\.)[A-Za-z0-9_.:-]{1,200}\Z")
 _QUEUE_TYPES = ("quorum", "classic")
 _OPTION: dict[str, type] = {"help": str, "choices": list}
-# What every job's command has already, and the variables that the engine binds.
-_TAKEN = frozenset(
+OPTIONS = frozenset(
+    [
+        "again",
+        "detach",
+        "dsn",
+        "from",
+        "help",
+        "json",
+        "only",
+        "queue",
+        "to",
+        "verify",
+        "wait",
+        "workers",
+    ]
+)
+"""Options of one word that a job's command has already; so no unit can be called that."""
+
+# The others, and the variables that the engine binds.
+_TAKEN = OPTIONS.union(
     [
         "as_of",
         "now",
         "max_items",
         "reserved_percent",
-        "workers",
         "time_limit",
         "dry_run",
         "log_format",
-        "json",
-        "dsn",
-        "help",
         "round",
         "from_key",
         "to_key",
         "most",
-        "from",
-        "to",
-        "only",
-        "again",
         "batch_size",
-        "verify",
-        "wait",
-        "detach",
         "item_key",
         "level",
         "weight",
@@ -156,8 +163,9 @@ class _JobFile(TomlFile):
         for key in ("title", "summary"):
             if not is_line(table.get(key, "?")):
                 raise self.wrong(key, "must be one line without control characters")
-        if not NAME.match(table["unit"]):
-            raise self.wrong("unit", "must be one word in small letters")
+        if not NAME.match(table["unit"]) or table["unit"] in OPTIONS:
+            others = ", ".join(sorted(OPTIONS))
+            raise self.wrong("unit", f"must be one word in small letters, and not {others}")
         for key, known in (("acknowledge", _ACKNOWLEDGE), ("progress", _PROGRESS)):
             if table.get(key, known[0]) not in known:
                 raise self.wrong(key, f"must be one of: {', '.join(known)}")
