@@ -1,12 +1,16 @@
 """What it costs to know what is dirty: backlog.sql and prioritize.sql in one snapshot."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
+
+import psycopg
 
 from etl import db, ledger, queryplan
 from etl.backlog import Backlog
 from etl.bench.plan import read_plan
 from etl.bench.report import Listing
+from etl.errors import FileError, UsageError
 from etl.job import Job
 from etl.ledger.cost import Budget
 from etl.model import CycleRecord
@@ -32,11 +36,14 @@ def look(
         queue: Gets the list.
         parameters: Values that process.sql gets beside the columns of the list.
         longest_s: No query may take longer, seconds.
+
+    Raises:
+        UsageError: One of them did.
     """
     timeout = f"{longest_s * 1000:.0f}ms"
     db.run(connection, shipped("session/set_statement_timeout"), statement_timeout=timeout)
     backlog = Backlog(connection, job, record, parameters)
-    with backlog.snapshot():
+    with _in_time(), backlog.snapshot():
         begun = time.perf_counter()
         backlog.count(ItemLimit(record.max_items))
         counted, found = time.perf_counter(), record.found
@@ -60,3 +67,16 @@ def look(
         prioritize_s=frozen - counted,
         reads=read_plan(plan),
     )
+
+
+@contextmanager
+def _in_time() -> Generator[None]:
+    try:
+        yield
+    except FileError as error:
+        if not isinstance(error.__cause__, psycopg.errors.QueryCanceled):
+            raise
+        raise UsageError(
+            f"the listing alone takes longer than the time limit: {error.message}",
+            "Give more --time-limit.",
+        ) from error
