@@ -59,12 +59,13 @@ def _differences(stored: Result, recomputed: Result) -> Iterator[Difference]:
 
 def _where(stored: object, recomputed: object) -> tuple[str, str]:
     """Two values that differ; of lists the first place where they do."""
+    shown = _short(stored), _short(recomputed)
     if isinstance(stored, list) and isinstance(recomputed, list):
         pairs = zip(cast("list[object]", stored), cast("list[object]", recomputed), strict=False)
         for place, (one, other) in enumerate(pairs, 1):
             if one != other:
                 return f"{_short(one)} at place {place}", f"{_short(other)} there"
-    return _short(stored), _short(recomputed)
+    return shown
 
 
 def _short(value: object) -> str:

@@ -156,10 +156,10 @@ def test_who_may_not_recompute_is_told_so_and_calls_nothing_wrong(
 def test_one_item_that_fails_as_others_would_not_is_wrong_by_itself(
     clean: Connection, etl: Etl
 ) -> None:
-    users = user_ids(clean)
     clean.execute(
         "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
-        f" IF NEW.dimension_user_id IN ({users['user3']}, {users['user8']}) THEN"
+        " IF NEW.dimension_user_id IN (SELECT u.dimension_user_id FROM dwh.dimension_users AS u"
+        " WHERE u.username IN ('user3', 'user8')) THEN"
         " PERFORM nowhere.at_all(); END IF; RETURN NEW; END $$"
     )
     clean.execute(
