@@ -97,11 +97,21 @@ def look_up(connection: db.Connection, names: Iterable[Name]) -> dict[Name, Tabl
     """Read about tables. Those that do not exist any more are left out."""
     asked = json.dumps([{"schema": name.schema, "relation": name.relation} for name in names])
     found: dict[Name, Table] = {}
-    for schema, relation, *facts, columns, indexes in db.run(
+    for schema, relation, rows, changed, written, rewritten, *told in db.run(
         connection, shipped("explain/relations"), names=asked
     ):
-        by_name = {key: Column(**value) for key, value in columns.items()}
-        told = (*facts, by_name, [Index(**index) for index in indexes])
+        analyze, vacuum, primary_key, columns, indexes = told
         name = Name(schema, relation)
-        found[name] = Table(name, *told)
+        found[name] = Table(
+            name,
+            rows,
+            changed,
+            written,
+            rewritten,
+            analyze,
+            vacuum,
+            primary_key,
+            {key: Column(**value) for key, value in columns.items()},
+            [Index(**index) for index in indexes],
+        )
     return found
