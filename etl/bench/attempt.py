@@ -19,13 +19,10 @@ from etl.errors import DatabaseUnreachableError, UsageError
 from etl.job import Job
 from etl.model import Claim, Outcome, Result
 from etl.sqlfile import shipped
-from etl.worker.executor import Executor
+from etl.worker.executor import ENDS_TRANSACTIONS, Executor
 from etl.worker.unsettled import DoubtfulItem, LostItem
 
 _CANCEL_S = 5.0
-# Invalid transaction termination: a COMMIT or ROLLBACK inside. Active transaction: a command
-# such as VACUUM, or CREATE INDEX CONCURRENTLY.
-_ENDS_TRANSACTIONS = ("2D000", "25001")
 _ABORTED = "25P02"
 
 
@@ -126,7 +123,7 @@ class RolledBack:
                 f"the connection was lost: {item.result.message}", "Check that the server runs."
             ) from None
         has_ended = self._connection.info.transaction_status == TransactionStatus.IDLE
-        if has_ended or result.sqlstate in _ENDS_TRANSACTIONS:
+        if has_ended or result.sqlstate in ENDS_TRANSACTIONS:
             raise UsageError(
                 f"{self._job.process.path}: the statement ends transactions itself, or cannot run "
                 f"inside one: {result.message} [{result.sqlstate}]",

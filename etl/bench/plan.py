@@ -1,8 +1,8 @@
-"""What a query read, from its EXPLAIN (ANALYZE, BUFFERS, VERBOSE, FORMAT JSON)."""
+"""What a query read, summed up from its plan."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+
+from etl.queryplan import Node
 
 # What may be read for each dirty item, of one relation: once by what makes it dirty, once in a
 # join, once for what is held, and some slack. Below so many rows nobody minds, and the planner
@@ -11,7 +11,7 @@ _ROWS_AN_ITEM = 4
 _ROWS_ANYWAY = 1000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Reads:
     """What a query read of one relation.
 
@@ -60,48 +60,20 @@ class PlanReads:
         ]
 
 
-def read_plan(plan: dict[str, Any]) -> PlanReads:
-    """Sum up a plan.
-
-    Args:
-        plan: The value of "Plan", with what was measured.
-    """
+def read_plan(plan: Node) -> PlanReads:
+    """Sum up a plan that was run."""
     found: dict[str, Reads] = {}
-    sorts_on_disk = 0
-    for node in _nodes(plan):
-        sorts_on_disk += node.get("Sort Space Type") == "Disk"
-        if node["Node Type"].endswith("Scan") and "Relation Name" in node:
-            reads = _of(node)
-            before = found.get(reads.relation, Reads(reads.relation, 0, 0, 0))
-            found[reads.relation] = Reads(
-                reads.relation,
-                before.rows + reads.rows,
-                before.removed + reads.removed,
-                before.by_seq_scan + reads.by_seq_scan,
-            )
+    for node in plan.every():
+        if node.relation is not None:
+            rows = node.rows + node.removed
+            reads = found.setdefault(str(node.relation), Reads(str(node.relation), 0, 0, 0))
+            reads.rows += rows
+            reads.removed += node.removed
+            reads.by_seq_scan += rows if node.is_whole_scan else 0
     return PlanReads(
         relations=sorted(found.values(), key=lambda reads: (-reads.rows, reads.relation)),
-        sorts_on_disk=sorts_on_disk,
-        temp_blocks=plan.get("Temp Written Blocks", 0),
-        hit_blocks=plan.get("Shared Hit Blocks", 0),
-        read_blocks=plan.get("Shared Read Blocks", 0),
+        sorts_on_disk=sum(node.raw.get("Sort Space Type") == "Disk" for node in plan.every()),
+        temp_blocks=plan.raw.get("Temp Written Blocks", 0),
+        hit_blocks=plan.raw.get("Shared Hit Blocks", 0),
+        read_blocks=plan.raw.get("Shared Read Blocks", 0),
     )
-
-
-def _of(node: dict[str, Any]) -> Reads:
-    loops = node["Actual Loops"]
-    by_filter = node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Index Recheck", 0)
-    removed = round(by_filter * loops)
-    rows = round(node["Actual Rows"] * loops) + removed
-    return Reads(
-        relation=f"{node.get('Schema', '?')}.{node['Relation Name']}",
-        rows=rows,
-        removed=removed,
-        by_seq_scan=rows if node["Node Type"] == "Seq Scan" else 0,
-    )
-
-
-def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    yield plan
-    for child in plan.get("Plans", []):
-        yield from _nodes(child)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import typer
 
-from etl import db, folders
+from etl import db, folders, verification
+from etl.cli import verify
 from etl.cli.database import target
 from etl.cli.detach import tell_begun
 from etl.cli.display import Display
@@ -16,7 +17,6 @@ from etl.cli.log import LogLines
 from etl.cli.narrator import Narrator
 from etl.cli.output import is_on_terminal, say, tell, to_json
 from etl.cli.render import as_object, summary
-from etl.cli.verify import by_query, verdict_text
 from etl.cycle import Cycle, CycleOptions
 from etl.errors import CycleRunningError, DatabaseUnreachableError, EtlError
 from etl.events import BacklogCounted, Emit, Event
@@ -65,9 +65,10 @@ def run_cycle(job: Job, dsn: str | None, options: CycleOptions, manner: Manner) 
         try:
             if manner.verifies and record.stop_signal is None:
                 with db.connect(database, f"etl:verify {job.command}") as connection:
-                    verdict = by_query(connection, job, options.as_of)
-                told |= {"wrong": verdict["wrong"], "wrong_items": verdict["items"]}
-                text += "\n\n" + verdict_text(job, {**verdict, "as_of": options.as_of})
+                    verdict = verification.by_query(connection, job, options.as_of)
+                found = verify.as_object(job, options.as_of, verdict)
+                told |= {"wrong": found["wrong"], "wrong_items": found["items"]}
+                text += "\n\n" + verify.as_text(job, options.as_of, verdict)
         finally:  # what the cycle did is told, whether it could be verified or not
             tell(to_json(told) if manner.is_json else text)
     status = exit_status(record)

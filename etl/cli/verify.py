@@ -18,9 +18,8 @@ from etl.errors import UsageError
 if TYPE_CHECKING:
     from datetime import date
 
-    from etl.db import Connection
     from etl.job import Job
-    from etl.verification import Checked, Verifier
+    from etl.verification import Verdict, Verifier
 
 _SHOWN = 20
 _SAMPLE = 400
@@ -59,129 +58,98 @@ def command() -> Callable[..., None]:
         other means. Else each item is recomputed by the job's own statement, in a transaction
         that is rolled back, and compared column by column. Dirty items may be wrong.
         """
-        from etl.verification import Verifier
+        from etl import verification
 
         found, today = job_named(job, may_be_stream=True), day(as_of)
         if sum((sample is not None, every, item is not None)) > 1:
             raise UsageError("--sample, --all and --item exclude each other", "Give one of them.")
+        if seed is not None and (every or item is not None):
+            raise UsageError("--seed draws a sample: it goes with no --all or --item", "Leave it.")
         if fix:
             _ = found.mark
-        is_by_query = found.has_verify and sample is None and not every and item is None
+        recomputes = every or any(given is not None for given in (sample, item, seed))
         with connected(dsn, "verify", found) as connection:
-            if is_by_query:
-                told = by_query(connection, found, today)
+            if found.has_verify and not recomputes:
+                verdict = verification.by_query(connection, found, today)
             else:
-                verifier = Verifier(connection, found, today)
+                verifier = verification.Verifier(connection, found, today)
                 size = None if every or item is not None else sample or _SAMPLE
                 lot = secrets.randbelow(2**31) if seed is None else seed
-                told = _by_recomputing(verifier, found, size, lot, item)
-            keys = [wrong["item_key"] for wrong in told["items"]]
-            if fix and keys:
-                Verifier(connection, found, today).mark(keys)
-                told["marked"] = len(keys)
-        told = {"job": found.name, "as_of": today, **told}
-        tell(to_json(told) if json_output else verdict_text(found, told))
-        raise typer.Exit(1 if told["items"] else 0)
+                verdict = _recomputed(verifier, found, size, lot, item)
+            if fix:
+                verification.mark(connection, found, verdict)
+        if json_output:
+            tell(to_json(as_object(found, today, verdict)))
+        else:
+            tell(as_text(found, today, verdict))
+        raise typer.Exit(1 if verdict.wrong else 0)
 
     return verify
 
 
-def by_query(connection: "Connection", job: "Job", as_of: "date") -> dict[str, Any]:
-    """What the job's verify.sql finds, as docs/json/verify.schema.json has it."""
-    from etl import db
-
-    cursor = db.run(connection, job.verify, **job.parameters(as_of))
-    if cursor.description is None or len(cursor.description) != 2:
-        raise UsageError(
-            f"{job.verify.path} must return two columns, item_key and problem",
-            "Correct the query.",
-        )
-    items: list[dict[str, Any]] = [
-        {"item_key": str(key), "problem": str(problem), "differences": []}
-        for key, problem in cursor
-    ]
-    return _result("verify.sql", items)
-
-
-def _by_recomputing(
+def _recomputed(
     verifier: "Verifier", job: "Job", sample: int | None, seed: int, item: str | None
-) -> dict[str, Any]:
-    from etl.verification.confidence import at_most
+) -> "Verdict":
+    from etl.verification import Verdict
 
-    lot = verifier.draw(sample, seed, item or "")
-    if item == "" or (item is not None and not lot.items):  # none named, all are drawn
+    lot = verifier.draw(sample, seed, item)
+    if item is not None and not lot.items:
         raise UsageError(
             f"there is no clean {job.unit} {item}",
             f"It is dirty, so the next cycle refreshes it; or the job knows no such {job.unit}.",
         )
-    wrong: list[Checked] = []
-    skipped = 0
-    for place, one in enumerate(map(verifier.check, lot.items), 1):
-        skipped += one.verdict == "skipped"
-        if one.verdict == "wrong":
-            wrong.append(one)
-        if place % _TELL_EVERY == 0:
-            say(f"etl: {place:,} of {len(lot.items):,}, {len(wrong):,} wrong so far")
-    checked = len(lot.items) - skipped
-    items = [
-        {
-            "item_key": one.item_key,
-            "problem": one.problem,
-            "differences": [asdict(difference) for difference in one.differences],
-        }
-        for one in wrong
-    ]
-    how = "item" if item is not None else "all" if sample is None else "sample"
-    told = _result(how, items) | {"checked": checked, "skipped": skipped}
-    told["population"] = lot.population if item is None else None
-    if how == "sample" and checked:
-        told |= {"seed": seed, "drift_rate": len(wrong) / checked}
-        whole = checked == lot.population  # nobody was left to chance
-        told["drift_rate_at_most"] = told["drift_rate"] if whole else at_most(len(wrong), checked)
-    return told
+    verdict = Verdict("item" if item is not None else "all" if sample is None else "sample")
+    verdict.population = lot.population if item is None else None
+    verdict.seed = None if sample is None else seed
+
+    def on_checked(number: int) -> None:
+        if number % _TELL_EVERY == 0:
+            say(f"etl: {number:,} of {len(lot.items):,}, {len(verdict.wrong):,} wrong so far")
+
+    verifier.check(lot, verdict, on_checked)
+    return verdict
 
 
-def _result(how: str, items: list[dict[str, Any]]) -> dict[str, Any]:
+def as_object(job: "Job", as_of: "date", verdict: "Verdict") -> dict[str, Any]:
+    """The verdict as docs/json/verify.schema.json has it."""
+    told = asdict(verdict)
     return {
-        "how": how,
-        "checked": None,
-        "skipped": None,
-        "population": None,
-        "seed": None,
-        "wrong": len(items),
-        "drift_rate": None,
-        "drift_rate_at_most": None,
-        "marked": 0,
-        "items": items,
+        "job": job.name,
+        "as_of": as_of,
+        **told,
+        "wrong": len(verdict.wrong),
+        "drift_rate": verdict.drift_rate,
+        "drift_rate_at_most": verdict.drift_rate_at_most,
+        "items": told["wrong"],
     }
 
 
-def verdict_text(job: "Job", told: dict[str, Any]) -> str:
+def as_text(job: "Job", as_of: "date", verdict: "Verdict") -> str:
     """The wrong items and the verdict, for people."""
     lines: list[str] = []
-    for item in told["items"][:_SHOWN]:
-        lines.append(printable(f"{job.unit} {item['item_key']} {item['problem']}"))
+    for item in verdict.wrong[:_SHOWN]:
+        lines.append(printable(f"{job.unit} {item.item_key} {item.problem}"))
         lines += [
-            printable(f"    {one['column']}: {one['stored']}, should be {one['recomputed']}")
-            for one in item["differences"]
+            printable(f"    {one.column}: {one.stored}, should be {one.recomputed}")
+            for one in item.differences
         ]
-    number = len(told["items"])
+    number, rate = len(verdict.wrong), verdict.drift_rate_at_most
     more = f" (the first {_SHOWN} above)" if number > _SHOWN else ""
-    verdict = f"{number:,} wrong{more}" if number else "all right"
-    lines.append(f"{job.title}: {verdict}{_scope(job, told)}, as of {told['as_of']}")
-    if told["drift_rate_at_most"] is not None and told["checked"] < told["population"]:
+    said = f"{number:,} wrong{more}" if number else "all right"
+    lines.append(f"{job.title}: {said}{_scope(job, verdict)}, as of {as_of}")
+    if rate is not None and verdict.checked != verdict.population:
         lines.append(
-            f"with 95 % confidence at most {told['drift_rate_at_most']:.2%} of the "
-            f"{told['population']:,} clean {job.unit}s are wrong (--seed {told['seed']})"
+            f"with 95 % confidence at most {rate:.2%} of the {verdict.population:,} clean "
+            f"{job.unit}s are wrong (--seed {verdict.seed})"
         )
-    if told["marked"]:
-        marked = counted(told["marked"], job.unit)
+    if verdict.marked:
+        marked = counted(verdict.marked, job.unit)
         lines.append(f"marked {marked} dirty: the next cycle refreshes it")
     return "\n".join(lines)
 
 
-def _scope(job: "Job", told: dict[str, Any]) -> str:
-    if told["checked"] is None:
+def _scope(job: "Job", verdict: "Verdict") -> str:
+    if verdict.checked is None:
         return ""
-    skipped = f" ({told['skipped']:,} skipped: in use)" if told["skipped"] else ""
-    return f" of {counted(told['checked'], job.unit)} recomputed{skipped}"
+    skipped = f" ({verdict.skipped:,} skipped: in use)" if verdict.skipped else ""
+    return f" of {counted(verdict.checked, job.unit)} recomputed{skipped}"

@@ -10,18 +10,17 @@ from collections.abc import Iterable, Iterator
 from etl import db, deploy
 from etl.deploy import FileState
 from etl.doctor.finding import Finding, Severity
+from etl.doctor.names import NAME, uncommented
 from etl.job import Job
 from etl.sqlfile import shipped, statements
 
-_IDENTIFIER = r'(?:\w+|"[^"]+")'
 _CREATE = re.compile(
     r"CREATE\s+(?P<unique>UNIQUE\s+)?INDEX\s+(?:CONCURRENTLY\s+)?(?:IF\s+NOT\s+EXISTS\s+)?"
-    rf"(?P<name>{_IDENTIFIER})\s+ON\s+(?:ONLY\s+)?(?P<table>{_IDENTIFIER}\.{_IDENTIFIER})",
+    rf"(?P<name>{NAME})\s+ON\s+(?:ONLY\s+)?(?P<schema>{NAME})\.(?P<table>{NAME})",
     re.IGNORECASE,
 )
 _UNMADE = re.compile(r"(?:DROP|ALTER)\s+INDEX\s", re.IGNORECASE)
-_NAMES = re.compile(rf"{_IDENTIFIER}\.{_IDENTIFIER}")
-_COMMENT = re.compile(r"--[^\n]*")
+_NAMES = re.compile(rf"{NAME}\.{NAME}")
 
 
 def indexes(connection: db.Connection, jobs: Iterable[Job]) -> Iterator[Finding]:
@@ -35,9 +34,9 @@ def indexes(connection: db.Connection, jobs: Iterable[Job]) -> Iterator[Finding]
         if file.kind != "schema" or file.state is not FileState.APPLIED:
             continue
         for statement in statements(file.path, file.text):
-            text = " ".join(_COMMENT.sub("", statement.source).split())
+            text = " ".join(uncommented(statement.source).split())
             if found := _CREATE.match(text):
-                schema, _, table = found["table"].partition(".")
+                schema, table = found["schema"], found["table"]
                 start = f"CREATE {found['unique'] or ''}INDEX CONCURRENTLY {found['name']} ON "
                 command = f"{start}{schema}.{table}{text[found.end() :]};"
                 made[f"{schema}.{found['name']}"] = (f"{file.scope}: {file.name}", command)

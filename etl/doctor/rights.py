@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from etl import db
 from etl.deploy import grants
+from etl.doctor.names import NAME, QUOTED, uncommented
 from etl.job import Job
 from etl.sqlfile import shipped, statements
 
@@ -31,10 +32,9 @@ _GRANT = re.compile(
     r"(?P<objects>[^;]+?)\s+TO\s+(?P<role>\w+)\s*\Z",
     re.IGNORECASE | re.DOTALL,
 )
-_COMMENT = re.compile(r"--[^\n]*")
-_PART = re.compile(r"[^,()]+(?:\([^)]*\))?")
+_PART = re.compile(rf"(?:{QUOTED}|[^,()\"])+(?:\([^)]*\))?")
 _PRIVILEGE = re.compile(r"(SELECT|INSERT|UPDATE|DELETE|USAGE|EXECUTE)(?:\s*\(([^)]*)\))?", re.I)
-_NAME = re.compile(r'(\w+|"[^"]+")(\.(\w+|"[^"]+"))?')
+_OBJECT = re.compile(rf"\s*({NAME}(?:\.{NAME})?)\s*(?:\(.*\))?\s*", re.DOTALL)
 
 
 class Right(NamedTuple):
@@ -57,17 +57,16 @@ class Right(NamedTuple):
 
 def named_in(text: str) -> list[Right]:
     """The rights that one statement gives; none where it is no GRANT of the form above."""
-    found = _GRANT.match(_COMMENT.sub("", text).strip())
+    found = _GRANT.match(uncommented(text).strip())
     if found is None or found["role"].lower() not in _ROLES:
         return []
     kind = _KINDS[(found["kind"] or "").upper()]
-    objects = [part.strip().partition("(")[0].strip() for part in _PART.findall(found["objects"])]
-    if not all(_NAME.fullmatch(name) for name in objects):
-        return []
+    objects = [_OBJECT.fullmatch(part) for part in _PART.findall(found["objects"])]
     privileges = [_PRIVILEGE.fullmatch(p.strip()) for p in _PART.findall(found["privileges"])]
     return [
-        Right(found["role"].lower(), kind, name, privilege[1].upper(), column.strip())
-        for name in objects
+        Right(found["role"].lower(), kind, object_[1], privilege[1].upper(), column.strip())
+        for object_ in objects
+        if object_ is not None
         for privilege in privileges
         if privilege is not None
         for column in (privilege[2] or "").split(",")

@@ -1,5 +1,7 @@
 """From what is wrong to the command that mends it, tried before it is told where that can be."""
 
+from dataclasses import replace
+
 import psycopg
 
 from etl import db
@@ -39,9 +41,8 @@ class Advisor:
         for subject, queries in observed.values():
             for waste in wasted(queries, self._tables):
                 found += self._on_waste(waste, subject if isinstance(subject, Listing) else None)
-            for finding in (*misjudged(queries, self._tables), *unvacuumed(queries, self._tables)):
-                finding.command = self._maintenance(finding)
-                found.append(finding)
+            found += misjudged(queries, self._tables)
+            found += unvacuumed(queries, self._tables)
             if subject is not None:
                 found += self._on_spills(subject, queries)
         return _merged(found)
@@ -62,54 +63,30 @@ class Advisor:
         )
         broken = index.serving(wanted, *scan, is_valid=False)
         if broken is not None:
-            finding.kind = "invalid_index"
-            finding.why = (
+            why = (
                 f"The index {broken.name} would serve, but it is invalid: the command that was to "
                 "make it was cut off."
             )
-            finding.command = f"REINDEX INDEX CONCURRENTLY {broken.name};"
-            return [finding]
-        finding.command, text = index.command(self._connection, wanted)
-        finding.check = _UNCHECKED
+            return [replace(finding, kind="invalid_index", why=why, command=broken.reindex)]
+        command, to_try = index.command(self._connection, wanted)
+        check = _UNCHECKED
         if self._hypopg is not None:
-            trial = index.try_index(self._connection, self._hypopg, wanted, text, listing)
+            trial = index.try_index(self._connection, self._hypopg, wanted, to_try, listing)
             if trial is not None and not trial.is_used:
                 return []
-            finding.check = _INSIDE if trial is None else _told(trial)
-        return [finding]
-
-    def _maintenance(self, finding: Finding) -> str:
-        verb = "VACUUM" if finding.kind == "not_vacuumed" else "ANALYZE"
-        table = next(one for one in self._tables.values() if str(one.name) == finding.relation)
-        (command,) = db.one(
-            self._connection,
-            shipped("explain/maintenance_command"),
-            verb=verb,
-            schema=table.name.schema,
-            relation=table.name.relation,
-        )
-        return str(command)
+            check = _INSIDE if trial is None else _told(trial)
+        return [replace(finding, command=command, check=check)]
 
     def _on_spills(self, subject: Subject, queries: list[Query]) -> list[Finding]:
         """Sorts, hash tables and bitmaps that were too large, and how much would hold them all."""
-        found: list[Finding] = []
-        most = 0
-        for query in queries:
-            for node, words, size_kb, is_bitmap in spilled(query):
-                most = max(most, size_kb)
-                kind = "lossy_bitmap" if is_bitmap else "spill"
-                name = str(node.relation) if is_bitmap else None
-                why = (
-                    "Each row of such a block is read and checked again."
-                    if is_bitmap
-                    else "Files are slower than memory, and every worker writes its own."
-                )
-                found.append(Finding(kind, [query.subject], name, words, why))
-        if found:
-            self._enlarge(subject, most, found)
-        return found
+        spills = [spill for query in queries for spill in spilled(query)]
+        if not spills:
+            return []
+        command, check = self._enlarge(subject, max(size_kb for _, size_kb in spills))
+        return [replace(finding, command=command, check=check) for finding, _ in spills]
 
-    def _enlarge(self, subject: Subject, most_kb: int, found: list[Finding]) -> None:
+    def _enlarge(self, subject: Subject, most_kb: int) -> tuple[str | None, str]:
+        """The command that gives it the memory that holds all, and what trying that came to."""
         size_mb = _LEAST_MB
         while size_mb * 1024 < most_kb:
             size_mb *= 2
@@ -117,19 +94,13 @@ class Advisor:
             work_mem = f"{size_mb}MB"
             again = self._again(subject, work_mem)
             if again is None:
-                for finding in found:
-                    finding.check = "unchecked: it could not be run again"
-                return
+                return None, "unchecked: it could not be run again"
             if not any(True for query in again for _ in spilled(query)):
                 statement = shipped("explain/work_mem_command")
                 (command,) = db.one(self._connection, statement, work_mem=work_mem)
-                for finding in found:
-                    finding.command = str(command)
-                    finding.check = f"checked: with {work_mem} it stays in memory"
-                return
+                return command, f"checked: with {work_mem} it stays in memory"
             size_mb *= 2
-        for finding in found:
-            finding.check = f"checked: {_MOST_MB} MB would not hold it either"
+        return None, f"checked: {_MOST_MB} MB would not hold it either"
 
     def _again(self, subject: Subject, work_mem: str) -> list[Query] | None:
         try:
@@ -159,6 +130,7 @@ def _merged(found: list[Finding]) -> list[Finding]:
     merged: dict[tuple[str | None, str | None, str], Finding] = {}
     for finding in found:
         key = (finding.command, finding.relation, "" if finding.command else finding.what)
-        first = merged.setdefault(key, finding)
-        first.where += [where for where in finding.where if where not in first.where]
+        first = merged.get(key, finding)
+        where = list(dict.fromkeys([*first.where, *finding.where]))
+        merged[key] = replace(first, where=where)
     return list(merged.values())

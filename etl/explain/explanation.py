@@ -16,8 +16,19 @@ from etl.job import Job
 from etl.ledger import rounds
 from etl.sqlfile import shipped
 
-_DENIED, _BUSY, _CANCELLED, _NO_MODULE = "42501", "55P03", "57014", "58P01"
+_DENIED, _BUSY, _CANCELLED = "42501", "55P03", "57014"
 _MISSING, _BAD_KEYS = "P0002", ("22P02", "22003")
+_NAMED = "named"
+_NO_LOOK_INSIDE = (
+    "What the statement does inside a procedure is told by the server's module auto_explain, which "
+    "this login may not use. A superuser allows it by: ALTER ROLE {role} IN DATABASE {database} "
+    "SET session_preload_libraries = 'auto_explain'; and GRANT SET ON PARAMETER "
+    "auto_explain.log_min_duration, auto_explain.log_analyze, auto_explain.log_buffers, "
+    "auto_explain.log_verbose, auto_explain.log_nested_statements, auto_explain.log_format, "
+    "auto_explain.log_level, auto_explain.log_timing, auto_explain.sample_rate TO {role};"
+)
+
+Row = dict[str, str | None]
 
 
 @dataclass(slots=True)
@@ -71,11 +82,7 @@ def explain(
     deploy.require_current(connection, job)
     job = rounds.expected(connection, job)
     found = Explanation(job.name, as_of)
-    now: dict[str, object] = {
-        **job.values,
-        "as_of": as_of,
-        "now": datetime.now(UTC),
-    }
+    now: dict[str, object] = {**job.values, "as_of": as_of, "now": datetime.now(UTC)}
     observed: dict[str, tuple[Subject | None, list[Query]]] = {}
     for subject, statement, values in (
         ("prioritization", job.prioritize, {**now, **limits}),
@@ -87,11 +94,22 @@ def explain(
     is_superuser, may_set, role, database, hypopg = db.one(
         connection, shipped("explain/may_look_inside")
     )
-    variables = _choose(connection, job, {**now, **limits}, found, only_key)
-    if variables is not None:
-        item = Item(f"{job.unit} {found.item_key}", job, variables, is_superuser)
-        may_look = _MayLook(is_superuser or bool(may_set), role, database)
-        observed[item.subject] = _run_item(connection, item, may_look, found, only_key)
+    row, found.why_this_item = _choose(connection, job, {**now, **limits}, only_key)
+    if row is None:
+        found.note = (
+            f"No {job.unit} is dirty and none is known to have been done: name one by --item, to "
+            "see its statement."
+        )
+    else:
+        found.item_key = row["item_key"]
+        values = {**row, **job.parameters(as_of)}
+        item = Item(f"{job.unit} {found.item_key}", job, values, is_superuser)
+        may_look = is_superuser or bool(may_set)
+        found.note = "" if may_look else _NO_LOOK_INSIDE.format(role=role, database=database)
+        try:
+            observed[item.subject] = _run_item(connection, item, may_look=may_look)
+        except psycopg.Error as error:
+            found.has_failed, found.note = _failure(connection, error, item, found.why_this_item)
 
     found.queries = [query for _, queries in observed.values() for query in queries]
     names = [node.relation for query in found.queries for node in query.plan.every()]
@@ -102,38 +120,21 @@ def explain(
 
 
 def _choose(
-    connection: db.Connection,
-    job: Job,
-    values: Mapping[str, object],
-    found: Explanation,
-    only_key: str | None,
-) -> dict[str, str | int | None] | None:
-    """The variables of the item's statement; None where there is no item to run it for."""
-    of_all = job.parameters(found.as_of)
-    row: dict[str, str | None] | None = None
+    connection: db.Connection, job: Job, values: Mapping[str, object], only_key: str | None
+) -> tuple[Row | None, str]:
+    """The item whose statement is run, as a row of the listing, and why this one; None: none."""
     if only_key is not None:
-        row, found.why_this_item = {"item_key": only_key, "level": "0"}, "named"
-    else:
-        listing = Listing("", job.prioritize, {**values, "max_items": 1}, job.statement_timeout_s)
-        with listing.reading(connection):
-            row = _first(db.run(connection, job.prioritize, **listing.values))
-        found.why_this_item = "first in order"
-    if row is None:
-        done = db.run(connection, shipped("explain/last_done"), job=job.name).fetchone()
-        if done is not None:
-            row, found.why_this_item = {"item_key": done[0], "level": "0"}, "done last"
-    if row is None:
-        found.why_this_item = ""
-        found.note = (
-            f"No {job.unit} is dirty and none is known to have been done: name one by --item, to "
-            "see its statement."
-        )
-        return None
-    found.item_key = row["item_key"]
-    return {**row, **of_all}
+        return {"item_key": only_key, "level": "0"}, _NAMED
+    listing = Listing("", job.prioritize, {**values, "max_items": 1}, job.statement_timeout_s)
+    with listing.reading(connection):
+        row = _first(db.run(connection, job.prioritize, **listing.values))
+    if row is not None:
+        return row, "first in order"
+    done = db.run(connection, shipped("explain/last_done"), job=job.name).fetchone()
+    return (None, "") if done is None else ({"item_key": done[0], "level": "0"}, "done last")
 
 
-def _first(cursor: "psycopg.Cursor[db.Row]") -> dict[str, str | None] | None:
+def _first(cursor: "psycopg.Cursor[db.Row]") -> Row | None:
     """The first row, every value as the server writes it."""
     result = cursor.pgresult
     if result is None or result.ntuples == 0:
@@ -146,67 +147,40 @@ def _first(cursor: "psycopg.Cursor[db.Row]") -> dict[str, str | None] | None:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class _MayLook:
-    """Whether the plans inside a procedure may be seen, and who would have to be allowed to."""
-
-    is_allowed: bool
-    role: str
-    database: str
-
-    def what_to_grant(self) -> str:
-        return (
-            "What the statement does inside a procedure is told by the server's module "
-            "auto_explain, which this login may not use. A superuser allows it by: ALTER ROLE "
-            f"{self.role} IN DATABASE {self.database} SET session_preload_libraries = "
-            "'auto_explain'; and GRANT SET ON PARAMETER auto_explain.log_min_duration, "
-            "auto_explain.log_analyze, auto_explain.log_buffers, auto_explain.log_verbose, "
-            "auto_explain.log_nested_statements, auto_explain.log_format, auto_explain.log_level, "
-            f"auto_explain.log_timing, auto_explain.sample_rate TO {self.role};"
-        )
-
-
 def _run_item(
-    connection: db.Connection,
-    item: Item,
-    may_look: _MayLook,
-    found: Explanation,
-    only_key: str | None,
+    connection: db.Connection, item: Item, *, may_look: bool
 ) -> tuple[Subject | None, list[Query]]:
+    if may_look:
+        return item, item.observe(connection)
     is_call = item.job.process.text.lstrip()[:4].upper() == b"CALL"
-    try:
-        if may_look.is_allowed:
-            return item, item.observe(connection)
-        found.note = may_look.what_to_grant()
-        return None, [] if is_call else item.explain(connection)
-    except psycopg.Error as error:
-        if connection.closed:
-            raise db.unreachable("the server", error) from error
-        _tell_failure(error, item, found, only_key)
-    return None, []
+    return None, [] if is_call else item.explain(connection)
 
 
-def _tell_failure(
-    error: psycopg.Error, item: Item, found: Explanation, only_key: str | None
-) -> None:
-    """Say why the item's statement came to no end.
+def _failure(
+    connection: db.Connection, error: psycopg.Error, item: Item, why_this_item: str
+) -> tuple[bool, str]:
+    """Whether the item's statement has failed, and why it came to no end.
 
     Raises:
         UsageError: The item that was asked for does not exist.
+        DatabaseUnreachableError: The connection is lost.
     """
+    if connection.closed:
+        raise db.unreachable("the server", error) from error
     state = error.sqlstate or ""
     reason = error.diag.message_primary or " ".join(str(error).split())
-    if only_key is not None and (state == _MISSING or (state in _BAD_KEYS and only_key in reason)):
+    is_unknown = state == _MISSING or (
+        state in _BAD_KEYS and str(item.values["item_key"]) in reason
+    )
+    if why_this_item == _NAMED and is_unknown:
         raise UsageError(reason, f"Check the key of the {item.job.unit}.") from error
     if state == _DENIED:
-        found.note = (
+        return False, (
             f"This login may not run the statement of {item.subject}: {reason}. Connect as a "
             "member of etl_runner to see what it does."
         )
-        return
-    found.has_failed = True
     what = {
         _BUSY: "is held by somebody else; name another one by --item",
         _CANCELLED: f"took longer than the statement timeout ({item.job.statement_timeout_s:g} s)",
     }.get(state, "failed")
-    found.note = f"The statement of {item.subject} {what}: {reason} [{state}]."
+    return True, f"The statement of {item.subject} {what}: {reason} [{state}]."

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from etl.explain.observe import Query
-from etl.explain.plan import Name, Node
 from etl.explain.tables import Table
+from etl.queryplan import Name, Node
 
 MANY_ROWS = 1_000
 MANY_BLOCKS = 100
@@ -21,7 +21,7 @@ _NOT_VISIBLE = 0.5
 Tables = dict[Name, Table]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Finding:
     """Something that costs more than it has to.
 
@@ -107,30 +107,46 @@ def _blocks(node: Node) -> int:
     return sum(scan.blocks(kind) for scan in scans for kind in ("Shared Hit", "Shared Read"))
 
 
-def spilled(query: Query) -> Iterator[tuple[Node, str, int, bool]]:
-    """The steps that did not fit into memory: in words, the kB of it, and whether a bitmap."""
+def spilled(query: Query) -> Iterator[tuple[Finding, int]]:
+    """The steps that did not fit into memory, and how many kB they would have taken."""
     for node in query.plan.every():
-        raw = node.raw
-        if raw.get("Sort Space Type") == "Disk":
-            size = raw["Sort Space Used"]
-            yield node, f"a sort of {node.rows:,} rows wrote {size:,} kB to disk", size, False
-        elif raw.get("Hash Batches", 1) > max(1, raw.get("Original Hash Batches", 1)) or (
-            node.kind == "Hash" and raw.get("Hash Batches", 1) > 1
-        ):
-            size = raw.get("Peak Memory Usage", 0) * raw["Hash Batches"]
-            words = f"a hash table of {node.rows:,} rows was split into {raw['Hash Batches']} parts"
-            yield node, f"{words}, all but one of them on disk", size, False
-        elif raw.get("Disk Usage", 0):
-            size = raw["Disk Usage"]
-            yield node, f"grouping {node.rows:,} rows wrote {size:,} kB to disk", size, False
-        elif raw.get("Lossy Heap Blocks", 0) and raw.get("Rows Removed by Index Recheck", 0):
-            # A bitmap takes some 60 bytes for a block of the table.
-            blocks = raw["Lossy Heap Blocks"] + raw.get("Exact Heap Blocks", 0)
-            words = (
-                f"the bitmap of {node.relation} kept only blocks, not rows, for "
-                f"{raw['Lossy Heap Blocks']:,} of {blocks:,}"
-            )
-            yield node, words, blocks * 60 // 1024, True
+        told = _told_of_disk(node) or _told_of_bitmap(node)
+        if told is not None:
+            kind, relation, what, why, size_kb = told
+            yield Finding(kind, [query.subject], relation, what, why), size_kb
+
+
+def _told_of_disk(node: Node) -> tuple[str, None, str, str, int] | None:
+    raw = node.raw
+    why = "Files are slower than memory, and every worker writes its own."
+    if raw.get("Sort Space Type") == "Disk":
+        size_kb = raw["Sort Space Used"]
+        what = f"a sort of {node.rows:,} rows wrote {size_kb:,} kB to disk"
+    elif raw.get("Hash Batches", 1) > max(1, raw.get("Original Hash Batches", 1)) or (
+        node.kind == "Hash" and raw.get("Hash Batches", 1) > 1
+    ):
+        size_kb = raw.get("Peak Memory Usage", 0) * raw["Hash Batches"]
+        what = (
+            f"a hash table of {node.rows:,} rows was split into {raw['Hash Batches']} parts, "
+            "all but one of them on disk"
+        )
+    elif raw.get("Disk Usage", 0):
+        size_kb = raw["Disk Usage"]
+        what = f"grouping {node.rows:,} rows wrote {size_kb:,} kB to disk"
+    else:
+        return None
+    return "spill", None, what, why, size_kb
+
+
+def _told_of_bitmap(node: Node) -> tuple[str, str, str, str, int] | None:
+    lossy = node.raw.get("Lossy Heap Blocks", 0)
+    if not lossy or not node.raw.get("Rows Removed by Index Recheck", 0):
+        return None
+    blocks = lossy + node.raw.get("Exact Heap Blocks", 0)
+    what = f"the bitmap of {node.relation} kept only blocks, not rows, for {lossy:,} of {blocks:,}"
+    why = "Each row of such a block is read and checked again."
+    # A bitmap takes some 60 bytes for a block of the table.
+    return "lossy_bitmap", str(node.relation), what, why, blocks * 60 // 1024
 
 
 def misjudged(queries: Iterable[Query], tables: Tables) -> Iterator[Finding]:
@@ -198,6 +214,7 @@ def _stale(query: Query, table: Table, kind: str, what: str, why: str) -> Findin
         str(table.name),
         what,
         f"{why}. {table.name} has old statistics: {since}.",
+        table.analyze,
     )
 
 
@@ -206,7 +223,8 @@ def unvacuumed(queries: Iterable[Query], tables: Tables) -> Iterator[Finding]:
     for query in queries:
         for node in query.plan.every():
             fetched = round(node.raw.get("Heap Fetches", 0) * node.loops)
-            if node.relation in tables and fetched >= max(MANY_ROWS, _NOT_VISIBLE * node.rows):
+            table = tables.get(node.relation) if node.relation else None
+            if table is not None and fetched >= max(MANY_ROWS, _NOT_VISIBLE * node.rows):
                 yield Finding(
                     "not_vacuumed",
                     [query.subject],
@@ -215,6 +233,7 @@ def unvacuumed(queries: Iterable[Query], tables: Tables) -> Iterator[Finding]:
                     f"{fetched:,} times into the table",
                     "The index holds all that is read, but only VACUUM notes which blocks need no "
                     "second look.",
+                    table.vacuum,
                 )
 
 

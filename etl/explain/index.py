@@ -3,11 +3,11 @@
 import json
 from dataclasses import asdict, dataclass
 
-from etl import db
+from etl import db, queryplan
 from etl.explain.condition import Asked, columns_in, parts, read
 from etl.explain.observe import Listing, rolled_back
-from etl.explain.plan import Node
 from etl.explain.tables import Index, Table
+from etl.queryplan import Node
 from etl.sqlfile import shipped
 
 _CONDITIONS = ("Filter", "Index Cond", "Recheck Cond")
@@ -192,5 +192,5 @@ def _cost(
     db.run(connection, shipped("explain/set_probe"), wanted=json.dumps(asdict(wanted)))
     db.run(connection, shipped("explain/probe"))
     (plans,) = db.one(connection, shipped("explain/probed_plan"))
-    plan = Node(plans[0]["Plan"])
+    plan, _ = queryplan.read(plans)
     return plan.raw["Total Cost"], {name for node in plan.every() for name in node.indexes}

@@ -4,20 +4,18 @@ import json
 import re
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 from psycopg.errors import Diagnostic
 
-from etl import db
+from etl import db, queryplan
 from etl.errors import FileError
-from etl.explain.plan import Node
 from etl.job import Job
+from etl.queryplan import Node
 from etl.sqlfile import Statement, shipped
 
-_MEASURED = b"EXPLAIN (ANALYZE, BUFFERS, VERBOSE, SETTINGS, FORMAT JSON) "
-_PLANNED = b"EXPLAIN (VERBOSE, SETTINGS, FORMAT JSON) "
 _TOLD = re.compile(r"[^\n]*?(?P<ms>\d+\.\d+) ms[^\n]*\n(?P<plan>\{.*)", re.DOTALL)
 
 
@@ -68,19 +66,19 @@ class Listing:
         """
         try:
             with self.reading(connection, work_mem):
-                return [self._explain(connection, _MEASURED)]
+                return [self._explain(connection, is_run=True)]
         except FileError as error:
             if not isinstance(error.__cause__, psycopg.errors.QueryCanceled):
                 raise
         with self.reading(connection, work_mem):
-            return [self._explain(connection, _PLANNED)]
+            return [self._explain(connection, is_run=False)]
 
     def cost(self, connection: db.Connection) -> tuple[float, set[str]]:
         """What the planner expects it to cost, and the indexes that it would use.
 
         To be asked inside ``reading``; hypothetical indexes of the session count.
         """
-        plan = self._explain(connection, _PLANNED).plan
+        plan = self._explain(connection, is_run=False).plan
         return plan.raw["Total Cost"], {name for node in plan.every() for name in node.indexes}
 
     @contextmanager
@@ -93,12 +91,8 @@ class Listing:
             set_work_mem(connection, work_mem)
             yield
 
-    def _explain(self, connection: db.Connection, how: bytes) -> Query:
-        # EXPLAIN takes no parameter but those of the query that it stands before.
-        statement = replace(self.statement, text=how + self.statement.text)
-        (plans,) = db.one(connection, statement, **self.values)
-        plan = Node(plans[0]["Plan"])
-        ms = plans[0].get("Execution Time")
+    def _explain(self, connection: db.Connection, *, is_run: bool) -> Query:
+        plan, ms = queryplan.ask(connection, self.statement, self.values, is_run=is_run)
         return Query(self.subject, self.statement.path.name, 1, ms, plan)
 
 
@@ -154,12 +148,12 @@ class Item:
         Raises:
             psycopg.Error: It cannot be explained (a CALL), or came to another end than done.
         """
-        statement = self.job.process
+        statement = queryplan.explained(self.job.process, is_run=True)
         with rolled_back(connection, is_read_only=False):
-            text = _MEASURED + statement.text
-            ((plans,),) = connection.execute(text, statement.bind(self.values)).fetchall()
-        plan = Node(plans[0]["Plan"])
-        return [Query(self.subject, statement.path.name, 1, plans[0]["Execution Time"], plan)]
+            cursor = connection.execute(statement.text, statement.bind(self.values))
+            ((plans,),) = cursor.fetchall()
+        plan, ms = queryplan.read(plans)
+        return [Query(self.subject, statement.path.name, 1, ms, plan)]
 
 
 class _Heard:

@@ -3,11 +3,9 @@
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
 
 from etl import db
-from etl.explain.plan import Name
+from etl.queryplan import Name
 from etl.sqlfile import shipped
 
 # What autovacuum waits for before it analyzes a table, by default.
@@ -27,6 +25,7 @@ class Index:
         keys: Its columns in order; None for an expression.
         predicate: Of which rows it is; empty: of all.
         is_valid: False where CREATE INDEX CONCURRENTLY was cut off.
+        reindex: The command that makes it valid again.
     """
 
     name: str
@@ -34,6 +33,7 @@ class Index:
     keys: list[str | None]
     predicate: str
     is_valid: bool
+    reindex: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +57,10 @@ class Table:
         name: Schema and name.
         rows: How many it has, as the planner believes; -1 where it was never analyzed.
         changed: Rows that changed since the last ANALYZE.
-        analyzed_at: When that was; None: never, or not known.
         written: Rows inserted, as far as the server's counters go back.
         rewritten: Rows updated or deleted.
+        analyze: The command that analyzes it.
+        vacuum: The command that vacuums it.
         primary_key: Its columns in order, or none.
         columns: By name.
         indexes: All of them.
@@ -68,9 +69,10 @@ class Table:
     name: Name
     rows: float
     changed: int
-    analyzed_at: datetime | None
     written: int
     rewritten: int
+    analyze: str
+    vacuum: str
     primary_key: list[str]
     columns: dict[str, Column]
     indexes: list[Index]
@@ -79,7 +81,7 @@ class Table:
     def has_old_statistics(self) -> bool:
         """Whether so much has changed that autovacuum should have analyzed it.
 
-        When that was is forgotten by a crash, and never known on a standby: it alone says nothing.
+        When it last did is forgotten by a crash, and never known on a standby: it says nothing.
         """
         if self.rows < 0:
             return True
@@ -95,24 +97,21 @@ def look_up(connection: db.Connection, names: Iterable[Name]) -> dict[Name, Tabl
     """Read about tables. Those that do not exist any more are left out."""
     asked = json.dumps([{"schema": name.schema, "relation": name.relation} for name in names])
     found: dict[Name, Table] = {}
-    for schema, relation, *facts, columns, indexes in db.run(
+    for schema, relation, rows, changed, written, rewritten, *told in db.run(
         connection, shipped("explain/relations"), names=asked
     ):
+        analyze, vacuum, primary_key, columns, indexes = told
         name = Name(schema, relation)
-        rows, changed, analyzed_at, written, rewritten, primary_key = facts
         found[name] = Table(
-            name=name,
-            rows=rows,
-            changed=changed,
-            analyzed_at=analyzed_at,
-            written=written,
-            rewritten=rewritten,
-            primary_key=primary_key,
-            columns={key: _column(value) for key, value in columns.items()},
-            indexes=[Index(**index) for index in indexes],
+            name,
+            rows,
+            changed,
+            written,
+            rewritten,
+            analyze,
+            vacuum,
+            primary_key,
+            {key: Column(**value) for key, value in columns.items()},
+            [Index(**index) for index in indexes],
         )
     return found
-
-
-def _column(value: dict[str, Any]) -> Column:
-    return Column(is_short=value["is_short"], distinct=value["distinct"])

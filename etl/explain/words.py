@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from etl.explain.finding import MANY_ROWS
-from etl.explain.plan import Name, Node
+from etl.queryplan import Name, Node
 
 _JOINS = {
     "Nested Loop": "by looking up each row of the first in the second",

@@ -19,10 +19,33 @@ NAME = re.compile(r"[a-z][a-z0-9_]{0,49}\Z")
 _LONGEST_GOAL_S = 3660 * 24 * 3600.0
 _LEVEL = re.compile(r"[1-9][0-9]{0,8}\Z")
 _QUEUE = re.compile(r"(?!amq\.)[A-Za-z0-9_.:-]{1,200}\Z")
+OPTIONS = frozenset(
+    [
+        "again",
+        "detach",
+        "dsn",
+        "from",
+        "help",
+        "json",
+        "only",
+        "queue",
+        "to",
+        "verify",
+        "wait",
+        "workers",
+    ]
+)
+"""Options of one word that a job's command has already; so no unit can be called that."""
+
+
+def _is_unit(name: str) -> bool:
+    return bool(NAME.match(name)) and name not in OPTIONS
+
+
 _TOP = {
     "title": line(),
     "summary": line(default=None),
-    "unit": named(NAME.match, "one word in small letters"),
+    "unit": named(_is_unit, f"one word in small letters, and not {', '.join(sorted(OPTIONS))}"),
     "acknowledge": choice("statement", "ledger"),
     "progress": choice("cycle", "levels"),
     "defaults": table(),
@@ -70,32 +93,21 @@ _OPTION = {
     "choices": Key("a list of texts", key.is_texts, ()),
     "default": Key("a text, or false for a flag", lambda v: v is False or isinstance(v, str), ""),
 }
-# What every job's command has already, and the variables that the engine binds.
-_TAKEN = frozenset(
+# The others, and the variables that the engine binds.
+_TAKEN = OPTIONS.union(
     [
         "as_of",
         "now",
         "max_items",
         "reserved_percent",
-        "workers",
         "time_limit",
         "dry_run",
         "log_format",
-        "json",
-        "dsn",
-        "help",
         "round",
         "from_key",
         "to_key",
         "most",
-        "from",
-        "to",
-        "only",
-        "again",
         "batch_size",
-        "verify",
-        "wait",
-        "detach",
         "item_key",
         "level",
         "weight",

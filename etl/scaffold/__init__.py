@@ -13,11 +13,11 @@ from pathlib import Path
 from etl import deploy, job
 from etl.errors import FileError, UsageError
 from etl.folders import sql_folder
+from etl.job.file import OPTIONS
 from etl.scaffold import names
 
 _JOB_NAME = re.compile(r"[a-z][a-z0-9_]{0,47}\Z")  # leaves room for the names of its triggers
 _NOT_FOR_JOBS = ("etl", "public", "information_schema")
-_OPTIONS_OF_JOBS = ("workers", "dsn", "json", "help")
 _STAND_IN = re.compile("job_schema|job_name|job_title|source_table|source_key|unit_name")
 _LINTER_ONLY = re.compile(r" *-- noqa.*")
 _SAMPLE_ONLY = ("schema/0000_sample.sql", "grants/sample.sql")
@@ -99,10 +99,10 @@ def make(parent: Path, name: str, source: Source, unit: str) -> list[Path]:
         UsageError: The unit is no word, or the name of an option that every job has.
         FileError: There is something of this name already, or it cannot be written.
     """
-    if not _JOB_NAME.match(unit) or unit in _OPTIONS_OF_JOBS:
+    if not _JOB_NAME.match(unit) or unit in OPTIONS:
         raise UsageError(
             f"--unit must be one word in small letters, not {unit!a}",
-            f"What one item is, such as customer; not {', '.join(_OPTIONS_OF_JOBS)}.",
+            f"What one item is, such as customer; not {', '.join(sorted(OPTIONS))}.",
         )
     words = {
         "job_schema": names.quoted(name),

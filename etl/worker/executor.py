@@ -15,7 +15,7 @@ raises. What is done about a failure at once is decided here, by its SQLSTATE::
     40001, 40P01  serialization, deadlock      tried again at once, three times, then failed
     55P03         somebody holds a lock        busy
     57014         the statement timeout        deferred to the slow lane; there, failed
-    _HOPELESS     as every item would fare     no outcome: the worker decides
+    HOPELESS      as every item would fare     no outcome: the worker decides
     23505         of etl.done_message          done, and was so before: nothing was done now
     connection    lost with the item in hand   no outcome: the worker decides
     others        the item's own               failed
@@ -55,7 +55,12 @@ _CANCELLED = "57014"
 # another server that this one asks; errors of the system and of the server itself.
 # Most often the same for every item. But one item's path through a procedure, its damaged page
 # or its size can meet them alone: see Worker.
-_HOPELESS = ("08", "0A", "42", "53", "58", "XX", "25006", "3F000")
+HOPELESS = ("08", "0A", "42", "53", "58", "XX", "25006", "3F000")
+"""How the SQLSTATE begins of what meets every item alike, most likely."""
+
+ENDS_TRANSACTIONS = ("2D000", "25001")
+"""A COMMIT or ROLLBACK inside; a command such as VACUUM: what cannot be taken back."""
+
 _COPIES = (ExecStatus.COPY_IN, ExecStatus.COPY_OUT, ExecStatus.COPY_BOTH)
 _NO_COPY = (
     "copies rows from or to its client, which has none and reads none",
@@ -205,7 +210,7 @@ class Executor:
         # may have begun a moment before this side knew that the item before was done.
         if state == _CANCELLED and may_defer and now - began >= 0.9 * timeout_s:
             raise SlowItem(claim, result)
-        if state.startswith(_HOPELESS):
+        if state.startswith(HOPELESS):
             raise DoubtfulItem(claim, result)
         return claim, result._replace(outcome=Outcome.BUSY) if state == _BUSY else result
 

@@ -240,6 +240,12 @@ def test_a_reader_may_not_measure(warehouse: Connection, etl: Etl, dsn: str) -> 
     one_error(ran, "permission denied", "[42501]")
 
 
+def test_a_listing_that_takes_longer_than_the_time_limit_is_told_as_that(bench: Bench) -> None:
+    bench.tally.write("backlog.sql", "SELECT 1 AS level, 1 AS items FROM pg_sleep(10)")
+    told = "the listing alone takes longer than the time limit", "--time-limit"
+    one_error(bench.run("--time-limit=1s"), *told)
+
+
 def test_a_list_with_a_bad_row_is_one_error(bench: Bench) -> None:
     bench.tally.add("a")
     bench.tally.write("prioritize.sql", "SELECT NULL::text AS item_key, 1 AS level, 1 AS tags")

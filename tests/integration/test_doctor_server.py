@@ -72,6 +72,10 @@ def test_the_rights_that_a_grant_names() -> None:
     ]
     routine = "grant execute on function s.f(integer, text), s.g to etl_reader"
     assert [right.object for right in named_in(routine)] == ["s.f", "s.g"]
+    odd = '"My ""Shop"."Orders, (all) -- really"'
+    assert named_in(f"GRANT SELECT ON s.t, {odd} TO etl_reader") == [
+        Right("etl_reader", "relation", name, "SELECT", "") for name in ("s.t", odd)
+    ]
     assert not named_in("GRANT SELECT ON ALL TABLES IN SCHEMA s TO etl_runner")
     assert not named_in("GRANT SELECT ON s.t TO somebody")
     assert not named_in("REVOKE EXECUTE ON PROCEDURE s.f FROM PUBLIC")

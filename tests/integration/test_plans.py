@@ -14,6 +14,7 @@ from etl import db, ledger
 from etl.bench.plan import PlanReads, read_plan
 from etl.db import Connection
 from etl.model import CycleRecord, Outcome, Result
+from etl.queryplan import Node
 from etl.queue import FileQueue, OpenClaims
 from etl.sqlfile import Statement, shipped
 from tests.conftest import shipped_job
@@ -31,7 +32,7 @@ def explain(connection: Connection, statement: Statement, **values: object) -> P
     connection.execute("BEGIN")
     (row,) = connection.execute(text, statement.bind(values)).fetchall()
     connection.execute("ROLLBACK")
-    return read_plan(row[0][0]["Plan"])
+    return read_plan(Node(row[0][0]["Plan"]))
 
 
 def rows(reads: PlanReads) -> dict[str, int]:
@@ -157,7 +158,7 @@ def test_a_refresh_reads_the_facts_of_its_user_by_the_covering_indexes(
     assert read == facts
     assert {node["Node Type"] for node in scans} == {"Index Only Scan"}
     for plan in nested.plans:
-        others = rows(read_plan(plan))
+        others = rows(read_plan(Node(plan)))
         assert others.get("dwh.dimension_users", 0) <= 1
         assert others.get("dwh.datamart_users", 0) <= 1
         assert set(others) <= {
@@ -219,7 +220,7 @@ def test_closing_a_record_reads_the_attempts_of_its_cycle_and_what_its_job_holds
         "SELECT finished_at IS NOT NULL FROM etl.cycle WHERE cycle_id = $1", [cycle_id]
     )
     assert closed.fetchall() == [(True,)]
-    reads = [rows(read_plan(plan)) for plan in nested.plans]
+    reads = [rows(read_plan(Node(plan))) for plan in nested.plans]
     attempts = [read["etl.attempt"] for read in reads if "etl.attempt" in read]
     # To see that none are there yet, to release those done and to note how long they took, and
     # to hold those failed.
@@ -247,7 +248,7 @@ def test_forgetting_attempts_reads_those_of_few_cycles(
             keep_days=keep_days,
             now=datetime.now(UTC),
         )
-    read = [rows(read_plan(plan)) for plan in nested.plans]
+    read = [rows(read_plan(Node(plan))) for plan in nested.plans]
     assert sum(one.get("etl.attempt", 0) for one in read) <= cycles * (ATTEMPTS_EACH + 1) + 1
     assert sum(one.get("etl.cycle", 0) for one in read) <= cycles + 1
     ((left,),) = connection.execute("SELECT count(DISTINCT cycle_id) FROM etl.attempt").fetchall()

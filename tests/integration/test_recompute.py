@@ -90,6 +90,7 @@ def test_a_sample_is_drawn_by_lot_and_bounds_the_drift(clean: Connection, etl: E
     said = etl("verify", "datamart-users", AS_OF, "--sample=8", "--seed=1").out
     assert "with 95 % confidence at most" in said
     assert "of the 20 clean users are wrong (--seed 1)" in said
+    assert verify(etl, "--seed=1", status=1)["checked"] == 20  # of the 400 that are the default
 
 
 def test_one_user_is_asked_for_by_name(clean: Connection, etl: Etl) -> None:
@@ -126,7 +127,7 @@ def test_a_change_that_comes_meanwhile_is_no_drift(clean: Connection, etl: Etl) 
     )
     clean.execute("SELECT pg_advisory_lock(43)")
     told: dict[str, Any] = {}
-    running = threading.Thread(target=lambda: told.update(verify(etl, "--seed=1", "--all")))
+    running = threading.Thread(target=lambda: told.update(verify(etl, "--all")))
     running.start()
     until_found(clean, WAITS_AT_GATE)
     clean.execute("UPDATE dwh.dimension_users SET modified = TRUE")
@@ -135,11 +136,33 @@ def test_a_change_that_comes_meanwhile_is_no_drift(clean: Connection, etl: Etl) 
     assert (told["wrong"], told["skipped"]) == (0, 20)
 
 
-def test_a_reader_cannot_recompute_and_is_told_why(clean: Connection, etl: Etl, dsn: str) -> None:
-    ran = etl("verify", "datamart-users", AS_OF, "--all", ETL_DSN=f"{dsn} user={READER}")
+@pytest.mark.parametrize("which", ["--all", "--sample=1", "--item"])
+def test_who_may_not_recompute_is_told_so_and_calls_nothing_wrong(
+    clean: Connection, etl: Etl, dsn: str, which: str
+) -> None:
+    named = f"--item={user_ids(clean)['user5']}" if which == "--item" else which
+    ran = etl("verify", "datamart-users", AS_OF, named, "--fix", ETL_DSN=f"{dsn} user={READER}")
     assert (ran.status, ran.out) == (2, "")
-    assert "process.sql" in ran.err
-    assert "permission denied for procedure update_datamart_user [42501]" in ran.err
+    assert "cannot be recomputed: permission denied for procedure" in ran.err
+    assert dirty(clean) == {"dirty"}
+
+
+def test_one_item_that_fails_as_others_would_not_is_wrong_by_itself(
+    clean: Connection, etl: Etl
+) -> None:
+    clean.execute(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        " IF NEW.dimension_user_id IN (SELECT u.dimension_user_id FROM dwh.dimension_users AS u"
+        " WHERE u.username IN ('user3', 'user8')) THEN"
+        " PERFORM nowhere.at_all(); END IF; RETURN NEW; END $$"
+    )
+    clean.execute(
+        "CREATE TRIGGER refuse BEFORE INSERT OR UPDATE ON dwh.datamart_users"
+        " FOR EACH ROW EXECUTE FUNCTION refuse()"
+    )
+    told = verify(etl, "--all", status=1)
+    assert (told["checked"], told["wrong"]) == (20, 2)
+    assert all("cannot be recomputed" in item["problem"] for item in told["items"])
 
 
 def test_a_job_without_the_files_is_told_which_it_needs(tally: Tally, etl: Etl) -> None:
@@ -170,6 +193,7 @@ def test_a_job_without_the_files_is_told_which_it_needs(tally: Tally, etl: Etl) 
     ("arguments", "problem"),
     [
         (["--sample=3", "--all"], "--sample, --all and --item exclude each other"),
+        (["--seed=3", "--all"], "--seed draws a sample"),
         (["--sample=0"], "0 is not in the range"),
         (["--seed=x"], "not a valid int"),
     ],

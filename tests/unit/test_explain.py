@@ -1,6 +1,5 @@
 """The rules of `etl explain`, on plans of every kind that a small server does not make at will."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -9,9 +8,9 @@ from etl.explain.condition import parts, read
 from etl.explain.finding import misjudged, spilled, unvacuumed, wasted
 from etl.explain.index import derive
 from etl.explain.observe import Query
-from etl.explain.plan import Name, Node
 from etl.explain.tables import Column, Index, Table
 from etl.explain.words import reads, steps
+from etl.queryplan import Name, Node
 
 THING = Name("shop", "thing")
 
@@ -38,9 +37,10 @@ def table(**more: Any) -> dict[Name, Table]:
         "name": THING,
         "rows": 100_000.0,
         "changed": 0,
-        "analyzed_at": datetime(2026, 1, 1, tzinfo=UTC),
         "written": 100_000,
         "rewritten": 90_000,
+        "analyze": "ANALYZE shop.thing;",
+        "vacuum": "VACUUM shop.thing;",
         "primary_key": ["id"],
         "columns": {
             "id": Column(True, 100_000),
@@ -199,8 +199,9 @@ def test_what_a_join_throws_away_is_the_inner_scans_waste() -> None:
 def test_what_did_not_fit_into_memory_is_told_with_its_size(
     plan: dict[str, Any], words: str, size_kb: int, is_bitmap: bool
 ) -> None:
-    found = [rest for _, *rest in spilled(query(plan)[0])]
-    assert found == [[words, size_kb, is_bitmap]]
+    ((finding, size),) = spilled(query(plan)[0])
+    kind = "lossy_bitmap" if is_bitmap else "spill"
+    assert (finding.kind, finding.what, size) == (kind, words, size_kb)
     assert list(spilled(query(node("Hash", Hash_Batches=1, Original_Hash_Batches=1))[0])) == []
 
 
@@ -254,7 +255,7 @@ def test_an_existing_index_speaks_for_itself() -> None:
     assert wanted is not None
 
     def serves(keys: list[str | None], predicate: str) -> bool:
-        of = table(indexes=[Index("shop.x", "x", keys, predicate, True)])[THING]
+        of = table(indexes=[Index("shop.x", "x", keys, predicate, True, "REINDEX …")])[THING]
         return serving(wanted, of, raw, is_valid=True) is not None
 
     assert serves(["kind", "part"], "")

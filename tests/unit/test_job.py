@@ -112,6 +112,7 @@ def test_a_folder_with_another_kind_of_name_is_no_job(tmp_path: Path, name: str)
         ('unit = "topic"\n', 1, "title is missing"),
         ('title = "Topics"\n', 1, "unit is missing"),
         ('\ntitle = "T"\nunit = "Two Words"\n', 3, "unit must be one word"),
+        ('\ntitle = "T"\nunit = "queue"\n', 3, "unit must be one word in small letters, and not"),
         (f'{TOML}acknowledge = "never"\n', 3, "acknowledge must be one of: statement"),
         (
             f"{TOML}[defaults]\n# none\nmax_items = 0\n",

@@ -63,7 +63,9 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
         scaffold.make(tmp_path, "link", SAMPLE, "thing")
 
 
-@pytest.mark.parametrize("unit", ["", "Kunde", "two words", "dsn", "workers", "ä", "a\n"])
+@pytest.mark.parametrize(
+    "unit", ["", "Kunde", "two words", "dsn", "workers", "queue", "only", "ä", "a\n"]
+)
 def test_a_unit_that_makes_no_option_is_refused_before_anything_is_written(
     tmp_path: Path, unit: str
 ) -> None:

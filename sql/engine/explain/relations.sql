@@ -2,8 +2,8 @@
 --
 -- Parameters: :'names'  JSON: [{"schema": "dwh", "relation": "facts"}, …]
 -- Returns:    schema, relation, rows (as the planner believes, -1 unknown), changed (rows since the last
---             ANALYZE), analyzed_at (NULL: never), written, rewritten (rows inserted; updated or
---             deleted), primary_key, columns and indexes as JSON
+--             ANALYZE), written, rewritten (rows inserted; updated or deleted), analyze, vacuum (the
+--             commands, which are not run), primary_key, columns and indexes as JSON
 -- Reads:      the catalogue; of statistics only those of tables that the role may read
 -- Locks:      none
 -- Cost:       in proportion to the columns and indexes of these tables
@@ -12,9 +12,10 @@ SELECT
     c.relname AS relation,
     c.reltuples AS rows,
     coalesce(s.n_mod_since_analyze, 0) AS changed,
-    greatest(s.last_analyze, s.last_autoanalyze) AS analyzed_at,
     coalesce(s.n_tup_ins, 0) AS written,
     coalesce(s.n_tup_upd + s.n_tup_del, 0) AS rewritten,
+    format('ANALYZE %I.%I;', n.nspname, c.relname) AS "analyze",
+    format('VACUUM %I.%I;', n.nspname, c.relname) AS vacuum,
     coalesce(
         (
             SELECT array_agg(CAST(a.attname AS text) ORDER BY k.place)
@@ -49,6 +50,7 @@ SELECT
                         'name', format('%I.%I', n.nspname, x.relname),
                         'bare_name', x.relname,
                         'is_valid', i.indisvalid,
+                        'reindex', format('REINDEX INDEX CONCURRENTLY %I.%I;', n.nspname, x.relname),
                         'predicate', coalesce(pg_get_expr(i.indpred, c.oid), ''),
                         'keys',
                         (

@@ -4,8 +4,15 @@ Source: PostgreSQL manual, "Using EXPLAIN"; the keys are those of EXPLAIN (FORMA
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
+
+from etl import db
+from etl.sqlfile import Statement
+
+_PLANNED = b"EXPLAIN (VERBOSE, SETTINGS, FORMAT JSON) "
+_MEASURED = b"EXPLAIN (ANALYZE, BUFFERS, VERBOSE, SETTINGS, FORMAT JSON) "
 
 
 class Name(NamedTuple):
@@ -110,3 +117,28 @@ class Node:
     def conditions(self, *keys: str) -> list[str]:
         """The conditions under these keys, of those that it has."""
         return [self.raw[key] for key in keys if key in self.raw]
+
+
+def explained(statement: Statement, *, is_run: bool) -> Statement:
+    """The statement that has the server tell the plan of this one, and run it if so wanted.
+
+    EXPLAIN takes no parameter but those of the query that it stands before.
+    """
+    return replace(statement, text=(_MEASURED if is_run else _PLANNED) + statement.text)
+
+
+def ask(
+    connection: db.Connection, statement: Statement, values: Mapping[str, object], *, is_run: bool
+) -> tuple[Node, float | None]:
+    """Have a query explained. Returns its plan, and the milliseconds it took where it was run.
+
+    Raises:
+        FileError: The server refuses it.
+    """
+    (plans,) = db.one(connection, explained(statement, is_run=is_run), **values)
+    return read(plans)
+
+
+def read(plans: list[dict[str, Any]]) -> tuple[Node, float | None]:
+    """What the server has answered to an EXPLAIN, as ``ask`` returns it."""
+    return Node(plans[0]["Plan"]), plans[0].get("Execution Time")
