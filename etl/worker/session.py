@@ -65,7 +65,7 @@ class Session:
         self._connection = db.connect(db.Target(orders.dsn, orders.label), self._name)
         self._connection.add_notice_handler(self._hear)
         self.timeout_s = job.statement_timeout_s
-        with db.answered_within(self._connection, _ANSWER_S):
+        with db.answered_within(self._connection, _ANSWER_S), db.uncancelled(self._connection):
             started_at, whole_since, flushed_within_s, *_ = db.one(
                 self._connection,
                 shipped("session/set_worker_session"),
@@ -106,7 +106,7 @@ class Session:
         """
         if timeout_s != self.timeout_s:
             statement = shipped("session/set_statement_timeout")
-            with db.answered_within(self._connection, _ANSWER_S):
+            with db.answered_within(self._connection, _ANSWER_S), db.uncancelled(self._connection):
                 db.run(self._connection, statement, statement_timeout=milliseconds(timeout_s))
             self.timeout_s = timeout_s
 
