@@ -101,7 +101,6 @@ class Cycle:
         folder = queues_folder(self._state, link.connection, job)
         with host_lock(folder, job.command, record.started_at):
             link.lock()
-            self._end_sessions(link, None)
             recover(link.connection, folder, record, job, self._emit)
             cycle_id = ledger.open_cycle(link.connection, record)
             if self._options.begins_again:
@@ -173,8 +172,8 @@ class Cycle:
         self._claims = supervisor.claims
         return supervisor
 
-    def _end_sessions(self, link: Link, worker: int | None) -> None:
-        """End what the server still runs for a dead worker; None: for those of dead cycles."""
+    def _end_sessions(self, link: Link, worker: int) -> None:
+        """End what the server still runs for a dead worker."""
         statement, name = shipped("session/end_worker_sessions"), session_name(self._job, worker)
         link.attempt(lambda to: db.run(to, statement, name=name))
 
