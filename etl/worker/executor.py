@@ -184,6 +184,8 @@ class Executor:
         while True:
             error = self._answer()
             began, now = self.begun_at or 0.0, time.monotonic()
+            if error is not None:
+                self._undo()  # while somebody still watches whether the server answers
             claim, sent = self.in_hand.popleft(), self._sent.popleft()
             sent.begun = sent.begun or began
             self.begun_at = now if self.in_hand else None
@@ -191,7 +193,6 @@ class Executor:
             state, message = ("", "") if error is None else told(error)
             if error is None or was_done_before(error):
                 return claim, Result(Outcome.DONE, duration_ms, state, message)
-            self._undo()
             if state == _CANCELLED and self.is_stopping:
                 raise InterruptedItem(claim)
             if state not in _RETRIED or not sent.retries_left or duration_ms > timeout_s * 1000:
