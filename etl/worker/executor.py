@@ -184,8 +184,7 @@ class Executor:
         while True:
             error = self._answer()
             began, now = self.begun_at or 0.0, time.monotonic()
-            if error is not None:
-                self._undo()  # while somebody still watches whether the server answers
+            self._undo(error)  # while somebody still watches whether the server answers
             claim, sent = self.in_hand.popleft(), self._sent.popleft()
             sent.begun = sent.begun or began
             self.begun_at = now if self.in_hand else None
@@ -258,10 +257,10 @@ class Executor:
             raise self._loss(error) from None
         return good, last, error
 
-    def _undo(self) -> None:
+    def _undo(self, error: "pq.abc.PGresult | None") -> None:
         """Undo what an item's statements did, where the queue holds it in an open transaction."""
         in_error = self._server.transaction_status == TransactionStatus.INERROR
-        if self._frame is not None and in_error:
+        if error is not None and self._frame is not None and in_error:
             with suppress(EtlError):  # the connection is lost: the next statement tells
                 db.run(self._connection, self._frame.undo)
 

@@ -102,6 +102,12 @@ class Run:
 Start = Callable[..., Run]
 
 
+@pytest.fixture(params=["file", "postgres"])
+def each_queue(request: pytest.FixtureRequest, environment: dict[str, str]) -> None:
+    """The test runs with each queue in turn."""
+    environment["QUEUE"] = request.param
+
+
 @pytest.fixture
 def start(environment: dict[str, str], dsn: str) -> Generator[Start]:
     """Starts cycles, and ends what a failed test leaves."""
