@@ -10,7 +10,7 @@ import pytest
 from etl import db, folders, job, ledger
 from etl.db import Connection
 from etl.model import Claim, CycleRecord, LevelCount, Outcome, Result
-from etl.queue import FileQueue, OpenClaims
+from etl.queue import Entry, FileQueue, OpenClaims
 from etl.sqlfile import shipped
 from tests.conftest import shipped_job
 from tests.support import DAY
@@ -86,6 +86,28 @@ def test_recovery_counts_what_was_in_hand_and_what_was_deferred(
     assert held(connection) == [("2", 1), ("3", 1)]
     assert ledger.recover(connection, queue, record.cycle_id, JOB) is None
     assert held(connection) == [("2", 1), ("3", 1)]
+
+
+def test_a_worker_that_still_tells_an_outcome_while_its_cycle_is_recovered_has_that_one(
+    connection: Connection,
+    queue: FileQueue,
+    record: CycleRecord,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read = queue.history
+
+    def history() -> Iterator[Entry]:
+        yield from read()
+        monkeypatch.setattr(queue, "history", read)
+        queue.acknowledge(2, Claim(2, "2", 1, {}), Result(Outcome.DONE, 0.5))
+
+    monkeypatch.setattr(queue, "history", history)
+    assert record.cycle_id is not None
+    recovered = ledger.recover(connection, queue, record.cycle_id, JOB)
+    assert recovered is not None
+    assert (recovered.done, recovered.orphaned, recovered.remaining) == (2, 0, 0)
+    assert attempts(connection) == [("1", "done"), ("2", "done"), ("3", "failed")]
+    assert held(connection) == [("3", 1)]
 
 
 def test_a_record_that_another_host_has_closed_still_gets_its_attempts(
