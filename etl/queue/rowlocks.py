@@ -133,9 +133,9 @@ class RowQueue:
         self, worker: int, settled: Sequence[tuple[Claim, Result]], most: int = 1
     ) -> list[Claim]:
         """``acknowledge`` these and then ``claim``; never more than one."""
-        for claim, result in settled:
-            self._acknowledge(worker, claim, result)
         with db.uncancelled(self._connection):
+            for claim, result in settled:
+                self._acknowledge(worker, claim, result)
             if not most and not any(claim.rest for claim, _ in settled):
                 self._roll_back()
                 return []
