@@ -8,12 +8,14 @@ KILLS ?= 25
 SEED ?= random
 BARS ?=
 JOB ?=
+RUNS ?= 20
+TESTS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
         --no-header --no-annotate --no-emit-index-url --upgrade --quiet
 
-.PHONY: help demo test check format bench build chaos pictures mutants lock clean
+.PHONY: help demo test check format bench build chaos soak pictures mutants lock clean
 
 help: ## Explain the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -23,6 +25,10 @@ demo: $(VENV)/.installed ## JOB=cache-warm: run a job on sample data, on a serve
 
 test: $(VENV)/.installed ## Run all tests, on real servers of their own
 	@$(BIN)/pytest -q --numprocesses=5 --dist=loadfile
+
+soak: $(VENV)/.installed ## RUNS=20: run all tests so many times, in random order; TESTS=tests/unit: some
+	@for run in $$(seq $(RUNS)); do echo "run $$run of $(RUNS)"; \
+	  $(BIN)/pytest -q -p randomly --numprocesses=5 --dist=loadfile $(TESTS) || exit 1; done
 
 check: $(VENV)/.checkers ## Lint, types, import layers, SQL, shell scripts
 	$(BIN)/ruff check etl tests

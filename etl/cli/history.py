@@ -1,7 +1,7 @@
 """``etl history``: how the cycles went."""
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,9 +12,11 @@ from etl.cli.words import age, counted, moment, seconds
 from etl.errors import UsageError
 
 if TYPE_CHECKING:
-    from etl.desk.cycles import CycleRow
-    from etl.desk.history import CycleDetail
     from etl.job import Job
+    from etl.ledger.attempts import Failure, SlowItem
+    from etl.ledger.cycles import CycleRow
+
+_SLOWEST = 10
 
 
 def history(
@@ -23,7 +25,10 @@ def history(
         int, typer.Option("--cycles", min=1, max=100_000, help="How many of the latest.")
     ] = 20,
     cycle: Annotated[
-        int | None, typer.Option("--cycle", min=1, metavar="ID", help="Just this one, in detail.")
+        int | None,
+        typer.Option(
+            "--cycle", min=1, max=2**63 - 1, metavar="ID", help="Just this one, in detail."
+        ),
     ] = None,
     json_output: Json = False,
     dsn: Dsn = None,
@@ -31,37 +36,37 @@ def history(
     """List the latest cycles, the last first; or tell one with its slowest items and failures.
 
     "oldest left" is the freshness that a cycle reached: how long the oldest item that it left
-    had been dirty. With --json one object: jobs, or for one cycle: job and cycle.
+    had been dirty. With --json one object: jobs, or for one cycle: job, cycle,
+    slowest, failures and has_attempts.
     """
-    from etl.desk import cycles as ledger
-    from etl.desk import history as desk
+    from etl.ledger import attempts
+    from etl.ledger.cycles import latest
 
     if cycle is not None and job is None:
         raise UsageError("--cycle needs a job", f"Say which: etl history JOB --cycle {cycle}.")
     with connected(dsn, "history") as connection:
         jobs = deployed_jobs(connection, job)
         if cycle is not None:
-            found = desk.detail(connection, jobs[0], cycle)
-            tell(
-                to_json(_detail_object(jobs[0], found)) if json_output else _detail(jobs[0], found)
-            )
+            (one,) = latest(connection, jobs[0], 1, cycle)
+            slowest = attempts.slowest(connection, one, _SLOWEST)
+            failures = attempts.failures(connection, one)
+            detail = _detail_object if json_output else _detail
+            tell(detail(jobs[0], one, slowest, failures))
             return
-        told = [(one, ledger.latest(connection, one.name, cycles)) for one in jobs]
+        told = [(each, latest(connection, each, cycles)) for each in jobs]
     if json_output:
-        objects = [
-            {"job": one.name, "cycles": [cycle_object(c) for c in rows]} for one, rows in told
-        ]
-        tell(to_json({"jobs": objects}))
+        tell(
+            to_json(
+                {
+                    "jobs": [
+                        {"job": each.name, "cycles": [asdict(row) for row in rows]}
+                        for each, rows in told
+                    ]
+                }
+            )
+        )
     else:
-        tell("\n\n".join(_list(one, rows) for one, rows in told) or "no job is deployed here")
-
-
-def cycle_object(cycle: "CycleRow") -> dict[str, Any]:
-    """A cycle as docs/json/history.schema.json describes it."""
-    return asdict(cycle) | {
-        "items_per_s": round(cycle.items_per_s, 3),
-        "oldest_left_s": cycle.oldest_left_s,
-    }
+        tell("\n\n".join(_list(each, rows) for each, rows in told) or "no job is deployed here")
 
 
 def _list(job: "Job", cycles: "list[CycleRow]") -> str:
@@ -70,34 +75,35 @@ def _list(job: "Job", cycles: "list[CycleRow]") -> str:
     return "\n".join([job.title, "", *cycle_table(cycles)])
 
 
-def _detail_object(job: "Job", found: "CycleDetail") -> dict[str, Any]:
+def _has_attempts(cycle: "CycleRow", slowest: "list[SlowItem]", failures: "list[Failure]") -> bool:
+    return bool(slowest or failures or not cycle.claimed)
+
+
+def _detail_object(
+    job: "Job", cycle: "CycleRow", slowest: "list[SlowItem]", failures: "list[Failure]"
+) -> str:
     told = {
-        "slowest": [asdict(item) for item in found.slowest],
-        "failures": [asdict(failure) for failure in found.failures],
-        "has_attempts": found.has_attempts,
+        "job": job.name,
+        "cycle": asdict(cycle),
+        "slowest": [asdict(item) for item in slowest],
+        "failures": [asdict(failure) for failure in failures],
+        "has_attempts": _has_attempts(cycle, slowest, failures),
     }
-    return {"job": job.name, "cycle": cycle_object(found.cycle) | told}
+    return to_json(told)
 
 
-def _detail(job: "Job", found: "CycleDetail") -> str:
-    cycle = found.cycle
-    lines = [
-        f"{job.title}",
-        "",
-        *cycle_table([cycle]),
-        "",
-        *_settings(cycle),
-        "",
-        *_levels(job, cycle),
-    ]
-    if found.failures:
+def _detail(
+    job: "Job", cycle: "CycleRow", slowest: "list[SlowItem]", failures: "list[Failure]"
+) -> str:
+    lines = [job.title, "", *cycle_table([cycle]), "", *_settings(cycle), "", *_levels(cycle)]
+    if failures:
         rows = [
             (one.sqlstate or "-", one.outcome, one.item_key, one.message or "", f"{one.attempts:,}")
-            for one in found.failures
+            for one in failures
         ]
         failed = ("SQLSTATE", "outcome", f"such as {job.unit}", "message", "attempts")
         lines += ["", *columns(failed, rows, left=4)]
-    if found.slowest:
+    if slowest:
         slow = [
             (
                 item.item_key,
@@ -107,13 +113,18 @@ def _detail(job: "Job", found: "CycleDetail") -> str:
                 "-" if item.weight is None else f"{item.weight:,.0f}",
                 str(item.worker),
             )
-            for item in found.slowest
+            for item in slowest
         ]
         titles = (f"slowest {job.unit}s", "level", "outcome", "took", "weight", "worker")
         lines += ["", *columns(titles, slow, left=3)]
-    if not found.has_attempts:
+    if not _has_attempts(cycle, slowest, failures):
         days = job.keep_attempts_days
-        lines += ["", f"its attempts are forgotten: the ledger keeps them for {days} days"]
+        lines += [
+            "",
+            "its attempts come into the ledger when its record closes"
+            if cycle.finished_at is None
+            else f"its attempts are forgotten: the ledger keeps them for {days} days",
+        ]
     return "\n".join(lines)
 
 
@@ -139,16 +150,17 @@ def _settings(cycle: "CycleRow") -> list[str]:
     return told
 
 
-def _levels(job: "Job", cycle: "CycleRow") -> list[str]:
-    counts = ("found", "done", "failed", "busy", "orphaned")
-    titles = ("level", *counts, "left after", "oldest left", "goal")
+def _levels(cycle: "CycleRow") -> list[str]:
+    titles = ("level", "found", "done", "failed", "busy", "orphaned", "left after", "oldest left",
+              "goal")  # fmt: skip
     rows = [
         (
-            f"{level['level']} {level['name']}",
-            *(f"{level[name]:,}" for name in counts),
-            "-" if level.get("left") is None else f"{level['left']:,}",
-            age(cycle.oldest_left_of([level])),
-            age(job.freshness_goals.get(level["level"])),
+            f"{level.level} {level.name}",
+            *(f"{n:,}" for n in (level.found, level.done, level.failed, level.busy)),
+            f"{level.orphaned:,}",
+            "-" if level.left is None else f"{level.left:,}",
+            age(level.oldest_left_s),
+            age(level.goal_s),
         )
         for level in cycle.levels
     ]

@@ -2,7 +2,7 @@
 
 import os
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -59,18 +59,7 @@ def plan(
     with connected(dsn, "plan") as connection:
         deployed_jobs(connection, job)
         planned = look(connection, found, options)
-    tell(to_json(as_object(planned)) if json_output else text(planned))
-
-
-def as_object(plan: "Plan") -> dict[str, Any]:
-    """A plan as docs/json/plan.schema.json describes it."""
-    told = asdict(plan)
-    for level in told["levels"]:
-        cut = level.pop("cut_off")
-        level["cut_off"] = cut["items"]
-        level |= {f"cut_off_{name}": cut[name] for name in ("oldest_s", "p95_s", "p50_s")}
-        level["goal_s"] = cut["goal_s"]
-    return told
+    tell(to_json(asdict(planned)) if json_output else text(planned))
 
 
 def text(plan: "Plan") -> str:
@@ -109,10 +98,10 @@ def _levels(plan: "Plan") -> list[str]:
             f"{level.level} {level.name}",
             f"{level.found:,}",
             f"{level.queued:,}",
-            f"{level.cut_off.items:,}",
-            age(level.cut_off.oldest_s),
-            age(level.cut_off.p50_s),
-            age(level.cut_off.goal_s),
+            f"{level.cut_off:,}",
+            age(level.cut_off_oldest_s),
+            age(level.cut_off_p50_s),
+            age(level.goal_s),
         )
         for level in plan.levels
     ]

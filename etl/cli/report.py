@@ -1,6 +1,6 @@
 """``etl report``: one page about a job and one of its cycles."""
 
-from datetime import UTC, datetime
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -39,11 +39,9 @@ def report(
     The page needs nothing but itself: no network, no script. --json prints what it tells. Only
     the ledger is read.
     """
-    from etl import db, deploy
-    from etl.report import file
-    from etl.report.gather import ReportOptions, gather
+    from etl import db, deploy, files
+    from etl.report.gather import gather
     from etl.report.page import render
-    from etl.report.plain import plain
 
     is_stream = output is not None and str(output) == "-"
     if output is None and not json_output:
@@ -51,19 +49,18 @@ def report(
     if is_stream and json_output:
         raise UsageError("-o - and --json both print on standard output", "Give -o FILE.")
     found = job_named(job)
-    options = ReportOptions(cycles, cycle, goals=found.freshness_goals, now=datetime.now(UTC))
     database = target(dsn)
     purpose = f"etl:report {found.command}"
     with db.reached(), db.connect(database, purpose) as connection:
         deploy.require_current(connection)
-        facts = gather(connection, found, database.label, options)
+        facts = gather(connection, found, database.label, cycles, cycle)
     if output is not None:
         page = render(facts, printable)
         if is_stream:
             tell(page, end="")
         else:
-            file.replace(output, page)
+            files.replace(output, page.encode(), "Name another file with -o.")
     if json_output:
-        tell(to_json(plain(facts)))
+        tell(to_json(asdict(facts)))
     elif not is_stream:
         tell(printable(f"{output}: {facts.verdict.sentence}"))

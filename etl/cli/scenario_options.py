@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from etl import settings
 from etl.errors import UsageError
-from etl.ledger.cost import Octave
+from etl.ledger.cost import ItemCost
 from etl.settings import ItemLimit
 from etl.simulation import LevelScenario, Scenario
 from etl.simulation.scenario import LARGEST
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _COUNT = re.compile(r"(?:(\d{1,9})=)?(\d{1,10}(?:\.\d{1,9})?)(%?)\Z", re.ASCII)
 _MAX_ITEMS = 1000
 _RESERVED_PERCENT = 10
+_WEEK_MS = 7 * 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,12 @@ def _levels(given: Given, past: "Past | None", items: int | None) -> tuple[Level
             for number in {*known, *dirty}
         }
     if given.item_ms is not None:
-        cost = Octave(1, given.item_ms, 0.0)
+        if not 0 <= given.item_ms <= _WEEK_MS:  # no number is neither
+            raise UsageError(
+                f"--item-ms must be from 0 to {_WEEK_MS:,}, not {given.item_ms}",
+                "Write milliseconds, such as --item-ms 0.6.",
+            )
+        cost = ItemCost(1, given.item_ms, 0.0)
         known = {number: replace(level, cost=cost) for number, level in known.items()}
     return tuple(known[number] for number in sorted(known))
 

@@ -66,7 +66,10 @@ def simulate(
         ),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option("--workers", min=1, help="As of the job's command.")
+        int | None,
+        typer.Option(
+            "--workers", min=1, max=settings.MOST_WORKERS, help="As of the job's command."
+        ),
     ] = None,
     every: Annotated[
         str, typer.Option("--every", metavar="DURATION", help="A cycle begins so often.")
@@ -81,9 +84,7 @@ def simulate(
     ] = None,
     item_ms: Annotated[
         float | None,
-        typer.Option(
-            "--item-ms", min=0.0, help="What one item takes, milliseconds. Else as it was."
-        ),
+        typer.Option("--item-ms", help="What one item takes, milliseconds. Else as it was."),
     ] = None,
     seed: Annotated[
         int | None,

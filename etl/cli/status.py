@@ -11,16 +11,18 @@ import typer
 from etl.cli.options import AnyJob, AsOf, Dsn, Json, connected, day, deployed_jobs
 from etl.cli.output import columns, printable, tell, to_json
 from etl.cli.words import age, counted, moment, seconds
+from etl.errors import UsageError
 from etl.settings import LARGEST
 
 if TYPE_CHECKING:
     from etl.db import Connection
-    from etl.desk.cycles import CycleRow
     from etl.desk.flow import Flow
     from etl.desk.status import Running, Status
     from etl.job import Job
+    from etl.ledger.cycles import CycleRow
 
 
+_DAY_S = 86_400
 _REDRAW = "\x1b[H\x1b[2J"  # the cursor to the corner, and the screen cleared
 
 
@@ -29,7 +31,7 @@ def status(
     as_of: AsOf = None,
     watch: Annotated[bool, typer.Option("--watch", help="Show it again and again.")] = False,
     every: Annotated[
-        float, typer.Option("--every", min=0.2, metavar="SECONDS", help="How often, with --watch.")
+        float, typer.Option("--every", metavar="SECONDS", help="How often, with --watch.")
     ] = 2.0,
     json_output: Json = False,
     dsn: Dsn = None,
@@ -39,6 +41,10 @@ def status(
     Ages stand against the goals in the job's job.toml; a level that is over its goal is marked.
     With --json one object, with --watch one a line: asked_at and jobs.
     """
+    if not 0.2 <= every <= _DAY_S:  # no number is neither
+        raise UsageError(
+            f"--every must be from 0.2 to {_DAY_S:,} seconds, not {every}", "Write --every 5."
+        )
     with connected(dsn, "status") as connection:
         jobs = deployed_jobs(connection, job)
         if not watch:
@@ -141,10 +147,10 @@ def flow_line(flow: "Flow", unit: str) -> str:
 
 def _running(running: "Running", unit: str) -> list[str]:
     cycle = running.cycle
-    share = cycle.claimed / running.queued if running.queued else 1.0
+    share = cycle.claimed / cycle.queued if cycle.queued else 1.0
     line = (
         f"cycle {cycle.cycle_id} runs for {seconds(cycle.duration_s)} on {printable(cycle.host)} "
-        f"(process {cycle.pid}): {cycle.claimed:,} of {running.queued:,} {unit} ({share:.0%}), "
+        f"(process {cycle.pid}): {cycle.claimed:,} of {cycle.queued:,} {unit} ({share:.0%}), "
         f"{running.items_per_s:,.1f}/s, {counted(cycle.workers, 'worker')}, "
         f"until about {moment(running.eta)}"
     )

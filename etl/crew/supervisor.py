@@ -127,16 +127,17 @@ class Supervisor:
             self._start(number)
         self._record.workers = workers
 
-    def drain(self, workers: int, tuner: Tuner | None = None) -> None:
+    def drain(self, workers: int, most_workers: int | None = None) -> None:
         """Empty the queue.
 
         Args:
             workers: With how many workers.
-            tuner: Says how many there should be later; None: as many.
+            most_workers: Try more, up to so many, as long as they bring something; None: do not.
 
         Raises:
             EtlError: What made it stop; the items in hand were finished.
         """
+        tuner = None if most_workers is None else Tuner(workers, most_workers)
         self._selector.register(self._signals, selectors.EVENT_READ)
         for number in self._crew.resize(workers):
             self._start(number)

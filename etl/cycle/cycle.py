@@ -10,7 +10,6 @@ from etl import db, deploy, ledger
 from etl.backlog import Backlog
 from etl.crew.stop_signals import StopSignals, cancelled_on_stop
 from etl.crew.supervisor import Hooks, Supervisor
-from etl.crew.tuner import Tuner
 from etl.cycle import remarks
 from etl.cycle.dry_run import look
 from etl.cycle.endings import stop_reason
@@ -27,8 +26,7 @@ from etl.ledger.cost import Budget
 from etl.lock import host_lock
 from etl.model import CycleRecord, Orders
 from etl.queue import Buildable, FileQueue, OpenClaims, TableQueue
-from etl.sqlfile import shipped
-from etl.worker.session import session_name
+from etl.worker.session import end_sessions, session_name
 
 _PROGRESS_EVERY_S = 1.0
 
@@ -174,8 +172,7 @@ class Cycle:
 
     def _end_sessions(self, link: Link, worker: int) -> None:
         """End what the server still runs for a dead worker."""
-        statement, name = shipped("session/end_worker_sessions"), session_name(self._job, worker)
-        link.attempt(lambda to: db.run(to, statement, name=name))
+        link.attempt(lambda to: end_sessions(to, session_name(self._job, worker)))
 
     def _build(
         self,
@@ -235,8 +232,7 @@ class Cycle:
         if queued and not signals.received and not self._is_over():
             self._record_progress(link, signals, supervisor)
             most = self._options.most_workers
-            tuner = None if most is None else Tuner(record.workers, min(most, queued))
-            supervisor.drain(record.workers, tuner)
+            supervisor.drain(record.workers, most and min(most, queued))
             self._steering.end()
         record.stop_signal = next(iter(signals.received), None)
         record.duration_s = time.monotonic() - self._begun

@@ -17,7 +17,6 @@ from pathlib import Path
 from etl import db, deploy
 from etl.crew.stop_signals import StopSignals
 from etl.crew.supervisor import Hooks, Supervisor
-from etl.crew.tuner import Tuner
 from etl.cycle.leftovers import crew_folder, queues_folder, settle_dead_crews
 from etl.cycle.link import Link
 from etl.cycle.sharing import require_same_files
@@ -29,7 +28,7 @@ from etl.model import CycleRecord, Orders
 from etl.queue import TableQueue
 from etl.settings import MOST_WORKERS, host_timeout_s
 from etl.sqlfile import shipped
-from etl.worker.session import session_name
+from etl.worker.session import end_sessions, session_name
 
 _LOOK_EVERY_S = 1.0
 _LONGEST_S = 60.0  # for a transaction of the supervisor's own
@@ -181,7 +180,6 @@ class HostCrew:
             parameters=cycle.parameters, deadline=self._deadline, batch_size=cycle.batch_size,
             names=cycle.names,
         )  # fmt: skip
-        end = shipped("session/end_worker_sessions")
 
         def look(connection: db.Connection) -> None:
             given = {"cycle_id": cycle.cycle_id, "crew": crew}
@@ -205,12 +203,10 @@ class HostCrew:
             orders=lambda number: replace(ordered, number=number),
             on_tick=tick,
             on_death=lambda number: link.attempt(
-                lambda to: db.run(to, end, name=session_name(self._job, number))
+                lambda to: end_sessions(to, session_name(self._job, number))
             ),
         )
         supervisor = Supervisor(queue, record, signals, hooks, self._emit, first_worker=first + 1)
         with closing(supervisor):
-            most = self._options.most_workers
-            tuner = None if most is None else Tuner(self._options.workers, most)
-            supervisor.drain(self._options.workers, tuner)
+            supervisor.drain(self._options.workers, self._options.most_workers)
             steering.end()

@@ -17,7 +17,7 @@ from etl.model import CycleRecord, Outcome
 from etl.queue import FileQueue, OpenClaims, TableQueue
 from etl.sqlfile import shipped
 from etl.trust import open_private
-from etl.worker.session import session_name
+from etl.worker.session import end_sessions, session_name
 
 _CREW_FOLDER = re.compile(r"crew-([1-9][0-9]{0,17})-([1-9][0-9]{0,8})\Z")
 _LEAVE_S = 10.0  # then what they have in hand is undone, and done again
@@ -49,8 +49,7 @@ def recover(
     shared = [int(row[0]) for row in db.run(connection, shipped("queue/open_cycles"), job=job.name)]
     for cycle_id in shared:
         _dismiss_crews(connection, cycle_id)
-    end, name = shipped("session/end_worker_sessions"), session_name(job, None)
-    db.run(connection, end, name=name)  # what the server still runs for those that are dead
+    end_sessions(connection, session_name(job))  # of workers whose cycle is dead
     for cycle_id in shared:
         _recover_shared(connection, folder, cycle_id, job, emit)
     for path in folder.glob("cycle-*/"):
@@ -144,8 +143,7 @@ def settle_dead_crews(connection: db.Connection, folder: Path, job: Job, cycle_i
             if named is None or not _is_dead(path):
                 continue
             if int(named[1]) == cycle_id:
-                end, name = shipped("session/end_worker_sessions"), session_name(job, None)
-                db.run(connection, end, name=name.replace("%", f"{named[2]}___"))
+                end_sessions(connection, session_name(job, f"{named[2]}___"))
                 _settle_left(connection, path, cycle_id)
             shutil.rmtree(path, ignore_errors=True)
 

@@ -16,7 +16,7 @@ from etl.queue import FileQueue, TableQueue
 from etl.queue.table import told_as_json
 from etl.settings import host_timeout_s
 from etl.sqlfile import shipped
-from etl.worker.session import session_name
+from etl.worker.session import end_sessions, session_name
 
 _PATIENCE_S = 60.0
 _CHECK_IN_S = 5.0  # crews check in once a second; a busy server may be late
@@ -130,5 +130,4 @@ class OtherHosts:
     def end_sessions(self) -> None:
         """End what the server still runs for workers of this cycle, on whatever host."""
         if self._cycle_id is not None:
-            end, name = shipped("session/end_worker_sessions"), session_name(self._job, None)
-            self._link.attempt(lambda to: db.run(to, end, name=name))
+            self._link.attempt(lambda to: end_sessions(to, session_name(self._job)))

@@ -72,7 +72,7 @@ def judge(seen: Seen, backlog: int, now: datetime) -> Flow:
     if seen.cycles < 2 or first is None or last is None or last <= first:
         return Flow(seen.cycles, gone_in_cycles=0 if not backlog else None)
     every_s = (last - first).total_seconds() / (seen.cycles - 1)
-    watched_s = max(1.0, (now - first).total_seconds())
+    watched_s = max(1.0, (max(now, last) - first).total_seconds())
     arrivals = max(0, backlog - (seen.first_found or 0) + seen.done) / watched_s * every_s
     capacity = float(seen.last_max_items or 0)
     # A cycle that its time limit ended did what it can; one that was drained could do more.
@@ -81,16 +81,17 @@ def judge(seen: Seen, backlog: int, now: datetime) -> Flow:
     if not backlog:
         return Flow(seen.cycles, every_s, arrivals, capacity, gone_in_cycles=0, gone_at=now)
     if arrivals >= capacity:
-        enough = math.ceil(arrivals * _HEADROOM)
+        enough = max(1, math.ceil(arrivals * _HEADROOM))
         return Flow(seen.cycles, every_s, arrivals, capacity, is_never=True, enough_items=enough)
     needed = max(1, math.ceil((backlog - arrivals) / (capacity - arrivals)))
-    gone_at = _later(last, needed * every_s)
+    gone_at = later(last, needed * every_s)
     gone_at = gone_at and max(now, gone_at)
     return Flow(seen.cycles, every_s, arrivals, capacity, gone_in_cycles=needed, gone_at=gone_at)
 
 
-def _later(moment: datetime, seconds: float) -> datetime | None:
+def later(moment: datetime, seconds: float) -> datetime | None:
+    """A moment so many seconds later; None: beyond the year 9999, at hardly any progress."""
     try:
         return moment + timedelta(seconds=seconds)
-    except OverflowError:  # where a cycle does hardly more than comes in
+    except OverflowError:
         return None

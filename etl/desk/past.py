@@ -7,10 +7,11 @@ from datetime import date
 from fractions import Fraction
 
 from etl import db
+from etl.db.snapshot import snapshot
 from etl.freshness import LevelAge, ages
 from etl.job import Job
 from etl.ledger import cost, rounds
-from etl.ledger.cost import CostModel, Octave
+from etl.ledger.cost import CostModel, ItemCost
 from etl.sqlfile import shipped
 
 
@@ -30,7 +31,7 @@ class PastLevel:
     name: str
     backlog: tuple[tuple[int, int], ...]
     arrivals: Fraction
-    cost: Octave | None
+    cost: ItemCost | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +58,16 @@ def look(connection: db.Connection, job: Job, as_of: date, every_s: float) -> Pa
         as_of: The day that counts as today, UTC.
         every_s: A cycle is to begin every so many seconds: what came in is told for that time.
     """
-    with connection.transaction():
-        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        (now,) = connection.execute("SELECT clock_timestamp()").fetchall()[0]
+    with snapshot(connection) as now:
         dirty = ages(connection, rounds.latest(connection, job), as_of, now)
         rows = db.run(connection, shipped("simulate/arrivals"), job=job.name).fetchall()
-        weights = db.run(connection, shipped("simulate/weights_by_level"), job=job.name).fetchall()
         model = cost.learn(connection, job.name)
-    cycles, every = (rows[0][2], rows[0][3]) if rows else (0, None)
+    cycles, every = rows[0][2:] if rows else (0, 0.0)
+    if every <= 0:  # all at one moment, or a clock was set back
+        cycles = 0
     net = {level: arrivals for level, arrivals, _, _ in rows}
-    scale = Fraction(every_s) / Fraction(every) / cycles if cycles and every else Fraction()
+    scale = Fraction(every_s) / Fraction(every) / cycles if cycles else Fraction()
     arrivals = settle(net)
-    costs = _costs(model, weights)
     return Past(
         levels=[
             PastLevel(
@@ -76,7 +75,7 @@ def look(connection: db.Connection, job: Job, as_of: date, every_s: float) -> Pa
                 name=level.name,
                 backlog=cohorts(level, every_s),
                 arrivals=arrivals.get(level.level, Fraction()) * scale,
-                cost=costs.get(level.level, _of_all(model)),
+                cost=None if model is None else model.of_level(level.level),
             )
             for level in dirty
         ],
@@ -123,27 +122,3 @@ def cohorts(level: LevelAge, every_s: float) -> tuple[tuple[int, int], ...]:
     ):
         found[periods(age_s)] += items
     return tuple(sorted((age, items) for age, items in found.items() if items))
-
-
-def _costs(model: CostModel | None, weights: list[tuple[int, int, int]]) -> dict[int, Octave]:
-    """What an item of each level takes, by the weights of those that were done."""
-    if model is None:
-        return {}
-    by_level: dict[int, list[tuple[int, Octave]]] = {}
-    for level, octave, items in weights:
-        by_level.setdefault(level, []).append((items, model.of_item(octave)))
-    return {level: _mixed(parts) for level, parts in by_level.items()}
-
-
-def _of_all(model: CostModel | None) -> Octave | None:
-    """What an item takes of which only is known that it is one of the job."""
-    return (
-        None if model is None else _mixed([(seen.items, seen) for seen in model.octaves.values()])
-    )
-
-
-def _mixed(parts: list[tuple[int, Octave]]) -> Octave:
-    items = sum(count for count, _ in parts)
-    mean = sum(count * part.mean_ms for count, part in parts) / items
-    square = sum(count * (part.variance + part.mean_ms**2) for count, part in parts) / items
-    return Octave(items, mean, max(0.0, square - mean**2))

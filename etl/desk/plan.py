@@ -45,14 +45,21 @@ class PlannedLevel:
         name: Its name.
         found: Dirty items.
         queued: Those that the cycle would take.
-        cut_off: Those that it would leave, and how long they have been dirty.
+        cut_off: Those that it would leave.
+        cut_off_oldest_s, cut_off_p95_s, cut_off_p50_s: How long these have been dirty, as
+            ``LevelAge`` has it, seconds; None: not known.
+        goal_s: How long the job wants any to be dirty at most, seconds; None: it does not say.
     """
 
     level: int
     name: str
     found: int
     queued: int
-    cut_off: LevelAge
+    cut_off: int
+    cut_off_oldest_s: float | None
+    cut_off_p95_s: float | None
+    cut_off_p50_s: float | None
+    goal_s: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,22 +174,24 @@ class _List:
         return len(self.keys)
 
 
-def _left(
+def _levels(
     connection: db.Connection, job: Job, record: CycleRecord, queue: _List
-) -> list[tuple[LevelCount, LevelAge]]:
-    """Each level, with what the cycle would leave of it."""
-    levels = [record.levels[number] for number in sorted(record.levels)]
-    if job.freshness is None:  # only the job could tell how old just these are
-        ages = {
-            level.level: LevelAge(
-                level.level, level.name, level.found - queue.levels[level.level], *[None] * 4
-            )
-            for level in levels
-        }
-    else:
+) -> list[PlannedLevel]:
+    ages: dict[int, LevelAge] = {}
+    if job.freshness is not None:  # only the job could tell how old just those are that are left
         left = freshness.ages(connection, job, record.as_of, record.started_at, queue.keys)
         ages = {age.level: age for age in left}
-    return [(level, ages[level.level]) for level in levels]
+
+    def planned(level: LevelCount) -> PlannedLevel:
+        number, found, queued = level.level, level.found, queue.levels[level.level]
+        unknown = LevelAge(number, level.name, found - queued, None, None, None, None)
+        left = ages.get(number, unknown)
+        return PlannedLevel(
+            number, level.name, found, queued, left.items, left.oldest_s, left.p95_s, left.p50_s,
+            job.freshness_goals.get(number),
+        )  # fmt: skip
+
+    return [planned(level) for _, level in sorted(record.levels.items())]
 
 
 def look(connection: db.Connection, job: Job, options: PlanOptions) -> Plan:
@@ -206,7 +215,7 @@ def look(connection: db.Connection, job: Job, options: PlanOptions) -> Plan:
         workers = min(options.workers, max(1, record.found, record.max_items))
         budget = Budget(model, workers, options.time_limit_s)
         queued = backlog.freeze(queue, options.reserved_percent, budget)
-        left = _left(connection, job, record, queue)
+        levels = _levels(connection, job, record, queue)
         held, quarantined = db.one(connection, shipped("held/count_held"), job=job.name, now=now)
         most, reserved, used = db.one(connection, shipped("desk/connections"))
     needed = min(workers, queued) + _SUPERVISOR
@@ -223,10 +232,7 @@ def look(connection: db.Connection, job: Job, options: PlanOptions) -> Plan:
         is_cut_by_time=budget.is_exceeded,
         reserved_percent=options.reserved_percent,
         reserved=-(-queued * options.reserved_percent // 100),
-        levels=[
-            PlannedLevel(level.level, level.name, level.found, queue.levels[level.level], age)
-            for level, age in left
-        ],
+        levels=levels,
         first=queue.items[:_SHOWN],
         last=queue.items[_SHOWN:],
         workers=min(workers, queued),

@@ -1,15 +1,16 @@
 """What is stale and for how long, how far the running cycle is, when the backlog is gone."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from etl import db
-from etl.desk import cycles, flow
-from etl.desk.cycles import CycleRow
+from etl.db.snapshot import snapshot
+from etl.desk import flow
 from etl.desk.flow import Flow
 from etl.freshness import LevelAge, ages
 from etl.job import Job
-from etl.ledger import rounds
+from etl.ledger import cycles, rounds
+from etl.ledger.cycles import CycleRow
 from etl.sqlfile import shipped
 
 
@@ -72,15 +73,13 @@ def look(connection: db.Connection, job: Job, as_of: date, shown: int = 3) -> St
         as_of: The day that counts as today, UTC.
         shown: How many of the latest cycles to tell.
     """
-    with connection.transaction():
-        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        (now,) = connection.execute("SELECT clock_timestamp()").fetchall()[0]
+    with snapshot(connection) as now:
+        is_run = cycles.is_run(connection, job)
+        latest = cycles.latest(connection, job, shown + 1)
+        open_one = latest.pop(0) if latest and latest[0].finished_at is None else None
         levels = ages(connection, rounds.latest(connection, job), as_of, now)
         held, quarantined = db.one(connection, shipped("held/count_held"), job=job.name, now=now)
         backlog = sum(level.items for level in levels)
-        latest = cycles.latest(connection, job.name, shown + 1)
-        is_run = db.run(connection, shipped("lock/cycle_lock_holder"), job=job.command).fetchone()
-        open_one = next((cycle for cycle in latest if cycle.finished_at is None), None)
         return Status(
             job=job.name,
             title=job.title,
@@ -90,22 +89,21 @@ def look(connection: db.Connection, job: Job, as_of: date, shown: int = 3) -> St
             backlog=backlog,
             held=held,
             quarantined=quarantined,
-            running=_running(open_one, now) if open_one is not None and is_run else None,
-            cut_off=open_one.cycle_id if open_one is not None and not is_run else None,
-            last=[cycle for cycle in latest if cycle.finished_at is not None][:shown],
+            running=_running(open_one, now) if open_one and is_run else None,
+            cut_off=open_one.cycle_id if open_one and not is_run else None,
+            last=latest[:shown],
             flow=flow.look(connection, job.name, backlog, now),
         )
 
 
 def _running(cycle: CycleRow, now: datetime) -> Running:
-    queued = min(cycle.max_items, cycle.found)
-    worked_s = max(1e-3, cycle.duration_s - cycle.waited_s)
-    rate = cycle.claimed / worked_s
+    rate = cycle.claimed / max(1e-3, cycle.duration_s - cycle.waited_s)
     eta: datetime | None = None
     if cycle.claimed:
-        eta = now + timedelta(seconds=max(0, queued - cycle.claimed) / rate)
+        eta = flow.later(now, max(0, cycle.queued - cycle.claimed) / rate)
     elif cycle.predicted_s is not None:
-        eta = cycle.started_at + timedelta(seconds=cycle.predicted_s)
-    if eta is not None and cycle.time_limit_s is not None:
-        eta = min(eta, cycle.started_at + timedelta(seconds=cycle.time_limit_s))
-    return Running(cycle, queued, rate, eta)
+        eta = flow.later(cycle.started_at, cycle.predicted_s)
+    if cycle.time_limit_s is not None and (cycle.claimed or eta is not None):
+        end = flow.later(cycle.started_at, cycle.time_limit_s)
+        eta = min((at for at in (eta, end) if at is not None), default=None)
+    return Running(cycle, cycle.queued, rate, eta and max(now, eta))

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from etl import db
 from etl.job import Job
+from etl.ledger import cycles
 from etl.sqlfile import shipped
 
 
@@ -70,6 +71,6 @@ def resize(connection: db.Connection, job: str, cycle_id: int, workers: int) -> 
 
 def running_cycle(connection: db.Connection, job: Job) -> int | None:
     """The cycle of a job that runs now: its record is open, and somebody holds its lock."""
-    row = db.run(connection, shipped("control/running_cycle"), job=job.name).fetchone()
-    holder = db.run(connection, shipped("lock/cycle_lock_holder"), job=job.command).fetchone()
-    return int(row[0]) if row is not None and holder is not None else None
+    last = cycles.latest(connection, job, 1)
+    is_open = bool(last) and last[0].finished_at is None
+    return last[0].cycle_id if is_open and cycles.is_run(connection, job) else None

@@ -8,7 +8,7 @@ its items, how much of it the workers share, and how far such a prediction is of
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from statistics import pstdev
 
 from etl import db
@@ -18,7 +18,7 @@ from etl.sqlfile import shipped
 NO_WEIGHT = -1
 """The octave of an item whose job says no weight."""
 
-_LAST_OCTAVE = 62  # all heavier items, here and in cost_by_weight.sql
+_LAST_OCTAVE = 63  # all heavier items, here and in cost_of_items.sql
 _ONE_IN_TWENTY = 1.645  # standard deviations of a normal distribution
 _LEAST_SPREAD = 0.03
 _UNTRIED_SPREAD = 0.25  # of one or two cycles nobody knows how much they differ
@@ -26,8 +26,8 @@ _TRIED = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Octave:
-    """The items whose weights lie in one power of two.
+class ItemCost:
+    """What an item of one kind takes: of one octave of the weight, or of one level.
 
     Attributes:
         items: How many were seen.
@@ -61,19 +61,25 @@ class CostModel:
 
     Attributes:
         octaves: By octave of the weight; at least one.
+        levels: By level.
         fixed_s: What a cycle takes beside its items, seconds.
         stretch: What the workers take, where their items alone would take 1.
         spread: Standard deviation of actual to predicted duration.
         cycles: How many cycles it was learned from.
     """
 
-    octaves: dict[int, Octave]
+    octaves: dict[int, ItemCost]
     fixed_s: float = 0.0
     stretch: float = 1.0
     spread: float = _UNTRIED_SPREAD
     cycles: int = 0
+    levels: dict[int, ItemCost] = field(default_factory=dict[int, ItemCost])
 
-    def of_item(self, octave: int) -> Octave:
+    def of_level(self, level: int) -> ItemCost:
+        """What an item of this level takes; of one that was never seen, what any item does."""
+        return self.levels.get(level) or _mixed(list(self.octaves.values()))
+
+    def of_item(self, octave: int) -> ItemCost:
         """What an item of this octave takes; of one that was never seen, by the nearest."""
         seen = self.octaves.get(octave)
         if seen is not None:
@@ -82,7 +88,7 @@ class CostModel:
         near, by = self.octaves[nearest], max(0, octave - nearest)
         if NO_WEIGHT in (octave, nearest):
             by = 0
-        return Octave(near.items, near.mean_ms * 2**by, near.variance * 4**by)
+        return ItemCost(near.items, near.mean_ms * 2**by, near.variance * 4**by)
 
 
 class Forecast:
@@ -103,7 +109,7 @@ class Forecast:
         """Take in one more item, or some of one weight."""
         self.take(self._model.of_item(octave(weight)), items)
 
-    def take(self, item: Octave, items: int) -> None:
+    def take(self, item: ItemCost, items: int) -> None:
         """Take in some items of which this is known."""
         self._busy_s += items * item.mean_ms / 1000
         self._variance += items * item.variance / 1e6
@@ -172,27 +178,41 @@ def _number(weight: str | None) -> float | None:
 
 
 def octave(weight: float | None) -> int:
-    """The power of two in which a weight lies, as cost_by_weight.sql counts."""
-    return NO_WEIGHT if weight is None else min(_LAST_OCTAVE, int(math.log2(weight + 1)))
+    """The power of two in which a weight lies, as cost_of_items.sql counts."""
+    return NO_WEIGHT if weight is None else min(_LAST_OCTAVE, max(0, math.frexp(weight)[1]))
 
 
 def learn(connection: db.Connection, job: str) -> CostModel | None:
     """What the ledger tells about a job's latest cycles; None where it tells nothing yet."""
-    rows = db.run(connection, shipped("cost/cost_by_weight"), job=job).fetchall()
+    rows = db.run(connection, shipped("cost/cost_of_items"), job=job).fetchall()
     if not rows:
         return None
-    octaves = {number: Octave(items, mean, variance) for number, items, mean, variance, _ in rows}
+    by_octave: dict[int, list[ItemCost]] = {}
+    by_level: dict[int, list[ItemCost]] = {}
+    for level, number, *seen, _ in rows:
+        by_octave.setdefault(number, []).append(ItemCost(*seen))
+        by_level.setdefault(level, []).append(ItemCost(*seen))
+    octaves = {number: _mixed(parts) for number, parts in by_octave.items()}
+    levels = {level: _mixed(parts) for level, parts in by_level.items()}
     cycles = db.run(
         connection,
         shipped("cost/cost_of_cycles"),
-        cycle_ids=rows[0][4],
+        cycle_ids=rows[0][-1],
         octaves=list(octaves),
         means_ms=[seen.mean_ms for seen in octaves.values()],
     )
-    return fit(octaves, [CycleCost(*row) for row in cycles])
+    return replace(fit(octaves, [CycleCost(*row) for row in cycles]), levels=levels)
 
 
-def fit(octaves: dict[int, Octave], cycles: Sequence[CycleCost]) -> CostModel:
+def _mixed(parts: Sequence[ItemCost]) -> ItemCost:
+    """What an item takes that is of one of several kinds, as often as each was seen."""
+    items = sum(part.items for part in parts)
+    mean = sum(part.items * part.mean_ms for part in parts) / items
+    square = sum(part.items * (part.variance + part.mean_ms**2) for part in parts) / items
+    return ItemCost(items, mean, max(0.0, square - mean**2))
+
+
+def fit(octaves: dict[int, ItemCost], cycles: Sequence[CycleCost]) -> CostModel:
     """Fit what cycles took to what their items take.
 
     By least squares of the relative error: else the longest cycle alone would decide.

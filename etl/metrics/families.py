@@ -12,14 +12,8 @@ from prometheus_client import Metric, generate_latest
 from prometheus_client.registry import Collector
 
 from etl import __version__
-from etl.metrics.reading import JobReading, Reading
+from etl.metrics.reading import STOP_REASONS, JobReading, Reading
 from etl.model import LevelCount, Outcome
-
-STOP_REASONS = (
-    "drained", "limit", "time limit", "incomplete", "stopped", "cancelled", "paused", "crashed",
-    "error",
-)  # fmt: skip
-"""How a cycle can end; error stands for the message of any error that stopped it."""
 
 _OUTCOMES = tuple(outcome.value for outcome in Outcome)
 
@@ -166,8 +160,7 @@ def _add_totals(found: _Families, job: JobReading, name: str) -> None:
             labels = {"etl_job": name, "level": level, "outcome": outcome}
             found.add("etl_items", counts[outcome], "_total", **labels)
     for reason in STOP_REASONS:
-        cycles = job.cycles.get(reason, 0)
-        found.add("etl_cycles", cycles, "_total", etl_job=name, stop_reason=reason)
+        found.add("etl_cycles", job.cycles[reason], "_total", etl_job=name, stop_reason=reason)
     found.add("etl_cycle_duration_seconds", job.cycle_s, "_total", etl_job=name)
     found.add("etl_cycle_wait_seconds", job.waited_s, "_total", etl_job=name)
     histogram = "etl_item_duration_seconds"
@@ -202,28 +195,27 @@ def _add_last(found: _Families, job: JobReading, name: str) -> None:
 
 
 def _add_running(found: _Families, job: JobReading, name: str) -> None:
-    if job.is_running is None:
+    if job.is_cut_off is None:
         return
     running = job.running
     found.add("etl_cycle_running", running is not None, etl_job=name)
-    found.add("etl_cycle_cut_off", job.is_open and not job.is_running, etl_job=name)
+    found.add("etl_cycle_cut_off", job.is_cut_off, etl_job=name)
     if running is None:
         return
 
     def add(suffix: str, value: float | None, **labels: str) -> None:
         found.add(f"etl_running_cycle_{suffix}", value, etl_job=name, **labels)
 
-    add("started_timestamp_seconds", _timestamp(running["started_at"]))
-    add("predicted_duration_seconds", running["predicted_s"])
-    add("waiting", running["is_waiting"])
-    queued = running["queued"]
-    if queued is None:
+    add("started_timestamp_seconds", _timestamp(running.started_at))
+    add("predicted_duration_seconds", running.predicted_s)
+    add("waiting", running.waits_for is not None)
+    if not running.levels:  # its backlog is not counted yet
         return
     for outcome in _OUTCOMES:
-        add("items", running[outcome], outcome=outcome)
-    add("queued_items", queued)
-    add("remaining_items", max(0, queued - sum(running[outcome] for outcome in _OUTCOMES)))
-    add("workers", running["workers"])
+        add("items", getattr(running, outcome), outcome=outcome)
+    add("queued_items", running.queued)
+    add("remaining_items", max(0, running.queued - running.claimed))
+    add("workers", running.workers)
 
 
 def _add_backlog(found: _Families, job: JobReading, name: str, now: datetime | None) -> None:

@@ -5,6 +5,7 @@ it takes too long or a right is missing, is left out and told; the others are th
 """
 
 import time
+from collections import Counter
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,11 +16,21 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from etl import db, deploy
 from etl.backlog import Backlog
+from etl.db.snapshot import snapshot
 from etl.deploy import FileState
 from etl.errors import EtlError, FileError
 from etl.job import Job
+from etl.ledger import control, cycles
+from etl.ledger.cycles import CycleRow
 from etl.model import CycleRecord, LevelCount
 from etl.sqlfile import shipped
+
+ERROR = "error"
+STOP_REASONS = (
+    "drained", "limit", "time limit", "incomplete", "stopped", "cancelled", "paused", "crashed",
+    ERROR,
+)  # fmt: skip
+"""How a cycle can end; error stands for the message of any error that stopped it."""
 
 _GRACE_S = 1.0  # the server ends a statement itself where it can
 _SHORTEST_S = 0.001  # PostgreSQL takes 0 for no limit
@@ -35,16 +46,15 @@ class JobReading:
         is_current: Whether the database has the SQL files of this version.
         is_here: Whether the database has any file of the job; one that needs none is here.
         items: Attempts in all finished cycles: by name of the level, then by outcome.
-        cycles: Finished cycles by how they ended.
+        cycles: Finished cycles by how they ended, one of STOP_REASONS.
         cycle_s: How long they took together, seconds.
         waited_s: How long they waited, seconds.
         durations: Bounds in seconds and how many done items took at most so long.
         durations_s: How long the done items took together, seconds.
         last: The last finished cycle, the columns of sql/engine/metrics/last_cycle.sql.
         growing_cycles: Cycles in a row that found more than the one before.
-        is_open: Whether a cycle's record is open.
-        is_running: Whether somebody runs a cycle.
-        running: The running cycle, the columns of sql/engine/metrics/open_cycle.sql.
+        is_cut_off: Whether a cycle's record is open that nobody runs.
+        running: The running cycle.
         is_paused: Whether somebody has paused it.
         held: Items that wait after a failure.
         quarantined: Items that wait for a person.
@@ -56,16 +66,15 @@ class JobReading:
     is_current: bool | None = None
     is_here: bool = True
     items: dict[str, dict[str, int]] | None = None
-    cycles: dict[str, int] | None = None
+    cycles: Counter[str] | None = None
     cycle_s: float = 0.0
     waited_s: float = 0.0
     durations: list[tuple[float, int]] | None = None
     durations_s: float = 0.0
     last: dict[str, Any] | None = None
     growing_cycles: int | None = None
-    is_open: bool | None = None
-    is_running: bool | None = None
-    running: dict[str, Any] | None = None
+    is_cut_off: bool | None = None
+    running: CycleRow | None = None
     is_paused: bool | None = None
     held: int | None = None
     quarantined: int | None = None
@@ -103,9 +112,7 @@ class _Reader:
 
     def read(self) -> None:
         connection, reading = self._connection, self._reading
-        with connection.transaction():
-            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            ((reading.asked_at,),) = connection.execute("SELECT clock_timestamp()").fetchall()
+        with snapshot(connection) as reading.asked_at:
             reading.is_deployed = db.one(connection, shipped("deploy/has_ledger")) == (True,)
             if not reading.is_deployed:
                 for job in reading.jobs:
@@ -117,8 +124,8 @@ class _Reader:
             here = [job for job in reading.jobs if job.is_here]
             for job in here:
                 with self._part(job, "ledger"):
-                    self._totals(job)
                     self._cycles(job)
+                    self._totals(job)
             # Last, and shared fairly: these are the ones that may take long.
             for waiting, job in zip(range(len(here), 0, -1), here, strict=True):
                 with self._part(job, "backlog", share=waiting):
@@ -159,7 +166,10 @@ class _Reader:
         by_level = self._run("metrics/items", job=name)
         job.items = {str(row.pop("level")): row for row in by_level}
         by_reason = self._run("metrics/cycles", job=name)
-        job.cycles = {row["reason"]: row["cycles"] for row in by_reason}
+        job.cycles = Counter()
+        for row in by_reason:
+            reason = row["stop_reason"]
+            job.cycles[reason if reason in STOP_REASONS else ERROR] += row["cycles"]
         job.cycle_s = sum(row["duration_s"] for row in by_reason)
         job.waited_s = sum(row["waited_s"] for row in by_reason)
         (durations,) = self._run("metrics/durations", job=name)
@@ -168,15 +178,19 @@ class _Reader:
 
     def _cycles(self, job: JobReading) -> None:
         name, now = job.job.name, self._reading.asked_at
+        is_run = cycles.is_run(self._connection, job.job)
+        open_one = [
+            cycle
+            for cycle in cycles.latest(self._connection, job.job, 1)
+            if cycle.finished_at is None
+        ]
+        job.is_cut_off = bool(open_one) and not is_run
+        job.running = open_one[0] if open_one and is_run else None
+        job.is_paused = control.wishes(self._connection, name, None).is_paused
         job.last = next(iter(self._run("metrics/last_cycle", job=name)), None)
         (job.growing_cycles,) = db.one(
             self._connection, shipped("metrics/growing_cycles"), job=name
         )
-        opened = next(iter(self._run("metrics/open_cycle", job=name)), None)
-        job.is_open = opened is not None
-        job.is_running = bool(self._run("lock/cycle_lock_holder", job=job.job.command))
-        job.running = opened if job.is_running else None
-        (job.is_paused,) = db.one(self._connection, shipped("metrics/is_paused"), job=name, now=now)
         job.held, job.quarantined = db.one(
             self._connection, shipped("held/count_held"), job=name, now=now
         )

@@ -1,15 +1,14 @@
 """Writes metrics into a file that node_exporter's textfile collector reads."""
 
-import os
-import stat
-import tempfile
 from pathlib import Path
 
+from etl import files
 from etl.errors import FileError, UsageError
 from etl.trust import exchangeable_in
 
 _SUFFIX = ".prom"
 _MODE = 0o644  # whatever the umask: node_exporter runs as another user
+_HINT = "Give another path: a file in a folder that this user may write."
 
 
 def check(path: Path) -> Path:
@@ -22,8 +21,9 @@ def check(path: Path) -> Path:
         The same, absolute.
 
     Raises:
-        UsageError: node_exporter would not read it, it is no regular file, or somebody else
-            could put another in its place.
+        UsageError: node_exporter would not read it, or somebody else could put another in its
+            place.
+        FileError: It is no regular file.
     """
     path = path.absolute()
     if path.suffix != _SUFFIX or path.name.startswith("."):
@@ -35,16 +35,13 @@ def check(path: Path) -> Path:
             problem = "is not a folder" if path.parent.exists() else "does not exist"
             raise UsageError(f"{path.parent} {problem}", "Make it, writable by this user only.")
         place = exchangeable_in(path)
-        kind = path.lstat().st_mode if path.is_symlink() or path.exists() else stat.S_IFREG
     except OSError as error:
-        raise FileError(path, None, str(error.strerror), "Give another path.") from error
+        raise FileError(path, None, str(error.strerror), _HINT) from error
     if place is not None:
         raise UsageError(
             f"{path} is not safe: everybody can write {place}", f"Mend it by: chmod o-w '{place}'"
         )
-    if not stat.S_ISREG(kind):
-        what = "a symbolic link" if stat.S_ISLNK(kind) else "no regular file"
-        raise UsageError(f"{path} is {what}", "Remove it, or give another path.")
+    files.mode_of(path, _HINT)
     return path
 
 
@@ -54,19 +51,4 @@ def write(path: Path, content: bytes) -> None:
     Raises:
         FileError: It cannot be written; what was there before is untouched.
     """
-    hint = "The folder has to be writable by this user; what was there before is untouched."
-    try:
-        # Its name does not end in .prom, so that nobody reads it half written.
-        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    except OSError as error:
-        raise FileError(path, None, str(error.strerror), hint) from error
-    temporary = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            os.fchmod(descriptor, _MODE)
-        temporary.replace(path)
-    except OSError as error:
-        raise FileError(path, None, str(error.strerror), hint) from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    files.replace(path, content, _HINT, _MODE)

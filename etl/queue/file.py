@@ -30,6 +30,7 @@ from etl.folders import MAKE_ROOM, private_folder
 from etl.keyrange import whole
 from etl.model import Claim, Result
 from etl.queue.journal import CLAIMED, DEFERRED, RELEASED, TAKEN_BACK, Entry, Journal, line
+from etl.queue.protocol import Queue
 from etl.queue.rows import Rows, write_rows
 from etl.trust import open_private
 
@@ -38,7 +39,7 @@ _FEW = 50
 _TRIES = 20  # before it sleeps: the holder needs some microseconds, waking up as many as ten
 
 
-class FileQueue:
+class FileQueue(Queue):
     """The queue of one cycle in the state folder.
 
     Args:
@@ -63,11 +64,6 @@ class FileQueue:
         return self.folder / "queue.tsv"
 
     def build(self, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
-        """Write these rows, in this order, in bounded memory; once.
-
-        Returns:
-            How many there are.
-        """
         try:
             count, start = write_rows(self.path, columns, rows)
             self._write("cursor", _cursor(start, 1))
@@ -80,19 +76,10 @@ class FileQueue:
             ) from error
         return count
 
-    def claim(self, worker: int) -> Claim | None:
-        """Take the first item that nobody has; None when there is none."""
-        claims = self.exchange(worker, ())
-        return claims[0] if claims else None
-
-    def acknowledge(self, worker: int, claim: Claim, result: Result) -> list[Claim]:
-        """Record what became of a claim, after its COMMIT or ROLLBACK. Returns its rest, if any."""
-        return self.exchange(worker, [(claim, result)], most=0)
-
     def exchange(
         self, worker: int, settled: Sequence[tuple[Claim, Result]], most: int = 1
     ) -> list[Claim]:
-        """``acknowledge`` these and then ``claim`` up to so many: one lock, one write.
+        """As the protocol says: one lock, one write.
 
         Raises:
             StateFolderError: The journal cannot be written. Nothing was claimed; where there
@@ -132,19 +119,16 @@ class FileQueue:
         return claims
 
     def release(self, worker: int, claim: Claim) -> None:
-        """Give a claim back without an attempt; the item goes to the end of the queue."""
         claim = whole(claim)
         row = self._rows.again(claim, is_slow=claim.is_slow)
         self._give_back(line(RELEASED, worker, claim), row)
 
     def defer(self, worker: int, claim: Claim, result: Result, *, is_slow: bool) -> None:
-        """Give back a claim that has failed for now; this is its result unless it comes again."""
         claim = whole(claim)
         row = self._rows.again(claim, is_slow=is_slow)
         self._give_back(line(DEFERRED, worker, claim, result), row)
 
     def take_back(self, worker: int, positions: Collection[int]) -> None:
-        """Undo outcomes that a crash of the server undid; the items go to the end."""
         for claim, row in self._rows.at_positions(positions):
             self._give_back(line(TAKEN_BACK, worker, claim), row)
 
@@ -159,23 +143,19 @@ class FileQueue:
             self._rows.append(row)
 
     def depth(self) -> int:
-        """How many items nobody has claimed."""
         with self._locked():
             offset, _ = os.pread(self._open("cursor"), _CURSOR_LENGTH, 0).split()
             return self._rows.count_from(int(offset))
 
     def entries(self) -> list[Entry]:
-        """What has happened since the last call, in order."""
         return self._journal.entries()
 
     def history(self) -> Iterator[Entry]:
-        """Everything that has happened since the queue was built, in order."""
         with closing(Journal(self.folder / "journal.tsv")) as journal:
             while entries := journal.entries():
                 yield from entries
 
     def close(self) -> None:
-        """Let go of its files."""
         self._journal.close()
         self._rows.close()
         for descriptor in self._files.values():

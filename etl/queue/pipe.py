@@ -28,6 +28,7 @@ from etl.queue.journal import (
     entry_of,
     line,
 )
+from etl.queue.protocol import Claims
 
 _HEAD = struct.Struct("!QHI")
 _NOTHING = Claim(0, "", 0, {})
@@ -52,7 +53,7 @@ class Lines:
         return [entry for entry in found if entry is not None]
 
 
-class PipeQueue:
+class PipeQueue(Claims):
     """The worker's side.
 
     Args:

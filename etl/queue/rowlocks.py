@@ -29,6 +29,7 @@ from etl.keyrange import whole
 from etl.model import WEIGHT, Claim, Outcome, Result
 from etl.queue.frame import Call
 from etl.queue.journal import CLAIMED, DEFERRED, RELEASED, Journal, line
+from etl.queue.protocol import Claims
 from etl.sqlfile import Statement, shipped
 from etl.trust import open_private
 
@@ -39,7 +40,7 @@ _STEPS = ("begin", "claim", "savepoint", "acknowledge", "commit")
 _Values = Mapping[str, object]
 
 
-class RowQueue:
+class RowQueue(Claims):
     """The queue of one cycle, for one worker; it has one item in hand.
 
     Args:
@@ -132,7 +133,7 @@ class RowQueue:
     def exchange(
         self, worker: int, settled: Sequence[tuple[Claim, Result]], most: int = 1
     ) -> list[Claim]:
-        """``acknowledge`` these and then ``claim``; never more than one."""
+        """As the protocol says, but never claim more than one."""
         with db.uncancelled(self._connection):
             for claim, result in settled:
                 self._acknowledge(worker, claim, result)
@@ -142,16 +143,8 @@ class RowQueue:
             claimed = self._next(worker)
         return [] if claimed is None else [claimed]
 
-    def claim(self, worker: int) -> Claim | None:
-        """Take the first item that nobody has; None when there is none."""
-        return next(iter(self.exchange(worker, ())), None)
-
-    def acknowledge(self, worker: int, claim: Claim, result: Result) -> list[Claim]:
-        """Record what became of a claim. Returns its rest, if any."""
-        return self.exchange(worker, [(claim, result)], most=0)
-
     def release(self, worker: int, claim: Claim) -> None:
-        """Give a claim back without an attempt; the item goes to the end of the queue.
+        """As the protocol says.
 
         Where the claim has ended with its connection the item is free, and stays where it is.
         """
@@ -160,7 +153,6 @@ class RowQueue:
         self._tell(line(RELEASED, worker, claim))
 
     def defer(self, worker: int, claim: Claim, result: Result, *, is_slow: bool) -> None:
-        """Give back a claim that has failed for now; this is its result unless it comes again."""
         failed = {"sqlstate": result.sqlstate, "message": result.message}
         is_there = self._give_back(whole(claim), {"is_slow": is_slow, **failed})
         told = line(DEFERRED, worker, claim, result) if is_there else line(RELEASED, worker, claim)

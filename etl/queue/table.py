@@ -25,6 +25,7 @@ from etl.errors import FileError
 from etl.folders import private_folder
 from etl.model import WEIGHT, Claim, Outcome, Result
 from etl.queue.journal import CLAIMED, DEFERRED, RELEASED, Entry, Journal, escape
+from etl.queue.protocol import Watched
 from etl.queue.rowlocks import array
 from etl.sqlfile import shipped
 
@@ -34,7 +35,7 @@ _OWN = (CLAIMED, RELEASED)
 _OUTCOMES = {outcome.value: outcome for outcome in Outcome} | {DEFERRED: Outcome.FAILED}
 
 
-class TableQueue:
+class TableQueue(Watched):
     """The queue of one cycle, for the supervisor of one host.
 
     Args:
@@ -76,7 +77,6 @@ class TableQueue:
         self._connect, self._given = connect, given
 
     def build(self, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
-        """Write these rows, in this order, in bounded memory; once. Returns how many there are."""
         self.names = list(columns)
         self.begin_journal()
         key, level = columns.index("item_key"), columns.index("level")
@@ -203,7 +203,6 @@ class TableQueue:
         self._take(connection)
 
     def close(self) -> None:
-        """Let go of its files."""
         self._journal.close()
 
 

@@ -45,7 +45,7 @@ def render(report: Report, as_line: Callable[[str], str]) -> str:
         timeline=timeline.draw(report, cycle) if cycle else None,
         backlog=backlog.draw(cycles, report.job.unit) if cycles else None,
         freshness=freshness.draw(cycles) if cycles else [],
-        cost=cost.draw(report.costs, report.job.unit) if report.costs else None,
+        cost=cost.draw(report.costs) if report.costs else None,
         sizes={
             "backlog": backlog.HEIGHT,
             "freshness": freshness.HEIGHT,

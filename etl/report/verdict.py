@@ -2,22 +2,23 @@
 
 from collections.abc import Sequence
 
+from etl.ledger.cycles import CycleRow
 from etl.report import words
-from etl.report.facts import CycleFacts, Held, JobFacts, Verdict
+from etl.report.facts import Held, Verdict
 
 _AS_PLANNED = ("drained", "limit", "time limit")
 _STEADY = 0.02
 """A backlog that has changed by a smaller share of itself counts as the same."""
 
 
-def judge(job: JobFacts, cycles: Sequence[CycleFacts], held: Held) -> Verdict:
+def judge(unit: str, cycles: Sequence[CycleRow], held: Held) -> Verdict:
     """Say how a job stands after the last of its cycles.
 
     What needs a person comes first: a cycle that did not end as planned, failures, a freshness
     goal that is missed; then whether the backlog grows.
 
     Args:
-        job: The job.
+        unit: What an item is.
         cycles: The earliest first.
         held: What waits.
     """
@@ -25,20 +26,21 @@ def judge(job: JobFacts, cycles: Sequence[CycleFacts], held: Held) -> Verdict:
         return Verdict("empty", "No cycle of this job has run yet.")
     last = cycles[-1]
     if last.finished_at is None:
-        return Verdict("running", _running(job, last))
+        return Verdict("running", _running(unit, last))
     if last.stop_reason not in _AS_PLANNED:
         reason = last.stop_reason or "unknown"
         return Verdict("failed", f"Cycle {last.cycle_id} did not end as planned: {reason}.")
-    state, backlog = _backlog(job, cycles)
-    failures, late = _failures(job, last, held), _late(last)
+    whole = [cycle for cycle in cycles if not cycle.is_by_name]
+    state, backlog = _backlog(unit, whole)
+    failures, late = _failures(unit, last, held), _late(whole[-1]) if whole else ""
     if failures or late:
         told = " ".join(part for part in (failures, late, backlog) if part)
         return Verdict("failed" if failures else "late", told)
     return Verdict(state, f"Fresh: {backlog.lower()}" if state == "fresh" else backlog)
 
 
-def _running(job: JobFacts, cycle: CycleFacts) -> str:
-    queued = words.items(min(cycle.found, cycle.max_items), job.unit)
+def _running(unit: str, cycle: CycleRow) -> str:
+    queued = words.items(cycle.queued, unit)
     waits = f"; it waits: {cycle.waits_for}" if cycle.waits_for else ""
     return (
         f"Cycle {cycle.cycle_id} is running, or was cut off: "
@@ -46,17 +48,17 @@ def _running(job: JobFacts, cycle: CycleFacts) -> str:
     )
 
 
-def _failures(job: JobFacts, cycle: CycleFacts, held: Held) -> str:
+def _failures(unit: str, cycle: CycleRow, held: Held) -> str:
     """What failed and what waits for a person; empty: nothing."""
     failed = cycle.failed + cycle.orphaned
-    told = [f"{words.items(failed, job.unit)} failed."] if failed else []
+    told = [f"{words.items(failed, unit)} failed."] if failed else []
     if held.quarantined:
         verb = "waits" if held.quarantined == 1 else "wait"
-        told.append(f"{words.items(held.quarantined, job.unit)} in quarantine {verb} for a person.")
+        told.append(f"{words.items(held.quarantined, unit)} in quarantine {verb} for a person.")
     return " ".join(told)
 
 
-def _late(cycle: CycleFacts) -> str:
+def _late(cycle: CycleRow) -> str:
     """Which level misses its freshness goal, by how much; empty: none."""
     late = [level for level in cycle.levels if level.is_late]
     if not late:
@@ -67,15 +69,22 @@ def _late(cycle: CycleFacts) -> str:
     return f"Late: {late[0].name} is dirty for {age}, goal {goal}{more if others else ''}."
 
 
-def _backlog(job: JobFacts, cycles: Sequence[CycleFacts]) -> tuple[str, str]:
-    """fresh, growing or backlog, and a sentence about it."""
+def _backlog(unit: str, cycles: Sequence[CycleRow]) -> tuple[str, str]:
+    """fresh, growing, backlog or empty, and a sentence about it.
+
+    Args:
+        unit: What an item is.
+        cycles: Those that were not asked for one item by its name, the earliest first.
+    """
+    if not cycles:
+        return "empty", "No cycle has looked at the backlog yet."
     last = cycles[-1]
     if last.remaining == 0:
         return "fresh", "Nothing remained of the backlog."
     verb = "remains" if last.remaining == 1 else "remain"
-    remain = f"{words.items(last.remaining, job.unit)} {verb}"
-    # A cycle that was asked for one item found nothing else, and left nothing.
-    before = [cycle for cycle in cycles[:-1] if cycle.finished_at and cycle.found > 1]
+    remain = f"{words.items(last.remaining, unit)} {verb}"
+    # One that ended before it had counted found nothing, and left nothing.
+    before = [cycle for cycle in cycles[:-1] if cycle.finished_at and cycle.found]
     if not before:
         return "backlog", f"{remain} for the next cycle."
     first = before[0]

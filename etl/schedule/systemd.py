@@ -3,13 +3,13 @@
 Source: systemd.service(5), "Command lines"; systemd.exec(5); systemd.unit(5), "Specifiers".
 """
 
-import os
 import re
 import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+from etl import files
 from etl.errors import FileError, UsageError
 from etl.schedule import ScheduledRun
 from etl.schedule.when import When
@@ -156,14 +156,12 @@ def install(texts: Mapping[str, str], folder: Path, *, may_overwrite: bool) -> l
 
 
 def _write(path: Path, text: str) -> None:
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    hint = "It was not written."
     try:
         path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-        draft.write_text(text, encoding="utf-8")
-        draft.replace(path)
     except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise FileError(path, None, str(error.strerror), "It was not written.") from error
+        raise FileError(path, None, str(error.strerror), hint) from error
+    files.replace(path, text.encode(), hint)
 
 
 def _systemctl(*arguments: str) -> None:

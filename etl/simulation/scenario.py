@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from etl.errors import UsageError
-from etl.ledger.cost import Octave
+from etl.ledger.cost import ItemCost
 from etl.settings import ItemLimit
 
 LARGEST = 1_000_000_000
@@ -27,7 +27,7 @@ class LevelScenario:
     name: str
     arrivals: Fraction = Fraction()
     backlog: tuple[tuple[int, int], ...] = ()
-    cost: Octave | None = None
+    cost: ItemCost | None = None
 
 
 @dataclass(frozen=True)

@@ -28,16 +28,26 @@ _SERVER_CRASHED = "57P02"
 _ANSWER_S = 10.0
 
 
-def session_name(job: Job, worker: int | None, instance: str = "") -> str:
+def session_name(job: Job, worker: int | str = "%", instance: str = "") -> str:
     """The application_name of a worker's connections, for a DBA in pg_stat_activity.
 
     Args:
         job: What runs there.
-        worker: Its number; None: a pattern (LIKE) of those of all workers.
+        worker: Its number; or a pattern (LIKE) of several, by default of all.
         instance: Of which service, where several may run at once; empty: there is but one cycle.
     """
     of_service = f" {instance}" if instance else ""
-    return f"etl:{job.command} w{'%' if worker is None else worker}{of_service}"
+    return f"etl:{job.command} w{worker}{of_service}"
+
+
+def end_sessions(connection: db.Connection, name: str) -> None:
+    """End what the server still runs for workers that are gone, and wait for that.
+
+    Args:
+        connection: Not one of theirs.
+        name: A ``session_name``, or a pattern of it.
+    """
+    db.run(connection, shipped("session/end_worker_sessions"), name=name)
 
 
 class Session:
@@ -130,7 +140,7 @@ class Session:
         Where this one is lost as well, the next statement tells.
         """
         with suppress(EtlError), db.answered_within(self._connection, _ANSWER_S):
-            db.run(self._connection, shipped("session/end_worker_sessions"), name=self._name)
+            end_sessions(self._connection, self._name)
 
     def flush(self) -> None:
         """Wait until all that was committed here is on the server's disk.

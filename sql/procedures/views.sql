@@ -28,7 +28,7 @@ SELECT DISTINCT ON (c.job)
     c.pid,
     c.waits_for
 FROM etl.cycle AS c
-ORDER BY c.job, c.started_at DESC;
+ORDER BY c.job, c.cycle_id DESC;
 
 CREATE OR REPLACE VIEW etl.freshness AS
 SELECT
@@ -44,7 +44,7 @@ FROM (
     SELECT DISTINCT ON (e.job) e.job, e.cycle_id, e.finished_at, e.levels
     FROM etl.cycle AS e
     WHERE e.finished_at IS NOT NULL AND NOT e.levels @> '[{"level": 0}]'
-    ORDER BY e.job, e.started_at DESC
+    ORDER BY e.job, e.cycle_id DESC
 ) AS c
 CROSS JOIN
     LATERAL jsonb_to_recordset(c.levels)

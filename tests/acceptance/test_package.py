@@ -15,6 +15,45 @@ from etl.embedded import EmbeddedServer
 from tests.conftest import REPOSITORY, runner
 from tests.support import add_users
 
+HEADER = (
+    "note_id,country_name,latitude,longitude,opened_at,closed_at,days_to_resolution,"
+    "opened_by_username,closed_by_username,opening_comment\n"
+)
+EVERY_COMMAND = (
+    ("init", "--dry-run"),
+    ("load-notes", "notes.csv"),
+    ("plan", "datamart-users"),
+    ("status",),
+    ("simulate", "--items=1000", "--arrivals=10"),
+    ("history",),
+    ("verify", "datamart-users"),
+    ("doctor",),
+    ("bench", "datamart-users", "--items=1", "--workers=1"),
+    ("explain", "datamart-users"),
+    ("report", "datamart-users", "-o", "report.html"),
+    ("metrics",),
+    ("pause", "datamart-users"),
+    ("resume", "datamart-users"),
+    ("cancel", "datamart-users"),
+    ("workers", "datamart-users", "2"),
+    ("worker", "datamart-users"),
+    ("demo", "cache-warm", "--scale=10"),
+    ("new-job", "thing-counts"),
+    ("psql", "datamart-users", "backlog.sql"),
+    ("man",),
+    ("cache-warm",),
+    ("counter-caches",),
+    ("datamart-users", "--max-users=5"),
+    ("fix-invoices",),
+    ("sql", "show", "views.sql"),
+    ("held", "list"),
+    ("schedule", "cron", "datamart-users"),
+    ("telemetry", "health"),
+    ("server", "stop"),
+)
+"""Each command as somebody tries it on the sample of the demo; the server is stopped at last."""
+STATUS = {"telemetry": 2}  # no broker is named
+
 
 @pytest.fixture
 def state() -> Generator[Path]:
@@ -27,7 +66,7 @@ def state() -> Generator[Path]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def test_the_wheel_of_the_source_distribution_runs_the_demo_alone(
+def test_the_wheel_of_the_source_distribution_runs_every_command_alone(
     tmp_path: Path, environment: dict[str, str], state: Path
 ) -> None:
     build = [sys.executable, "-m", "hatchling", "build", "-d", str(tmp_path), "-t"]
@@ -46,9 +85,15 @@ def test_the_wheel_of_the_source_distribution_runs_the_demo_alone(
     assert "20 of 200 users done" in ran.out
     shown = run("sql", "list", "--json")
     assert str(alone / "etl" / "sql") in shown.out
-    assert run("new-job", "thing-counts", "--dir", tmp_path / "jobs").status == 0
     # A second demo goes on with the next users.
     assert "20 of 180 users done" in run("demo", "--max-users=20").out
+    listed = re.findall(r"^  ([a-z][a-z-]+)  ", run("--help").out, re.MULTILINE)
+    assert set(listed) == {command[0] for command in EVERY_COMMAND}
+    (tmp_path / "notes.csv").write_text(HEADER)
+    for command in EVERY_COMMAND:
+        ran = run(*command)
+        assert ran.status == STATUS.get(command[0], 0), (command, ran.out, ran.err)
+        assert "Traceback" not in ran.err
 
 
 def test_the_demo_leaves_real_data_alone(

@@ -231,7 +231,7 @@ def test_history_of_one_cycle_has_its_failures_and_slowest_items(
         " FOR EACH ROW EXECUTE FUNCTION refuse()"
     )
     assert etl("datamart-users", AS_OF).status == 1
-    cycle = told(etl, "history", "history", "datamart-users", "--cycle=1")["cycle"]
+    cycle = told(etl, "history", "history", "datamart-users", "--cycle=1")
     assert [(f["outcome"], f["sqlstate"], f["attempts"]) for f in cycle["failures"]] == [
         ("failed", "ET001", 2)
     ]
@@ -252,6 +252,8 @@ def test_history_of_one_cycle_has_its_failures_and_slowest_items(
         (["history", "--cycle=7"], "--cycle needs a job"),
         (["status", "nothing"], "there is no job nothing"),
         (["plan", "nothing"], "there is no job nothing"),
+        (["status", "--watch", "--every=nan"], "--every must be from 0.2 to 86,400 seconds"),
+        (["status", "--watch", "--every=0"], "--every must be from 0.2 to 86,400 seconds"),
         (["plan", "datamart-users", "--time-limit=soon"], "--time-limit must be a duration"),
     ],
 )

@@ -1,5 +1,6 @@
 """Each number of `etl metrics` against SQL of the test's own."""
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -101,8 +102,9 @@ def test_cycles_are_counted_by_how_they_ended(scrape: Ask, connection: Connectio
 
 
 def test_waits_are_summed_up(scrape: Ask, connection: Connection) -> None:
-    waits = '[{"reason": "paused", "since": "x", "seconds": 2.5}, {"reason": "load", "seconds": 4}]'
-    add_cycle(connection, "2026-01-16 03:00Z", waits=waits)
+    since = "2026-01-16T03:00:01+00:00"
+    waits = [{"reason": "load", "since": since, "seconds": seconds} for seconds in (2.5, 4)]
+    add_cycle(connection, "2026-01-16 03:00Z", waits=json.dumps(waits))
     add_cycle(connection, "2026-01-16 04:00Z")
     assert scrape()("etl_cycle_wait_seconds_total") == 6.5
 

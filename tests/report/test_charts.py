@@ -9,21 +9,19 @@ from typing import Any
 import pytest
 
 import etl.report
+from etl.ledger.attempts import SlowItem
+from etl.ledger.cycles import CycleRow, LevelRow, WaitRow
 from etl.report import words
 from etl.report.charts import backlog, cost, freshness, timeline
 from etl.report.charts.scales import decades, every, log_place, round_steps
 from etl.report.facts import (
     Block,
     Cost,
-    CycleFacts,
     Held,
     JobFacts,
-    LevelFacts,
     Mark,
     Report,
-    SlowItem,
     Verdict,
-    Wait,
     WorkerFacts,
 )
 from etl.report.verdict import judge
@@ -33,25 +31,25 @@ JOB = JobFacts("notes", "Notes", "note", 10, 10, 5, 90, 60.0, 600.0, 1.0, None)
 NOTHING = Held(0, 0, 0, [])
 
 
-def cycle(number: int = 1, *, found: int = 100, done: int = 100, failed: int = 0) -> CycleFacts:
+def cycle(number: int = 1, *, found: int = 100, done: int = 100, failed: int = 0) -> CycleRow:
     """A cycle of a hundred seconds that drained its backlog."""
-    return CycleFacts(
+    return CycleRow(
         cycle_id=number, started_at=AT, finished_at=AT + timedelta(seconds=100), duration_s=100.0,
         host="a", pid=1, etl_version="1", as_of=date(2026, 1, 16), max_items=100, workers=2,
         time_limit_s=None, predicted_s=None, predicted_p95_s=None,
         stop_reason="limit" if found - done - failed else "drained", waits_for=None, found=found,
         done=done, failed=failed, busy=0, orphaned=0, remaining=found - done - failed,
-        levels=[], waits=[],
+        items_per_s=done / 100, waited_s=0.0, oldest_left_s=None, levels=[], waits=[],
     )  # fmt: skip
 
 
 def level(
     oldest_s: float | None, left: int | None, left_s: float | None, goal_s: float | None = None
-) -> LevelFacts:
-    return LevelFacts(1, "high", 9, 9, 0, 0, 0, 0, oldest_s, left, left_s, goal_s)
+) -> LevelRow:
+    return LevelRow(1, "high", 9, 9, 0, 0, 0, 0, None, oldest_s, left, None, left_s, goal_s)
 
 
-def drawn(workers: list[WorkerFacts], its: CycleFacts, **more: Any) -> timeline.Timeline:
+def drawn(workers: list[WorkerFacts], its: CycleRow, **more: Any) -> timeline.Timeline:
     report = Report(
         job=JOB, database="db", reported_at=AT, etl_version="1", verdict=Verdict("fresh", ""),
         cycle=its, cycles=[its], workers=workers, gap_s=0.1, marks=[], slowest=[], costs=[],
@@ -75,7 +73,7 @@ def test_a_block_of_a_lane_is_as_long_as_its_time() -> None:
 
 def test_long_items_waits_and_failures_lie_where_they_happened() -> None:
     workers = [WorkerFacts(7, 9, 9.0, [Block(0, 100, 9)])]
-    its = replace(cycle(), waits=[Wait("lag", 90.0, 30.0)])
+    its = replace(cycle(), waits=[WaitRow("lag", 90.0, 30.0)])
     chart = drawn(
         workers, its,
         slowest=[SlowItem("x", 1, 7, "done", 20.0, 5000.0, None),
@@ -137,12 +135,12 @@ def test_freshness_is_drawn_against_its_goal() -> None:
 
 def test_costs_are_logarithmic() -> None:
     chart = cost.draw(
-        [Cost(0, 1, 5, 1.0, 10.0, 20.0, 50.0), Cost(1024, 2048, 1, 100.0, 100.0, 1, 1)], "note"
+        [Cost(0, 1, 5, 1.0, 10.0, 20.0, 50.0), Cost(1024, 2048, 1, 100.0, 100.0, 1, 1)]
     )
     assert [line.text for line in chart.lines] == ["1 ms", "10 ms", "100 ms"]
     assert [(spot.median, spot.p95) for spot in chart.bins] == [(200.0, 109.0), (18.0, 18.0)]
     assert [label.text for label in chart.labels] == ["0", "1k"]
-    assert chart.bins[1].title.startswith("weight 1,024 to 2,047: 1 note, half within 100 ms")
+    assert chart.bins[1].title.startswith("weight 1,024 to 2,047: 1 attempt, half within 100 ms")
     assert [cost.short(float(2**power)) for power in (5, 16, 20, 33)] == ["32", "64k", "1M", "8G"]
 
 
@@ -170,6 +168,12 @@ def test_durations(seconds: float | None, said: str) -> None:
     assert words.duration(seconds) == said
 
 
+def by_name(number: int, failed: int = 0) -> CycleRow:
+    """A cycle for an item that was asked for by name."""
+    requested = replace(level(None, None, None), level=0, name="requested")
+    return replace(cycle(number, found=1, done=1 - failed, failed=failed), levels=[requested])
+
+
 FRESH = "Fresh: nothing remained of the backlog."
 
 
@@ -184,8 +188,13 @@ FRESH = "Fresh: nothing remained of the backlog."
          "The backlog is growing: 30 notes remain, 20 more than after cycle 1."),
         ([cycle(1, done=50), cycle(2, done=70)], NOTHING, "backlog",
          "The backlog is shrinking: 30 notes remain, 20 fewer than after cycle 1."),
-        ([cycle(1, done=1), cycle(2, found=1, done=1), cycle(3, done=2)], NOTHING, "backlog",
+        ([cycle(1, done=1), by_name(2), cycle(3, done=2)], NOTHING, "backlog",
          "98 notes remain, about as many as after cycle 1."),
+        ([cycle(1, done=1), by_name(2)], NOTHING, "backlog",
+         "99 notes remain for the next cycle."),
+        ([by_name(1)], NOTHING, "empty", "No cycle has looked at the backlog yet."),
+        ([by_name(1, failed=1)], NOTHING, "failed",
+         "1 note failed. No cycle has looked at the backlog yet."),
         ([cycle(1, done=98, failed=2)], NOTHING, "failed",
          "2 notes failed. Nothing remained of the backlog."),
         ([cycle()], Held(3, 2, 0, []), "failed",
@@ -203,8 +212,8 @@ FRESH = "Fresh: nothing remained of the backlog."
          "it waits: load."),
     ],
 )  # fmt: skip
-def test_verdicts(cycles: list[CycleFacts], held: Held, state: str, said: str) -> None:
-    assert judge(JOB, cycles, held) == Verdict(state, said)
+def test_verdicts(cycles: list[CycleRow], held: Held, state: str, said: str) -> None:
+    assert judge(JOB.unit, cycles, held) == Verdict(state, said)
 
 
 def test_every_colour_can_be_read() -> None:

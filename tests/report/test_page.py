@@ -107,7 +107,7 @@ def test_its_numbers_are_the_ledgers_and_it_asks_for_nothing(
     ).fetchall()  # fmt: skip
     assert len(failures) == 4
     for sqlstate, items in failures:
-        assert told["failures", sqlstate, "items"] == str(items)
+        assert told["failures", sqlstate, "attempts"] == str(items)
     binned = {row: n for (at, row, name), n in told.items() if (at, name) == ("costs", "items")}
     expected_bins = connection.execute(
         "SELECT lower, count(*) FROM etl.attempt JOIN (VALUES (0, 1), (1, 2), (2, 4), (4, 8),"

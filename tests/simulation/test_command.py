@@ -168,6 +168,10 @@ def test_a_reader_may_ask(connection: Connection, etl: Etl, dsn: str) -> None:
         (["--arrivals=5", "--items=5", "--backlog=6"], "more items are dirty than exist"),
         (["--arrivals=5", "--time-limit=5s"], "nobody knows how many items fit"),
         (["--arrivals=5", "--every=0s"], "--every must be a duration"),
+        (["--arrivals=5", "--item-ms=nan"], "--item-ms must be from 0 to 604,800,000, not nan"),
+        (["--arrivals=5", "--item-ms=1e308"], "--item-ms must be from 0 to 604,800,000"),
+        (["--arrivals=5", "--item-ms=-1"], "--item-ms must be from 0 to 604,800,000"),
+        (["--arrivals=5", "--workers=1000"], "--workers"),
     ],
 )
 def test_bad_input_is_one_clear_error(

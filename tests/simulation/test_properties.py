@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etl.errors import UsageError
-from etl.ledger.cost import Octave
+from etl.ledger.cost import ItemCost
 from etl.settings import ItemLimit
 from etl.simulation import Arrivals, Cohorts, LevelScenario, Scenario, Simulation, run
 from etl.simulation.cohorts import ages
@@ -21,14 +21,14 @@ NIGHTS = st.lists(COUNTS, min_size=1, max_size=12)
 
 
 def levels(
-    arrivals: Fraction = Fraction(), cost: Octave | None = None
+    arrivals: Fraction = Fraction(), cost: ItemCost | None = None
 ) -> tuple[LevelScenario, ...]:
     return tuple(LevelScenario(n, f"level {n}", arrivals, cost=cost) for n in LEVELS)
 
 
 def scenario(limit: int, reserved: int = 10, time_limit_s: float | None = None) -> Scenario:
     return Scenario(
-        levels=levels(cost=Octave(1, 100.0, 0.0)),
+        levels=levels(cost=ItemCost(1, 100.0, 0.0)),
         limit=ItemLimit(limit),
         reserved_percent=reserved,
         time_limit_s=time_limit_s,

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from unittest.mock import ANY
 
 import pytest
 
@@ -32,6 +33,18 @@ def test_a_backlog_that_grows_is_never_gone_and_it_is_said_what_would_do() -> No
     flow = judge(SEEN, 10_000 + 10 * 700 - 5_500, NOW)
     assert (flow.arrivals_per_cycle, flow.is_never, flow.gone_in_cycles) == (700, True, None)
     assert flow.enough_items == 840
+
+
+def test_where_cycles_get_nothing_done_one_item_a_cycle_is_the_least_that_would_do() -> None:
+    stuck = replace(SEEN, done=0, last_stop_reason="time limit", done_when_cut=0.0)
+    flow = judge(stuck, SEEN.first_found or 0, NOW)
+    assert (flow.arrivals_per_cycle, flow.is_never, flow.enough_items) == (0, True, 1)
+
+
+def test_a_cycle_by_a_clock_ahead_of_the_servers_counts_no_time_twice() -> None:
+    first = SEEN.first_started_at
+    assert first is not None
+    assert judge(SEEN, LEFT, first) == replace(judge(SEEN, LEFT, NOW), gone_at=ANY)
 
 
 def test_a_cycle_that_its_time_limit_ends_does_what_it_did() -> None:

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from etl.ledger.cycles import CycleRow
 from etl.report import words
 from etl.report.charts.scales import Tick, every, height_of, round_steps
-from etl.report.facts import CycleFacts
 
 HEIGHT = 180.0
 """Of the picture, pixels."""
@@ -50,7 +50,7 @@ class BacklogChart:
     labels: list[Tick]
 
 
-def draw(cycles: Sequence[CycleFacts], unit: str) -> BacklogChart:
+def draw(cycles: Sequence[CycleRow], unit: str) -> BacklogChart:
     """Lay it out.
 
     Args:
@@ -85,7 +85,7 @@ def _top(value: float, most: float) -> float:
     return round(HEIGHT - (HEIGHT - _HEAD) * value / most, 1)
 
 
-def _column(cycle: CycleFacts, left: float, width: float, most: int, unit: str) -> Column:
+def _column(cycle: CycleRow, left: float, width: float, most: int, unit: str) -> Column:
     numbers = (cycle.done, cycle.failed, cycle.orphaned, cycle.busy, cycle.remaining)
     counts = dict(zip(_KINDS, numbers, strict=True))
     parts: list[Part] = []

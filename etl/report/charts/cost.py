@@ -33,12 +33,11 @@ class CostChart:
     labels: list[Tick]
 
 
-def draw(costs: Sequence[Cost], unit: str) -> CostChart:
+def draw(costs: Sequence[Cost]) -> CostChart:
     """Lay it out.
 
     Args:
         costs: At least one, by weight.
-        unit: What an item is.
     """
     low, high = decades([number for cost in costs for number in (cost.median_ms, cost.p95_ms)])
     slot = 100 / len(costs)
@@ -55,7 +54,7 @@ def draw(costs: Sequence[Cost], unit: str) -> CostChart:
         bins=[
             Bin(
                 round(slot * (place + 0.5), 2), top(cost.median_ms), top(cost.p95_ms),
-                f"weight {weights(cost)}: {words.items(cost.items, unit)}, half within "
+                f"weight {weights(cost)}: {words.items(cost.items, 'attempt')}, half within "
                 f"{words.milliseconds(cost.median_ms)}, 95 % within "
                 f"{words.milliseconds(cost.p95_ms)}",
             )

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from etl.ledger.cycles import CycleRow, LevelRow
 from etl.report import words
 from etl.report.charts.scales import height_of
-from etl.report.facts import CycleFacts, LevelFacts
 
 HEIGHT = 52.0
 """Of the row of a level, pixels."""
@@ -51,7 +51,7 @@ class Row:
     stems: list[Stem]
 
 
-def draw(cycles: Sequence[CycleFacts]) -> list[Row]:
+def draw(cycles: Sequence[CycleRow]) -> list[Row]:
     """Lay out the levels of which an age is known, or a goal.
 
     Args:
@@ -69,7 +69,7 @@ def draw(cycles: Sequence[CycleFacts]) -> list[Row]:
     ]
 
 
-def _row(cycles: Sequence[CycleFacts], levels: Sequence[LevelFacts | None]) -> Row:
+def _row(cycles: Sequence[CycleRow], levels: Sequence[LevelRow | None]) -> Row:
     known = [level for level in levels if level is not None]
     last = known[-1]
     ages = [age for level in known for age in (level.oldest_s, level.oldest_left_s) if age]
@@ -79,11 +79,11 @@ def _row(cycles: Sequence[CycleFacts], levels: Sequence[LevelFacts | None]) -> R
         Stem(
             round(slot * (place + 0.5), 2),
             _place(level.oldest_s, most_s),
-            _place(_after_s(level), most_s),
+            _place(level.age_left_s, most_s),
             _title(cycles[place], level),
         )
         for place, level in enumerate(levels)
-        if level is not None and (level.oldest_s is not None or _after_s(level) is not None)
+        if level is not None and (level.oldest_s is not None or level.age_left_s is not None)
     ]
     return Row(
         level=last.level,
@@ -98,16 +98,12 @@ def _row(cycles: Sequence[CycleFacts], levels: Sequence[LevelFacts | None]) -> R
     )
 
 
-def _after_s(level: LevelFacts) -> float | None:
-    return 0.0 if level.left == 0 else level.oldest_left_s
-
-
 def _place(age_s: float | None, most_s: float) -> float | None:
     if age_s is None:
         return None
     return round(HEIGHT - _MARGIN - height_of(age_s, most_s, HEIGHT - 2 * _MARGIN), 1)
 
 
-def _title(cycle: CycleFacts, level: LevelFacts) -> str:
-    before, after = words.duration(level.oldest_s), words.duration(_after_s(level))
+def _title(cycle: CycleRow, level: LevelRow) -> str:
+    before, after = words.duration(level.oldest_s), words.duration(level.age_left_s)
     return f"cycle {cycle.cycle_id}, {level.name}: {before} at its beginning, {after} at its end"

@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
+from etl.ledger.attempts import SlowItem
+from etl.ledger.cycles import CycleRow, WaitRow
 from etl.report import words
 from etl.report.charts.scales import Tick, percent_of, round_steps
-from etl.report.facts import Block, CycleFacts, Mark, Report, SlowItem, Wait, WorkerFacts
+from etl.report.facts import Block, Mark, Report, WorkerFacts
 
 WIDTH = 1000
 """What the width of the path of a lane counts, whatever it is on the screen."""
@@ -78,7 +80,7 @@ class Timeline:
     after_s: float
 
 
-def draw(report: Report, cycle: CycleFacts) -> Timeline:
+def draw(report: Report, cycle: CycleRow) -> Timeline:
     """Lay it out.
 
     Args:
@@ -157,7 +159,7 @@ def _long_item(item: SlowItem, unit: str, top: float, tall: float, span_s: float
     return _bar(item.from_s, item.duration_ms / 1000, span_s, top, tall, title)
 
 
-def _wait_title(wait: Wait) -> str:
+def _wait_title(wait: WaitRow) -> str:
     return f"waited {words.duration(wait.seconds)}: {wait.reason}"
 
 

@@ -5,7 +5,7 @@
 -- and only that moment is known.
 --
 -- Parameters: :'cycle_ids'  of which cycles
---             :'octaves', :'means_ms'  arrays of the same length, from cost_by_weight.sql
+--             :'octaves', :'means_ms'  arrays of the same length, as cost_of_items.sql counts them
 -- Returns:    one row a cycle: workers, wall_s (without the time that it waited), expected_s,
 --             what its items take on the average, one after the other
 -- Reads:      etl.cycle, etl.attempt
@@ -25,7 +25,7 @@ expected AS (
     FROM (
         SELECT
             t.cycle_id,
-            coalesce(width_bucket(t.weight + 1, (SELECT s.powers FROM scale AS s)) - 1, -1) AS octave
+            coalesce(width_bucket(t.weight, (SELECT s.powers FROM scale AS s)), -1) AS octave
         FROM etl.attempt AS t
         WHERE t.cycle_id = any(CAST(:'cycle_ids' AS bigint[])) AND t.outcome IN ('done', 'failed')
     ) AS a
@@ -45,4 +45,4 @@ CROSS JOIN
         FROM jsonb_array_elements(c.waits) AS t (wait)
     ) AS w
 WHERE c.workers > 0 AND c.stop_reason IS DISTINCT FROM 'crashed'
-ORDER BY c.started_at;
+ORDER BY c.cycle_id;

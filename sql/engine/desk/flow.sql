@@ -15,7 +15,7 @@ WITH recent AS (
     WHERE
         c.job = :'job' AND c.finished_at IS NOT NULL
         AND c.levels <> '[]' AND NOT c.levels @> '[{"level": 0}]' AND c.stop_reason <> 'paused'
-    ORDER BY c.started_at DESC
+    ORDER BY c.cycle_id DESC
     LIMIT 20
 )
 
@@ -23,11 +23,11 @@ SELECT
     count(*) AS cycles,
     min(r.started_at) AS first_started_at,
     max(r.started_at) AS last_started_at,
-    (array_agg(r.found ORDER BY r.started_at))[1] AS first_found,
+    (array_agg(r.found ORDER BY r.cycle_id))[1] AS first_found,
     CAST(coalesce(sum(r.done), 0) AS bigint) AS done,
-    (array_agg(r.max_items ORDER BY r.started_at DESC))[1] AS last_max_items,
+    (array_agg(r.max_items ORDER BY r.cycle_id DESC))[1] AS last_max_items,
     count(*) FILTER (WHERE r.stop_reason IN ('limit', 'time limit')) AS cut,
     CAST(avg(r.done) FILTER (WHERE r.stop_reason IN ('limit', 'time limit')) AS double precision)
         AS done_when_cut,
-    (array_agg(r.stop_reason ORDER BY r.started_at DESC))[1] AS last_stop_reason
+    (array_agg(r.stop_reason ORDER BY r.cycle_id DESC))[1] AS last_stop_reason
 FROM recent AS r;

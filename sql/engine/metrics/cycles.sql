@@ -1,22 +1,14 @@
 -- All finished cycles of a job, by how they ended.
 --
 -- Parameters: :'job'
--- Returns:    reason (a stop reason of the ledger; error for any error that stopped a cycle),
---             cycles, duration_s and waited_s together
+-- Returns:    stop_reason, cycles, duration_s and waited_s together
 -- Reads:      etl.cycle
 -- Locks:      none
 -- Cost:       in proportion to the cycles of the job
 SELECT
-    CASE
-        WHEN
-            c.stop_reason IN (
-                'drained', 'limit', 'time limit', 'incomplete', 'stopped', 'cancelled', 'paused', 'crashed'
-            )
-            THEN c.stop_reason
-        ELSE 'error'
-    END AS reason,
+    c.stop_reason,
     count(*) AS cycles,
-    sum(CAST(extract(EPOCH FROM c.finished_at - c.started_at) AS double precision)) AS duration_s,
+    sum(CAST(greatest(0, extract(EPOCH FROM c.finished_at - c.started_at)) AS double precision)) AS duration_s,
     coalesce(sum(w.waited_s), 0) AS waited_s
 FROM etl.cycle AS c
 CROSS JOIN
@@ -24,5 +16,5 @@ CROSS JOIN
         SELECT sum(t.seconds) AS waited_s FROM jsonb_to_recordset(c.waits) AS t (seconds double precision)
     ) AS w
 WHERE c.job = :'job' AND c.finished_at IS NOT NULL
-GROUP BY reason
-ORDER BY reason;
+GROUP BY c.stop_reason
+ORDER BY c.stop_reason;

@@ -6,12 +6,12 @@
 --             that ended by itself and in which no item failed or was orphaned
 -- Reads:      etl.cycle
 -- Locks:      none
--- Cost:       constant, by index; in proportion to the cycles since the last success
+-- Cost:       in proportion to the cycles of all jobs since the last success
 --
 -- Left out: cycles for one item that was asked for by name. They say nothing about the backlog.
 SELECT
     c.finished_at,
-    CAST(extract(EPOCH FROM c.finished_at - c.started_at) AS double precision) AS duration_s,
+    CAST(greatest(0, extract(EPOCH FROM c.finished_at - c.started_at)) AS double precision) AS duration_s,
     c.predicted_s,
     c.done,
     c.failed,
@@ -26,10 +26,10 @@ SELECT
             AND s.stop_reason IN ('drained', 'limit', 'time limit')
             AND s.failed + s.orphaned = 0
             AND NOT s.levels @> '[{"level": 0}]'
-        ORDER BY s.started_at DESC, s.cycle_id DESC
+        ORDER BY s.cycle_id DESC
         LIMIT 1
     ) AS succeeded_at
 FROM etl.cycle AS c
 WHERE c.job = :'job' AND c.finished_at IS NOT NULL AND NOT c.levels @> '[{"level": 0}]'
-ORDER BY c.started_at DESC, c.cycle_id DESC
+ORDER BY c.cycle_id DESC
 LIMIT 1;

@@ -6,7 +6,8 @@
 -- Parameters: :'job'
 -- Returns:    level, arrivals (in all these times together; below 0 where more items moved to
 --             other levels while they waited than came in), cycles (how many times), every_s
---             (from the beginning of one to that of the next, the mean)
+--             (from the beginning of one to that of the next, the mean; below 0 where a clock was
+--             set back)
 -- Reads:      the last 21 cycles in etl.cycle
 -- Locks:      none
 -- Cost:       constant
@@ -17,15 +18,15 @@ WITH recent AS (
         c.job = :'job' AND c.finished_at IS NOT NULL
         AND c.levels <> '[]' AND NOT c.levels @> '[{"level": 0}]'
         AND c.stop_reason NOT IN ('paused', 'crashed')
-    ORDER BY c.started_at DESC
+    ORDER BY c.cycle_id DESC
     LIMIT 21
 ),
 
 followed AS (
     SELECT
         r.started_at, r.levels,
-        lag(r.started_at) OVER (ORDER BY r.started_at, r.cycle_id) AS previous_at,
-        lag(r.levels) OVER (ORDER BY r.started_at, r.cycle_id) AS previous
+        lag(r.started_at) OVER (ORDER BY r.cycle_id) AS previous_at,
+        lag(r.levels) OVER (ORDER BY r.cycle_id) AS previous
     FROM recent AS r
 ),
 
@@ -47,7 +48,7 @@ counted AS (
 times AS (
     SELECT
         count(*) AS cycles,
-        CAST(avg(extract(EPOCH FROM f.started_at - f.previous_at)) AS double precision) AS every_s
+        coalesce(CAST(avg(extract(EPOCH FROM f.started_at - f.previous_at)) AS double precision), 0) AS every_s
     FROM followed AS f
     WHERE f.previous IS NOT NULL
 )
