@@ -9,8 +9,9 @@ from tests.faults.conftest import Start
 from tests.support import add_users
 
 _USERS = [f"user{number}" for number in range(200)]
+# With a breath in between, or nobody would ever get a connection.
 _CANCEL = """
-SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity
+SELECT count(pg_cancel_backend(pid)), pg_sleep(0.01) FROM pg_stat_activity
 WHERE application_name LIKE 'etl:datamart-users w%' AND datname = current_database()
 """
 
