@@ -158,6 +158,11 @@ class LevelCount:
     left: int | None = None
     oldest_left_at: datetime | None = None
 
+    @property
+    def claimed(self) -> int:
+        """Attempted, with any outcome."""
+        return self.done + self.failed + self.busy + self.orphaned
+
     def as_dict(self) -> dict[str, Any]:
         """For JSON: the dates as text."""
         dates = {

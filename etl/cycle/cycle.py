@@ -99,7 +99,6 @@ class Cycle:
         folder = queues_folder(self._state, link.connection, job)
         with host_lock(folder, job.command, record.started_at):
             link.lock()
-            self._end_sessions(link)
             recover(link.connection, folder, record, job, self._emit)
             cycle_id = ledger.open_cycle(link.connection, record)
             if self._options.begins_again:
@@ -171,8 +170,8 @@ class Cycle:
         self._claims = supervisor.claims
         return supervisor
 
-    def _end_sessions(self, link: Link, worker: int | str = "%") -> None:
-        """End what the server still runs for a dead worker, or for those of dead cycles."""
+    def _end_sessions(self, link: Link, worker: int) -> None:
+        """End what the server still runs for a dead worker."""
         link.attempt(lambda to: end_sessions(to, session_name(self._job, worker)))
 
     def _build(

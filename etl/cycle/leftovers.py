@@ -48,6 +48,9 @@ def recover(
     """
     shared = [int(row[0]) for row in db.run(connection, shipped("queue/open_cycles"), job=job.name)]
     for cycle_id in shared:
+        _dismiss_crews(connection, cycle_id)
+    end_sessions(connection, session_name(job))  # of workers whose cycle is dead
+    for cycle_id in shared:
         _recover_shared(connection, folder, cycle_id, job, emit)
     for path in folder.glob("cycle-*/"):
         named = _QUEUE_FOLDER.match(path.name)
@@ -63,18 +66,22 @@ def recover(
     ledger.close_abandoned(connection, record)
 
 
-def _recover_shared(
-    connection: db.Connection, folder: Path, cycle_id: int, job: Job, emit: Emit
-) -> None:
-    """Close the record of a cycle whose queue is in the database, wherever it ran.
+def _dismiss_crews(connection: db.Connection, cycle_id: int) -> None:
+    """Wait until the crews of a cycle have left, that are at work and may not have noticed yet.
 
-    Crews may still be at work on it, that have not noticed yet: they finish what they have in hand.
+    They claim nothing more, and finish what they have in hand.
     """
     db.run(connection, shipped("queue/begin_closing"), cycle_id=cycle_id)
     until, crews = time.monotonic() + _LEAVE_S, shipped("queue/crews")
     given = {"cycle_id": cycle_id, "silence_s": _LEAVE_S}
     while db.one(connection, crews, **given) != (0,) and time.monotonic() < until:
         time.sleep(_ASK_AGAIN_S)
+
+
+def _recover_shared(
+    connection: db.Connection, folder: Path, cycle_id: int, job: Job, emit: Emit
+) -> None:
+    """Close the record of a cycle whose queue is in the database, wherever it ran."""
     settle_dead_crews(connection, folder, job, cycle_id)
     path = folder / f"cycle-{cycle_id}"
     with closing(_shared(connection, path, cycle_id)) as queue:

@@ -1,6 +1,6 @@
 """Connections, with every way in which they fail turned into one clear error."""
 
-from etl.db.connection import answered_within, connect, cut
+from etl.db.connection import answered_within, connect, cut, uncancelled
 from etl.db.statement import Connection, Row, explained, one, reached, run, unreachable
 from etl.db.target import Target, named_target
 
@@ -16,5 +16,6 @@ __all__ = [
     "one",
     "reached",
     "run",
+    "uncancelled",
     "unreachable",
 ]

@@ -9,11 +9,12 @@ from contextlib import closing, contextmanager, suppress
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.errors import QueryCanceled
 
 from etl.db import pooler
 from etl.db.statement import Connection, explained, one, unreachable
 from etl.db.target import Target
-from etl.errors import SchemaError, UsageError
+from etl.errors import DatabaseUnreachableError, FileError, SchemaError, UsageError
 from etl.sqlfile import shipped
 
 # A peer that vanishes without closing is noticed within a minute instead of the two hours
@@ -44,7 +45,7 @@ def connect(target: Target, application_name: str) -> Connection:
     conninfo = make_conninfo(**{**_defaults(given), **given, **fixed})
     connection = _open(conninfo, target.label)
     try:
-        with answered_within(connection, _ANSWER_S):
+        with answered_within(connection, _ANSWER_S), uncancelled(connection):
             _set_session(connection, conninfo, target.label)
     except BaseException:
         connection.close()
@@ -126,3 +127,19 @@ def answered_within(
     finally:
         over.set()
         watcher.join()
+
+
+@contextmanager
+def uncancelled(connection: Connection) -> Generator[None]:
+    """Give up a connection on which somebody cancels what no item asked for, and count it as lost.
+
+    A cancellation that was meant for an item may meet what is sent behind it. What is then left
+    half done, such as a transaction or a setting, ends with the connection.
+    """
+    try:
+        yield
+    except FileError as error:
+        if not isinstance(error.__cause__, QueryCanceled):
+            raise
+        connection.close()
+        raise DatabaseUnreachableError(error.message, error.hint) from error

@@ -20,15 +20,26 @@ _NULL = r"\N"
 def finished(
     queue: FileQueue | TableQueue, taken_back: set[int], left: Sequence[Settled]
 ) -> Iterator[tuple[Entry, Result]]:
-    """The attempts that have come to an outcome, and were not taken back."""
+    """The attempts that have come to an outcome, and were not taken back.
+
+    Args:
+        queue: Has the attempts.
+        taken_back: Positions of those that were.
+        left: The outcomes of claims that had come to none when they were looked for. A worker that
+            outlives its supervisor may have told one since.
+    """
+    waiting = {(claim.position, claim.item_key) for _, claim, _ in left}
     for entry in queue.history():
+        if waiting and entry.is_outcome:
+            waiting.discard((entry.claim.position, entry.claim.item_key))
         is_told = entry.is_outcome and entry.claim.position not in taken_back
         result = entry.result
         # A zero is in no text of PostgreSQL's: a page of the journal never got to the disk.
         if is_told and result is not None and "\0" not in entry.claim.item_key + result.message:
             yield entry, result
     for worker, claim, result in left:
-        yield Entry(time.time(), result.outcome.value, worker, claim, result), result
+        if (claim.position, claim.item_key) in waiting:
+            yield Entry(time.time(), result.outcome.value, worker, claim, result), result
 
 
 def copy(

@@ -36,6 +36,7 @@ def close_cycle(
             supervisor may still be adding to them.
     """
     finished_at = datetime.now(UTC)
+    found = {level.level: level.found for level in record.levels.values()}
     left = claims.settle("the cycle was cut off") if look is None else []
     with db.explained(connection, shipped("ledger/copy_attempts")), connection.transaction():
         connection.execute("SET LOCAL synchronous_commit = on")
@@ -51,6 +52,9 @@ def close_cycle(
         else:
             attempts = finished(queue, claims.taken_back, left)
             copy(connection, record, attempts, is_counting=look is None)
+        if look is None:  # what was found on the way is in there already, as far as it was told
+            for level in record.levels.values():
+                level.found = max(found.get(level.level, 0), level.claimed)
         values = {"cycle_id": record.cycle_id, "job": record.job, "now": finished_at}
         db.run(connection, shipped("held/release_done_items"), **values)
         if job.batches is not None:

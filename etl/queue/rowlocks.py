@@ -20,7 +20,8 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from psycopg import Cursor
-from psycopg.errors import QueryCanceled
+from psycopg.errors import InFailedSqlTransaction, QueryCanceled, error_from_result
+from psycopg.pq import ExecStatus
 
 from etl import db
 from etl.errors import FileError
@@ -34,6 +35,7 @@ from etl.trust import open_private
 
 _ANSWER_S = 20.0
 _TRIES = 5  # a cancellation that was meant for the statement before may meet this one
+_CANCELLED = (QueryCanceled, InFailedSqlTransaction)  # this one, or what was to undo the one before
 _STEPS = ("begin", "claim", "savepoint", "acknowledge", "commit")
 _Values = Mapping[str, object]
 
@@ -89,11 +91,14 @@ class RowQueue(Claims):
         self._connection, self._is_attached = connection, True
         self._floor, self._is_begun, self._ahead, self._acknowledged = 0, False, None, None
         limits = {"silence_s": self._silence_s, "longest_s": self._longest_s}
-        self._run(shipped("queue/set_session"), limits)
-        for step in _STEPS:
-            statement = shipped(f"queue/{step}")
-            with db.answered_within(connection, _ANSWER_S), db.explained(connection, statement):
-                connection.pgconn.prepare(_name(step), statement.text)
+        with db.uncancelled(connection):
+            self._run(shipped("queue/set_session"), limits)
+            for step in _STEPS:
+                statement = shipped(f"queue/{step}")
+                with db.answered_within(connection, _ANSWER_S), db.explained(connection, statement):
+                    answer = connection.pgconn.prepare(_name(step), statement.text)
+                    if answer.status != ExecStatus.COMMAND_OK:
+                        raise error_from_result(answer)
 
     # The frame around process.sql; see executor.py.
 
@@ -129,12 +134,13 @@ class RowQueue(Claims):
         self, worker: int, settled: Sequence[tuple[Claim, Result]], most: int = 1
     ) -> list[Claim]:
         """As the protocol says, but never claim more than one."""
-        for claim, result in settled:
-            self._acknowledge(worker, claim, result)
-        if not most and not any(claim.rest for claim, _ in settled):
-            self._roll_back()
-            return []
-        claimed = self._next(worker)
+        with db.uncancelled(self._connection):
+            for claim, result in settled:
+                self._acknowledge(worker, claim, result)
+            if not most and not any(claim.rest for claim, _ in settled):
+                self._roll_back()
+                return []
+            claimed = self._next(worker)
         return [] if claimed is None else [claimed]
 
     def release(self, worker: int, claim: Claim) -> None:
@@ -169,12 +175,12 @@ class RowQueue(Claims):
 
     def _next(self, worker: int) -> Claim | None:
         claim = self._ahead
-        if claim is None and not self._is_begun:
+        if claim is None:
+            self._roll_back()  # what was sent ahead: it may not have got as far as its claim
             self._run(shipped("queue/begin"), {})
             self._is_begun = True
-            claim = self._find(self._floor)
-        # Who stands before the floor was another worker's, that is gone.
-        claim = claim or (self._find(0) if self._floor else None)
+            # Who stands before the floor was another worker's, that is gone.
+            claim = self._find(self._floor) or (self._find(0) if self._floor else None)
         self._ahead = None
         if claim is None:
             self._roll_back()
@@ -238,7 +244,7 @@ class RowQueue(Claims):
                     self._is_begun = False
             except FileError as error:
                 self._roll_back()
-                if not isinstance(error.__cause__, QueryCanceled) or again == _TRIES - 1:
+                if not isinstance(error.__cause__, _CANCELLED) or again == _TRIES - 1:
                     raise
             else:
                 break

@@ -134,12 +134,12 @@ class TableQueue(Watched):
         """Nothing: the claim of a dead worker ends with its transaction."""
 
     def depth(self) -> int:
-        """How many items nobody has claimed; 0 while the connection is lost."""
+        """How many items nobody has claimed; 1, that is some, while the connection is lost."""
         found: list[int] = []
         self._perform(
             lambda to: found.extend(db.one(to, shipped("queue/depth"), cycle_id=self.cycle_id))
         )
-        return found[0] if found else 0
+        return found[0] if found else 1
 
     def entries(self) -> list[Entry]:
         """What has happened since the last call.

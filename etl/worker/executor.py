@@ -189,6 +189,7 @@ class Executor:
         while True:
             error = self._answer()
             began, now = self.begun_at or 0.0, time.monotonic()
+            self._undo(error)  # while somebody still watches whether the server answers
             claim, sent = self.in_hand.popleft(), self._sent.popleft()
             sent.begun = sent.begun or began
             self.begun_at = now if self.in_hand else None
@@ -196,7 +197,6 @@ class Executor:
             state, message = ("", "") if error is None else told(error)
             if error is None or was_done_before(error):
                 return claim, Result(Outcome.DONE, duration_ms, state, message)
-            self._undo()
             if state == _CANCELLED and self.is_stopping:
                 raise InterruptedItem(claim)
             if state not in _RETRIED or not sent.retries_left or duration_ms > timeout_s * 1000:
@@ -262,10 +262,10 @@ class Executor:
             raise self._loss(error) from None
         return good, last, error
 
-    def _undo(self) -> None:
+    def _undo(self, error: "pq.abc.PGresult | None") -> None:
         """Undo what an item's statements did, where the queue holds it in an open transaction."""
         in_error = self._server.transaction_status == TransactionStatus.INERROR
-        if self._frame is not None and in_error:
+        if error is not None and self._frame is not None and in_error:
             with suppress(EtlError):  # the connection is lost: the next statement tells
                 db.run(self._connection, self._frame.undo)
 

@@ -276,7 +276,7 @@ class Worker:
 
     def _blame(self, session: Session, successor: Session | None, blamed: UnsettledItem) -> None:
         number, claim, result = self._orders.number, blamed.claim, blamed.result
-        if successor is None:
+        if successor is None or not blamed.was_begun:
             self._queue.release(number, claim)
             return
         is_bystander, went_down = session.heard_of_crash, session.went_down_before(successor)

@@ -74,8 +74,11 @@ class Session:
         self.heard_of_crash = False
         self._connection = db.connect(db.Target(orders.dsn, orders.label), self._name)
         self._connection.add_notice_handler(self._hear)
+        # After a ROLLBACK psycopg gives up what it has prepared itself by DEALLOCATE ALL, and the
+        # statements of items and queue would go with that.
+        self._connection.prepare_threshold = None
         self.timeout_s = job.statement_timeout_s
-        with db.answered_within(self._connection, _ANSWER_S):
+        with db.answered_within(self._connection, _ANSWER_S), db.uncancelled(self._connection):
             started_at, whole_since, flushed_within_s, *_ = db.one(
                 self._connection,
                 shipped("session/set_worker_session"),
@@ -116,7 +119,7 @@ class Session:
         """
         if timeout_s != self.timeout_s:
             statement = shipped("session/set_statement_timeout")
-            with db.answered_within(self._connection, _ANSWER_S):
+            with db.answered_within(self._connection, _ANSWER_S), db.uncancelled(self._connection):
                 db.run(self._connection, statement, statement_timeout=milliseconds(timeout_s))
             self.timeout_s = timeout_s
 

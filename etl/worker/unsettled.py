@@ -2,6 +2,8 @@
 
 from etl.model import Claim, Result
 
+_IDLE = ("57P05", "25P03")  # idle_session_timeout, idle_in_transaction_session_timeout
+
 
 class InterruptedItem(Exception):
     """The running statement was cancelled because the cycle stops: no attempt.
@@ -32,6 +34,11 @@ class UnsettledItem(Exception):
     def was_orderly(self) -> bool:
         """Whether somebody ended the session, or the server in order."""
         return self.result.sqlstate == "57P01"
+
+    @property
+    def was_begun(self) -> bool:
+        """Whether the server may have begun it, and not ended a session that was idle before."""
+        return self.result.sqlstate not in _IDLE
 
 
 class SlowItem(UnsettledItem):

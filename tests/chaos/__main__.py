@@ -1,6 +1,6 @@
 """`make chaos`: so many faults of random kinds, then the invariants.
 
-python -m tests.chaos --kills 25 --seed 1 [--workers 2] [--users 2000]
+python -m tests.chaos --kills 25 --seed 1 [--workers 2] [--users 2000] [--queue postgres]
 """
 
 import argparse
@@ -18,10 +18,11 @@ def main() -> None:
     parser.add_argument("--seed", default="random", help="a number, or random")
     parser.add_argument("--workers", type=int, default=2, help="of each cycle")
     parser.add_argument("--users", type=int, help="sample users, instead of the real notes")
+    parser.add_argument("--queue", choices=["file", "postgres"], default="file", help="its kind")
     given = parser.parse_args()
     seed = random.SystemRandom().randrange(10**6) if given.seed == "random" else int(given.seed)
-    tell(f"chaos: seed {seed}, {given.kills} faults, {given.workers} workers")
-    report = run(seed, given.kills, given.workers, given.users, tell)
+    tell(f"chaos: seed {seed}, {given.kills} faults, {given.workers} workers, {given.queue}")
+    report = run(seed, given.kills, given.workers, given.users, tell, queue=given.queue)
     tell(table(report))
     if report.broken:
         tell("\n".join([f"BROKEN, seed {seed}:", *report.broken]))

@@ -15,8 +15,10 @@ from tests.faults.sums import wrong_sums
 _FLUSHED_AFTER = timedelta(seconds=5)
 """An asynchronous commit is flushed within three times wal_writer_delay, 0.6 s; this is a lot."""
 
-_TICK = timedelta(milliseconds=1)
-"""The journal counts milliseconds, PostgreSQL microseconds."""
+TICKS = {"file": timedelta(milliseconds=1), "postgres": timedelta(seconds=1)}
+"""By queue, how much earlier than its COMMIT an item may be told as done: the journal counts
+milliseconds, PostgreSQL microseconds; in the database it is told in the same transaction."""
+
 
 _OVERLAPS = """
 SELECT user_id, begun_at, before_at FROM (
@@ -57,7 +59,12 @@ class Reckoning:
 
 
 def reckon(
-    connection: Connection, crashes: Sequence[Span], losses: Sequence[Span], allowed: int
+    connection: Connection,
+    crashes: Sequence[Span],
+    losses: Sequence[Span],
+    allowed: int,
+    *,
+    tick: timedelta = TICKS["file"],
 ) -> Reckoning:
     """Match every committed refresh with its acknowledgement.
 
@@ -66,6 +73,7 @@ def reckon(
         crashes: When the server crashed, and when it was up again.
         losses: When workers lost their connections, by that or otherwise.
         allowed: How many commits may be unacknowledged at most.
+        tick: How much earlier than its commit an item may be told as done.
     """
     done = _by_user(connection.execute(_DONE.encode()))
     found = Reckoning()
@@ -73,7 +81,7 @@ def reckon(
         found.commits += len(commits)
         told = done.get(user, [])
         for commit, following in zip(commits, [*commits[1:], None], strict=True):
-            place = bisect_left(told, commit - _TICK)
+            place = bisect_left(told, commit - tick)
             if place == len(told) or (following is not None and told[place] >= following):
                 is_redone = any(begun - _FLUSHED_AFTER < commit < up for begun, up in losses)
                 found.unacknowledged += not is_redone

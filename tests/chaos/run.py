@@ -12,7 +12,7 @@ from pathlib import Path
 from etl.worker.pace import MOST_IN_HAND
 from tests.chaos.cycle import ChaosCycle
 from tests.chaos.faults import Faults
-from tests.chaos.invariants import Reckoning, broken_promises, reckon
+from tests.chaos.invariants import TICKS, Reckoning, broken_promises, reckon
 from tests.chaos.plan import COSTLY, DEADLY, LOADER, OUTAGES, Fault, Kind, draw
 from tests.chaos.warehouse import Warehouse
 from tests.conftest import RUNNER, Etl, runner
@@ -59,6 +59,7 @@ class Chaos:
         workers: Of each cycle.
         users: Sample users; None: the real notes where there are any.
         tell: Told of what goes on.
+        queue: Of each cycle, file or postgres.
     """
 
     def __init__(
@@ -69,6 +70,8 @@ class Chaos:
         workers: int,
         users: int | None,
         tell: Tell,
+        *,
+        queue: str,
     ) -> None:
         self._server = server
         self._workers = workers
@@ -81,10 +84,12 @@ class Chaos:
         self._environment = {
             **kept,
             "ETL_STATE_DIR": str(self._state),
+            "QUEUE": queue,
             "ETL_DSN": proxy.dsn(self._warehouse.name, RUNNER),
         }
         self._etl: Etl = runner(self._environment)
         self._may_be_locked = False
+        self._tick = TICKS[queue]
         self.report = Report()
 
     def run(self, seed: int, faults: int) -> Report:
@@ -103,7 +108,11 @@ class Chaos:
         allowed = MOST_IN_HAND * self._workers * faults
         with warehouse.connect() as connection:
             report.reckoning = reckon(
-                connection, self._faults.crashes, self._faults.losses, allowed
+                connection,
+                self._faults.crashes,
+                self._faults.losses,
+                allowed,
+                tick=self._tick,
             )
         report.broken += report.reckoning.broken
         return report
@@ -198,7 +207,9 @@ class Chaos:
             self._etl("datamart-users", "--as-of=2026-01-16", "--max-users=1000000")
 
 
-def run(seed: int, faults: int, workers: int, users: int | None, tell: Tell) -> Report:
+def run(
+    seed: int, faults: int, workers: int, users: int | None, tell: Tell, *, queue: str = "file"
+) -> Report:
     """Run chaos on a server of its own.
 
     Args:
@@ -207,6 +218,7 @@ def run(seed: int, faults: int, workers: int, users: int | None, tell: Tell) -> 
         workers: Of each cycle.
         users: Sample users; None: the real notes where there are any.
         tell: Told of what goes on.
+        queue: Of each cycle, file or postgres.
     """
     folder = Path(tempfile.mkdtemp(prefix="etl-chaos-"))
     try:
@@ -214,6 +226,6 @@ def run(seed: int, faults: int, workers: int, users: int | None, tell: Tell) -> 
             OwnServer({"track_commit_timestamp": "on"}) as server,
             Proxy(server.socket) as proxy,
         ):
-            return Chaos(server, proxy, folder, workers, users, tell).run(seed, faults)
+            return Chaos(server, proxy, folder, workers, users, tell, queue=queue).run(seed, faults)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -94,6 +94,12 @@ class Run:
 Start = Callable[..., Run]
 
 
+@pytest.fixture(params=["file", "postgres"])
+def each_queue(request: pytest.FixtureRequest, environment: dict[str, str]) -> None:
+    """The test runs with each queue in turn."""
+    environment["QUEUE"] = request.param
+
+
 @pytest.fixture
 def runs() -> Generator[list[Run]]:
     """What a test has started; what a failed one leaves is ended."""

@@ -84,6 +84,29 @@ def test_a_paused_cycle_can_be_ended(start: Start, gate: Connection, etl: Etl, h
     assert (status, json.loads(out)["stop_reason"]) == expected, err
 
 
+@pytest.mark.parametrize("queue", ["file", "postgres"])
+def test_a_session_that_the_server_ends_because_it_was_idle_costs_nobody_an_attempt(
+    start: Start, gate: Connection, connection: Connection, etl: Etl, queue: str
+) -> None:
+    # Twice as long as the supervisor is ever silent.
+    connection.execute(
+        f'ALTER DATABASE "{connection.info.dbname}" SET idle_session_timeout = 2000'.encode()
+    )
+    run = start("--workers=1", f"--queue={queue}")
+    wait_until_at_gate(gate)
+    etl("pause", JOB)
+    run.wait_for("claiming nothing for now: paused")
+    open_gate(gate)
+    workers = (
+        "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'etl:datamart-users w1'"
+    )
+    wait_for(connection, workers, 0)
+    etl("resume", JOB)
+    status, out, err = run.end()
+    record = json.loads(out)
+    assert (status, record["done"], record["failed"]) == (0, len(USERS), 0), err
+
+
 def test_the_time_limit_ends_a_paused_cycle(start: Start, gate: Connection, etl: Etl) -> None:
     run = start("--workers=1", "--time-limit=9s")
     wait_until_at_gate(gate)

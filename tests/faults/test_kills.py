@@ -29,6 +29,7 @@ def ledger(connection: Connection) -> list[tuple[object, ...]]:
     ).fetchall()
 
 
+@pytest.mark.usefixtures("each_queue")
 def test_a_killed_worker_costs_its_item_an_attempt_and_is_replaced(
     start: Start, gate: Connection, connection: Connection
 ) -> None:
@@ -46,6 +47,7 @@ def test_a_killed_worker_costs_its_item_an_attempt_and_is_replaced(
     assert held == [(1, "orphaned")]
 
 
+@pytest.mark.usefixtures("each_queue")
 def test_the_workers_of_a_killed_supervisor_give_their_items_back_and_end(
     start: Start, gate: Connection, connection: Connection, etl: Etl
 ) -> None:
@@ -95,6 +97,7 @@ def test_a_worker_that_dies_with_its_supervisor_costs_its_item_an_attempt(
     assert attempts == [("done", 5), ("orphaned", 1)]
 
 
+@pytest.mark.usefixtures("each_queue")
 def test_a_terminated_server_process_fails_its_item_and_the_worker_goes_on(
     start: Start, gate: Connection, connection: Connection
 ) -> None:
@@ -154,6 +157,7 @@ def elsewhere(server_address: Address) -> Generator[Connection]:
         yield connected
 
 
+@pytest.mark.usefixtures("each_queue")
 def test_a_database_that_comes_back_is_waited_for(
     start: Start, gate: Connection, connection: Connection, elsewhere: Connection
 ) -> None:
@@ -171,6 +175,7 @@ def test_a_database_that_comes_back_is_waited_for(
     assert ledger(connection) == [(6, 5, 1, 0, 0, 0, "drained")]
 
 
+@pytest.mark.usefixtures("each_queue")
 def test_a_database_that_does_not_come_back_loses_nothing(
     start: Start, gate: Connection, connection: Connection, elsewhere: Connection, etl: Etl
 ) -> None:

@@ -58,6 +58,7 @@ def test_a_signal_finishes_the_item_in_hand_and_leaves_the_rest(
     assert_item_in_hand_was_the_last(record, connection)
 
 
+@pytest.mark.usefixtures("each_queue")
 def test_a_second_signal_cancels_the_item_in_hand_without_an_attempt(
     start: Start, gate: Connection, connection: Connection
 ) -> None:
@@ -75,6 +76,7 @@ def test_a_second_signal_cancels_the_item_in_hand_without_an_attempt(
     assert connection.execute("SELECT FROM etl.held_item").rowcount == 0
 
 
+@pytest.mark.usefixtures("each_queue")
 def test_five_signals_are_two(start: Start, gate: Connection, connection: Connection) -> None:
     run = start("--workers=2")
     wait_until_at_gate(gate)

@@ -49,6 +49,7 @@ def attempts(connection: Connection) -> list[tuple[str, str, str | None]]:
     ).fetchall()
 
 
+@pytest.mark.usefixtures("each_queue")
 def test_it_is_done_after_the_others_and_has_one_attempt(
     start: Start, lanes: Connection, tally: Tally
 ) -> None:
@@ -86,6 +87,7 @@ def test_there_is_no_second_try_where_it_would_not_be_longer(
     assert attempts(tally.connection)[1] == ("b slow", "failed", "57014")
 
 
+@pytest.mark.usefixtures("each_queue")
 def test_one_whose_second_try_never_came_has_failed(
     start: Start, lanes: Connection, tally: Tally
 ) -> None:
@@ -101,6 +103,7 @@ def test_one_whose_second_try_never_came_has_failed(
     assert "the cycle ended before it came again [57014]" in err
 
 
+@pytest.mark.usefixtures("each_queue")
 def test_a_statement_that_a_dba_cancels_is_no_slow_one(
     start: Start, lanes: Connection, tally: Tally
 ) -> None:
@@ -113,6 +116,7 @@ def test_a_statement_that_a_dba_cancels_is_no_slow_one(
     assert "b slow failed: canceling statement due to user request [57014]" in err
 
 
+@pytest.mark.usefixtures("each_queue")
 def test_no_claim_is_made_after_the_time_limit(
     start: Start, lanes: Connection, tally: Tally
 ) -> None:

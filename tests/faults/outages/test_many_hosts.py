@@ -21,6 +21,7 @@ from tests.support import dirty, user_ids
 from tests.waiting import until
 
 _SECOND_GATE = 43
+AT_GATE = "SELECT count(*) = 1 FROM pg_locks WHERE NOT granted AND objid = %d"
 _ATTEMPTS = """
 SELECT worker, outcome, count(*)::integer FROM etl.attempt GROUP BY worker, outcome
 ORDER BY worker, outcome
@@ -78,6 +79,16 @@ def cycle_on_a(hosts: tuple[Host, Host], environments: list[dict[str, str]]) -> 
 def crew_on_b(hosts: tuple[Host, Host], environments: list[dict[str, str]]) -> Started:
     """Starts a crew on the second one."""
     return lambda *more, **also: hosts[1].start(environments[1], *(more or CREW), **also)
+
+
+@pytest.fixture
+def second_gate(gate: Connection, connect_again: Connect) -> Connection:
+    """Keeps the refresh of user0, the first in the queue, waiting in the same way."""
+    keeper = connect_again()
+    shut_gate(keeper, _SECOND_GATE)
+    first = f"NEW.dimension_user_id = {user_ids(gate)['user0']}"
+    put_gate(gate, "dwh.datamart_users", first, name="wait_outside", key=_SECOND_GATE)
+    return keeper
 
 
 def wait_until(connection: Connection, question: str) -> None:
@@ -139,26 +150,54 @@ def test_the_item_of_a_host_that_is_cut_off_goes_to_another_one(
     cycle_on_a: Started,
     crew_on_b: Started,
     gate: Connection,
-    connect_again: Connect,
+    second_gate: Connection,
 ) -> None:
-    keeper = connect_again()
-    shut_gate(keeper, _SECOND_GATE)
-    first = f"NEW.dimension_user_id = {user_ids(gate)['user0']}"
-    put_gate(gate, "dwh.datamart_users", first, name="wait_outside", key=_SECOND_GATE)
     cycle = cycle_on_a()
-    at_gate = "SELECT count(*) = 1 FROM pg_locks WHERE NOT granted AND objid = %d"
-    wait_until(gate, at_gate % _SECOND_GATE)
+    wait_until(gate, AT_GATE % _SECOND_GATE)
     crew_on_b()
-    wait_until(gate, at_gate % GATE)
+    wait_until(gate, AT_GATE % GATE)
     lost = wait_at(gate)
     hosts[1].pull_the_plug()
-    open_gate(keeper, _SECOND_GATE)
+    open_gate(second_gate, _SECOND_GATE)
     until(lambda: wait_at(gate) not in (None, lost), cycle)  # the server has given it up
     open_gate(gate)
     out, err = cycle.communicate()
     record = json.loads(out)
     assert (cycle.returncode, record["done"], record["orphaned"]) == (0, 6, 0), err
     assert gate.execute(_ATTEMPTS.encode()).fetchall() == [(1, "done", 5), (1001, "done", 1)]
+
+
+def test_a_cycle_that_takes_over_lets_the_crews_of_the_one_before_finish(
+    hosts: tuple[Host, Host],
+    cycle_on_a: Started,
+    crew_on_b: Started,
+    gate: Connection,
+    second_gate: Connection,
+) -> None:
+    cycle_on_a()
+    wait_until(gate, AT_GATE % _SECOND_GATE)
+    crew = crew_on_b()
+    wait_until(gate, AT_GATE % GATE)
+    hosts[0].kill()
+    after = cycle_on_a()
+    wait_until(gate, "SELECT bool_and(is_closing) FROM etl.queue")
+    open_gate(gate)
+    _, said = crew.communicate(timeout=60)
+    assert crew.returncode == 0, said
+    open_gate(second_gate, _SECOND_GATE)
+    out, err = after.communicate(timeout=60)
+    record = json.loads(out)
+    # Whom the dead worker had in hand is held; user1 and user2 were done by the crew.
+    assert (after.returncode, record["failed"]) == (0, 0), err
+    by_crew = [
+        (item, outcome)
+        for item, outcome in gate.execute(
+            "SELECT d.username, a.outcome FROM etl.attempt AS a"
+            " JOIN dwh.dimension_users AS d ON CAST(d.dimension_user_id AS text) = a.item_key"
+            " WHERE a.worker = 1001 ORDER BY 1 LIMIT 2"
+        )
+    ]
+    assert by_crew == [("user1", "done"), ("user2", "done")]
 
 
 def wait_at(gate: Connection) -> int | None:
