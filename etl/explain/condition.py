@@ -29,33 +29,19 @@ class Asked:
 
 def parts(condition: str) -> list[str]:
     """The conditions that AND joins, without the parentheses around each."""
-    condition = _bare(condition)
-    found, depth, begun = [""], 0, False
-    for piece in _PIECE.finditer(condition):
-        text = piece[0]
-        depth += {"(": 1, ")": -1}.get(text, 0)
-        if depth == 0 and text.strip() == "AND":
+    condition = condition.strip()
+    found, depth, outside = [""], 0, 0
+    for piece in _PIECE.findall(condition):
+        depth += {"(": 1, ")": -1}.get(piece, 0)
+        outside += depth == 0
+        if depth == 0 and piece.strip() == "AND":
             found.append("")
-            begun = True
         else:
-            found[-1] += text
-    return [part for each in found for part in parts(each)] if begun else [condition]
-
-
-def _bare(text: str) -> str:
-    text = text.strip()
-    while text.startswith("(") and text.endswith(")"):
-        depth = 0
-        ends = 0
-        for piece in _PIECE.finditer(text):
-            depth += {"(": 1, ")": -1}.get(piece[0], 0)
-            if depth == 0:
-                ends = piece.end()
-                break
-        if ends != len(text):
-            break
-        text = text[1:-1].strip()
-    return text
+            found[-1] += piece
+    if len(found) > 1:
+        return [part for each in found for part in parts(each)]
+    is_enclosed = condition.startswith("(") and condition.endswith(")") and outside == 1
+    return parts(condition[1:-1]) if is_enclosed else [condition]
 
 
 def read(conditions: list[str], alias: str) -> Asked:

@@ -114,7 +114,8 @@ def _text(node: Node) -> str | None:
         name = f"{node.raw.get('Schema', '')}.{node.raw.get('Relation Name', '')}"
         return f"{node.raw.get('Operation', 'write').lower()} {name}"
     if node.relation is not None:
-        return f"read {node.relation} {way(node)}: {size}{_kept(node)}"
+        removed = f", {node.removed:,} more thrown away" if node.removed else ""
+        return f"read {node.relation} {way(node)}: {size}{removed}"
     if node.kind in _JOINS and sum(_has_table(child) for child in node.children) > 1:
         join = node.raw.get("Join Type", "Inner").lower()
         return f"{join} join {_JOINS[node.kind]}: {size}"
@@ -138,10 +139,6 @@ def _size(node: Node) -> str:
     return f"{node.rows:,} row{'' if node.rows == 1 else 's'}{times}, {node.ms:,.1f} ms"
 
 
-def _kept(node: Node) -> str:
-    return f", {node.removed:,} more thrown away" if node.removed else ""
-
-
 def _by(node: Node) -> str:
     keys = node.raw.get("Sort Key") or node.raw.get("Group Key")
     return f" by {', '.join(keys)}" if keys and len(", ".join(keys)) <= 60 else ""
@@ -149,8 +146,5 @@ def _by(node: Node) -> str:
 
 def _memory(node: Node) -> str:
     size = node.raw.get("Sort Space Used")
-    if size is None:
-        return ""
-    return (
-        f", {size:,} kB {'on disk' if node.raw.get('Sort Space Type') == 'Disk' else 'of memory'}"
-    )
+    where = "on disk" if node.raw.get("Sort Space Type") == "Disk" else "of memory"
+    return "" if size is None else f", {size:,} kB {where}"
