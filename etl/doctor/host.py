@@ -1,7 +1,7 @@
 """What can be seen without a database: the jobs' folders, the state folder, queues in it."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from etl import deploy
@@ -21,21 +21,17 @@ def look(job_folders: Iterable[Path], state: Path) -> list[Verdict]:
         job_folders: The jobs, whole or broken.
         state: The state folder; it need not exist.
     """
-    checks: dict[str, Callable[[], Iterator[Finding]]] = {
-        "jobs": lambda: _jobs(job_folders),
-        "state": lambda: _state_folder(state),
-    }
-    return [_verdict(name, check) for name, check in checks.items()]
+    return [_verdict("jobs", _jobs(job_folders)), _verdict("state", _state_folder(state))]
 
 
 def queues(state: Path) -> Verdict:
     """The queues in the state folder, where no database tells whether their cycles run."""
-    return _verdict("leftovers", lambda: _queues(state))
+    return _verdict("leftovers", _queues(state))
 
 
-def _verdict(name: str, check: Callable[[], Iterator[Finding]]) -> Verdict:
+def _verdict(name: str, findings: Iterator[Finding]) -> Verdict:
     try:
-        return Verdict(name, tuple(check()))
+        return Verdict(name, tuple(findings))
     except OSError as error:
         return unchecked(
             name,
