@@ -5,6 +5,7 @@ from datetime import date
 
 from etl.bench.plan import PlanReads
 from etl.bench.waits import Limit, Load
+from etl.model import Outcome, Result
 
 
 @dataclass(slots=True)
@@ -24,6 +25,16 @@ class Tally:
     def items(self) -> int:
         """Attempted, with any outcome."""
         return self.done + self.failed + self.busy
+
+    def count(self, result: Result) -> None:
+        """Count an attempt."""
+        if result.outcome is Outcome.DONE:
+            self.done += 1
+        elif result.outcome is Outcome.BUSY:
+            self.busy += 1
+        else:
+            self.failed += 1
+            self.failure = self.failure or f"{result.message} [{result.sqlstate}]"
 
 
 @dataclass(frozen=True, slots=True)
