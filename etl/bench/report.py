@@ -138,11 +138,6 @@ class Run:
     load: Load
 
     @property
-    def workers(self) -> int:
-        """How many workers."""
-        return self.load.workers
-
-    @property
     def items_per_s(self) -> float:
         """Items a second, BEGIN and ROLLBACK included."""
         return self.tally.items / self.makespan_s if self.makespan_s else 0.0
@@ -150,7 +145,7 @@ class Run:
     @property
     def evenness(self) -> float:
         """The ideal, which is the work shared by all evenly, against the makespan."""
-        return self.work_s / self.workers / self.makespan_s if self.makespan_s else 0.0
+        return self.work_s / self.load.workers / self.makespan_s if self.makespan_s else 0.0
 
 
 @dataclass(slots=True)

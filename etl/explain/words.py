@@ -43,19 +43,6 @@ class Read:
     read: int
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One step of a plan.
-
-    Attributes:
-        depth: How far below the last step, which is 0.
-        text: What it does.
-    """
-
-    depth: int
-    text: str
-
-
 def reads(plan: Node) -> list[Read]:
     """What a plan reads of its tables, most rows first."""
     found: dict[tuple[Name, str], Read] = {}
@@ -90,22 +77,27 @@ def way(node: Node) -> str:
     return f"by index{plural} {', '.join(node.indexes)}{alone}"
 
 
-def steps(plan: Node) -> list[Step]:
-    """The steps that say something: reads of tables, joins of them, and work on many rows."""
-    return list(_steps(plan, 0))
+def steps(node: Node, depth: int = 0, name: str = "") -> Iterator[tuple[int, str]]:
+    """The steps that say something: reads of tables, joins of them, and work on many rows.
 
+    Args:
+        node: The last of them.
+        depth: How far below the last one of the plan it is.
+        name: What WITH calls it, where that is not said yet.
 
-def _steps(node: Node, depth: int, name: str = "") -> Iterator[Step]:
+    Returns:
+        The depth of each, and what it does.
+    """
     # What WITH names is computed by a step of its own, however deep below it the first that
     # says something is.
     name = str(node.raw.get("Subplan Name", name)).removeprefix("CTE ")
     text = _text(node)
     if text is not None:
-        yield Step(depth, f"{name}: {text}" if name else text)
+        yield depth, f"{name}: {text}" if name else text
         name, depth = "", depth + 1
     if node.relation is None or not node.kind.startswith("Bitmap"):
         for child in node.children:
-            yield from _steps(child, depth, name)
+            yield from steps(child, depth, name)
 
 
 def _text(node: Node) -> str | None:

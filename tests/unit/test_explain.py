@@ -233,7 +233,7 @@ def test_processes_at_once_are_no_times() -> None:
     plan = Node(node("Gather", part, Workers_Launched=2, Actual_Rows=300, Actual_Total_Time=6.0))
     (one,) = reads(plan)
     assert (one.rows, one.times) == (300, 1)
-    assert [step.text for step in steps(plan)] == ["read shop.thing as a whole: 300 rows, 5.0 ms"]
+    assert list(steps(plan)) == [(0, "read shop.thing as a whole: 300 rows, 5.0 ms")]
 
 
 def test_an_existing_index_speaks_for_itself() -> None:
