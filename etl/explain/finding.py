@@ -114,43 +114,33 @@ def _blocks(node: Node) -> int:
 def spilled(query: Query) -> Iterator[tuple[Finding, int]]:
     """The steps that did not fit into memory, and how many kB they would have taken."""
     for node in query.plan.every():
-        told = _told_of_disk(node) or _told_of_bitmap(node)
-        if told is not None:
-            kind, relation, what, why, size_kb = told
-            yield Finding(kind, [query.subject], relation, what, why), size_kb
+        lossy = node.raw.get("Lossy Heap Blocks", 0)
+        if lossy and node.raw.get("Rows Removed by Index Recheck", 0):
+            blocks = lossy + node.raw.get("Exact Heap Blocks", 0)
+            table = str(node.relation)
+            what = f"the bitmap of {table} kept only blocks, not rows, for {lossy:,} of {blocks:,}"
+            why = "Each row of such a block is read and checked again."
+            # A bitmap takes some 60 bytes for a block of the table.
+            yield Finding("lossy_bitmap", [query.subject], table, what, why), blocks * 60 // 1024
+        elif on_disk := _on_disk(node):
+            what, size_kb = on_disk
+            why = "Files are slower than memory, and every worker writes its own."
+            yield Finding("spill", [query.subject], None, what, why), size_kb
 
 
-def _told_of_disk(node: Node) -> tuple[str, None, str, str, int] | None:
+def _on_disk(node: Node) -> tuple[str, int] | None:
+    """What a step wrote to disk, and how many kB of memory would have held it."""
     raw = node.raw
-    why = "Files are slower than memory, and every worker writes its own."
     if raw.get("Sort Space Type") == "Disk":
-        size_kb = raw["Sort Space Used"]
-        what = f"a sort of {node.rows:,} rows wrote {size_kb:,} kB to disk"
-    elif raw.get("Hash Batches", 1) > max(1, raw.get("Original Hash Batches", 1)) or (
-        node.kind == "Hash" and raw.get("Hash Batches", 1) > 1
-    ):
-        size_kb = raw.get("Peak Memory Usage", 0) * raw["Hash Batches"]
-        what = (
-            f"a hash table of {node.rows:,} rows was split into {raw['Hash Batches']} parts, "
-            "all but one of them on disk"
-        )
-    elif raw.get("Disk Usage", 0):
-        size_kb = raw["Disk Usage"]
-        what = f"grouping {node.rows:,} rows wrote {size_kb:,} kB to disk"
-    else:
-        return None
-    return "spill", None, what, why, size_kb
-
-
-def _told_of_bitmap(node: Node) -> tuple[str, str, str, str, int] | None:
-    lossy = node.raw.get("Lossy Heap Blocks", 0)
-    if not lossy or not node.raw.get("Rows Removed by Index Recheck", 0):
-        return None
-    blocks = lossy + node.raw.get("Exact Heap Blocks", 0)
-    what = f"the bitmap of {node.relation} kept only blocks, not rows, for {lossy:,} of {blocks:,}"
-    why = "Each row of such a block is read and checked again."
-    # A bitmap takes some 60 bytes for a block of the table.
-    return "lossy_bitmap", str(node.relation), what, why, blocks * 60 // 1024
+        size_kb: int = raw["Sort Space Used"]
+        return f"a sort of {node.rows:,} rows wrote {size_kb:,} kB to disk", size_kb
+    parts: int = raw.get("Hash Batches", 1)
+    if parts > 1:
+        what = f"a hash table of {node.rows:,} rows was split into {parts} parts, all but one of "
+        return f"{what}them on disk", raw.get("Peak Memory Usage", 0) * parts
+    if size_kb := raw.get("Disk Usage", 0):
+        return f"grouping {node.rows:,} rows wrote {size_kb:,} kB to disk", size_kb
+    return None
 
 
 def misjudged(queries: Iterable[Query], tables: Tables) -> Iterator[Finding]:
