@@ -46,12 +46,11 @@ class Advisor:
         return _merged(found)
 
     def _on_waste(self, waste: Waste, listing: Listing | None) -> list[Finding]:
-        wanted = index.derive(waste.node, waste.table, waste.more)
-        scan = (waste.table, waste.node, waste.more)
-        if wanted is None:
+        scan = (waste.node, waste.table, waste.more)
+        wanted = index.derive(*scan)
+        # The planner knows one that serves, and has its reasons: a rule on statistics tells.
+        if wanted is None or index.serving(wanted, *scan, is_valid=True):
             return []
-        if index.serving(wanted, *scan, is_valid=True):
-            return []  # the planner knows it, and has its reasons: a rule on statistics tells
         finding = Finding(
             "missing_index",
             [waste.query.subject],

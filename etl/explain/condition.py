@@ -49,24 +49,22 @@ def read(conditions: list[str], alias: str) -> Asked:
     own = rf"{_table(alias)}\.(?P<column>{_NAME})"
     # A varchar is compared as a text; its index serves all the same.
     side = rf"(?:{own}|\({own.replace('column', 'cast')}\)::text)"
+    sign = "(?P<sign>=|<=?|>=?)"
     forms = [
-        ("equal", re.compile(rf"{side} = (?P<other>.+)", re.DOTALL)),
-        ("within", re.compile(rf"{side} (?:<|<=|>|>=) (?P<other>.+)", re.DOTALL)),
-        ("equal", re.compile(rf"(?P<other>.+) = {side}", re.DOTALL)),
-        ("within", re.compile(rf"(?P<other>.+) (?:<|<=|>|>=) {side}", re.DOTALL)),
+        re.compile(rf"{side} {sign} (?P<other>.+)", re.DOTALL),
+        re.compile(rf"(?P<other>.+) {sign} {side}", re.DOTALL),
     ]
     state = re.compile(rf"(?P<not>NOT )?{own}(?P<null> IS (?:NOT )?NULL)?")
     asked = Asked()
     for part in (part for condition in conditions for part in parts(condition)):
-        found = state.fullmatch(part)
-        if found:
+        if found := state.fullmatch(part):
             form = (found["not"] or found["null"] or "").strip()
             asked.states.append((_unquoted(found["column"]), form))
             continue
-        for kind, form in ((kind, pattern.fullmatch(part)) for kind, pattern in forms):
-            if form and not re.search(own, form["other"]) and " OR " not in form["other"]:
-                column = _unquoted(form["column"] or form["cast"])
-                getattr(asked, kind).append(column)
+        for found in filter(None, (form.fullmatch(part) for form in forms)):
+            if not re.search(own, found["other"]) and " OR " not in found["other"]:
+                columns = asked.equal if found["sign"] == "=" else asked.within
+                columns.append(_unquoted(found["column"] or found["cast"]))
                 break
     return asked
 

@@ -101,7 +101,7 @@ def _may_include(table: Table, needed: set[str], include: list[str]) -> bool:
 
 
 def serving(
-    wanted: Wanted, table: Table, node: Node, more: tuple[str, ...] = (), *, is_valid: bool
+    wanted: Wanted, node: Node, table: Table, more: tuple[str, ...] = (), *, is_valid: bool
 ) -> Index | None:
     """An index that exists and should serve the scan as well; arguments as of ``derive``."""
     conditions = [*node.conditions(*_CONDITIONS), *more]

@@ -242,7 +242,7 @@ def test_an_existing_index_speaks_for_itself() -> None:
 
     def serves(keys: list[str | None], predicate: str) -> bool:
         of = table(indexes=[Index("shop.x", "x", keys, predicate, True, "REINDEX …")])[THING]
-        return serving(wanted, of, raw, is_valid=True) is not None
+        return serving(wanted, raw, of, is_valid=True) is not None
 
     assert serves(["kind", "part"], "")
     assert serves(["part", "kind", "id"], "(part IS NOT NULL)")
