@@ -8,7 +8,7 @@ import pytest
 
 from etl.db import Connection
 from tests.conftest import READER, Connect, Etl, Ran, clear
-from tests.support import DAY, add_facts, add_users, opened
+from tests.support import DAY, add_facts, add_users, contents, opened
 from tests.tally import Tally
 
 USERS = [f"user{number}" for number in range(30)]
@@ -45,20 +45,6 @@ class Bench:
 @pytest.fixture
 def bench(tally: Tally, etl: Etl) -> Bench:
     return Bench(tally, etl)
-
-
-def contents(connection: Connection) -> dict[str, list[Any]]:
-    """Every row of every table, with the transaction that wrote it."""
-    tables = connection.execute(
-        "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables"
-        " WHERE schemaname IN ('dwh', 'etl', 'public')"
-    ).fetchall()
-    return {
-        name: connection.execute(
-            f"SELECT t.xmin::text, t::text FROM {name} AS t ORDER BY 2".encode()
-        ).fetchall()
-        for (name,) in tables
-    }
 
 
 def sessions(connection: Connection) -> int:

@@ -10,7 +10,7 @@ from etl.db import Connection
 from tests.conftest import Address, Etl, runner
 from tests.integration.explain_warehouse import DIRTY, NOTES, USER, load_warehouse
 from tests.shapes import shaped
-from tests.support import DAY
+from tests.support import DAY, contents
 
 AS_OF = f"--as-of={DAY}"
 Explain = Callable[..., dict[str, Any]]
@@ -47,17 +47,9 @@ def rows_read(found: dict[str, Any], subject: str) -> dict[str, int]:
 def test_as_shipped_there_is_nothing_to_find_and_nothing_is_changed(
     explain: Explain, connection: Connection
 ) -> None:
-    def everything() -> list[Any]:
-        return connection.execute(
-            "SELECT 'u', u.xmin::text, u.ctid::text FROM dwh.dimension_users AS u"
-            " UNION ALL SELECT 'd', d.xmin::text, d.ctid::text FROM dwh.datamart_users AS d"
-            " UNION ALL SELECT 'h', h.xmin::text, h.ctid::text FROM etl.held_item AS h"
-            " ORDER BY 1, 3"
-        ).fetchall()
-
-    before = everything()
+    before = contents(connection)
     found = explain()
-    assert everything() == before
+    assert contents(connection) == before
     assert found["findings"] == []
     # Nobody was active lately, all equally often.
     ((first,),) = connection.execute(
