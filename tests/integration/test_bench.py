@@ -23,28 +23,24 @@ def warehouse(connection: Connection) -> Connection:
     return connection
 
 
-class Bench:
+class Bench(Tally):
     """The tally job under the bench."""
 
-    def __init__(self, tally: Tally, etl: Etl) -> None:
-        self.tally = tally
-        self._etl = etl
-
-    def run(self, *arguments: str) -> Ran:
+    def measure(self, *arguments: str) -> Ran:
         """Measure it with one worker."""
-        folder = str(self.tally.folder.parent)
-        return self._etl("bench", "tally", "--workers=1", *arguments, ETL_JOBS_DIR=folder)
+        jobs = str(self.folder.parent)
+        return self._etl("bench", "tally", "--workers=1", *arguments, ETL_JOBS_DIR=jobs)
 
     def report(self, *arguments: str, status: int = 0) -> dict[str, Any]:
         """Measure it; what ``--json`` prints."""
-        ran = self.run("--json", *arguments)
+        ran = self.measure("--json", *arguments)
         assert ran.status == status, ran.err
         return dict(json.loads(ran.out))
 
 
 @pytest.fixture
-def bench(tally: Tally, etl: Etl) -> Bench:
-    return Bench(tally, etl)
+def bench(tmp_path: Path, etl: Etl, connection: Connection) -> Bench:
+    return Bench(tmp_path / "jobs" / "tally", etl, connection)
 
 
 def sessions(connection: Connection) -> int:
@@ -132,7 +128,7 @@ def test_a_running_cycle_is_told(warehouse: Connection, etl: Etl, connect_again:
 
 
 def test_without_dirty_items_there_is_only_the_listing(bench: Bench) -> None:
-    ran = bench.run()
+    ran = bench.measure()
     assert ran.status == 0, ran.err
     assert "No thing is dirty: there is nothing more to measure." in ran.out
     assert "one worker" not in ran.out
@@ -142,10 +138,10 @@ def test_without_dirty_items_there_is_only_the_listing(bench: Bench) -> None:
 
 
 def test_a_table_that_is_read_as_a_whole_is_named(bench: Bench) -> None:
-    bench.tally.connection.execute(
+    bench.connection.execute(
         "INSERT INTO thing (key, dirty) SELECT i, i % 2000 = 0 FROM generate_series(1, 20000) AS i"
     )
-    ran = bench.run()
+    ran = bench.measure()
     assert "public.thing is read beyond the backlog: 20,000 rows by a sequential scan" in ran.out
     assert "19,990 of them for nothing" in ran.out
     listing = bench.report()["listing"]
@@ -154,15 +150,15 @@ def test_a_table_that_is_read_as_a_whole_is_named(bench: Bench) -> None:
 
 
 def test_a_row_that_all_items_share_is_told_as_locks(bench: Bench) -> None:
-    connection = bench.tally.connection
+    connection = bench.connection
     connection.execute("CREATE TABLE total AS SELECT 0 AS things")
     connection.execute("GRANT SELECT, UPDATE ON total TO etl_runner")
     connection.execute(
         "CREATE PROCEDURE add_up() LANGUAGE plpgsql AS"
         " $$ BEGIN UPDATE public.total SET things = things + 1; PERFORM pg_sleep(0.03); END $$"
     )
-    bench.tally.write("process.sql", "CALL add_up()")
-    bench.tally.add(*(f"key{number}" for number in range(20)))
+    bench.write("process.sql", "CALL add_up()")
+    bench.add(*(f"key{number}" for number in range(20)))
     report = bench.report("--workers=4")
     assert [run["outcomes"]["done"] for run in report["runs"]] == [20, 20, 20]
     assert report["limit"]["resource"] == "locks"
@@ -171,44 +167,44 @@ def test_a_row_that_all_items_share_is_told_as_locks(bench: Bench) -> None:
 
 @pytest.mark.parametrize("end", ["COMMIT", "ROLLBACK"])
 def test_a_statement_that_ends_transactions_is_one_error(bench: Bench, end: str) -> None:
-    connection = bench.tally.connection
+    connection = bench.connection
     body = f"BEGIN UPDATE thing SET dirty = FALSE; {end}; END"
     connection.execute(f"CREATE PROCEDURE settle() LANGUAGE plpgsql AS $$ {body} $$".encode())
-    bench.tally.write("process.sql", "CALL settle()")
-    bench.tally.add("a", "b")
+    bench.write("process.sql", "CALL settle()")
+    bench.add("a", "b")
     before = contents(connection)
-    one_error(bench.run(), "process.sql: the statement ends transactions itself", "[2D000]")
+    one_error(bench.measure(), "process.sql: the statement ends transactions itself", "[2D000]")
     assert contents(connection) == before
 
 
 @pytest.mark.parametrize("statement", ["VACUUM thing", "COMMIT"])
 def test_a_statement_that_refuses_a_transaction_is_one_error(bench: Bench, statement: str) -> None:
-    bench.tally.write("process.sql", statement)
-    bench.tally.add("a")
-    one_error(bench.run(), "ends transactions itself, or cannot run inside one")
+    bench.write("process.sql", statement)
+    bench.add("a")
+    one_error(bench.measure(), "ends transactions itself, or cannot run inside one")
 
 
 def test_failures_are_counted_and_told_with_their_reason(bench: Bench) -> None:
-    bench.tally.write("process.sql", "SELECT 1 / (length(CAST(:'item_key' AS text)) - 2)")
-    bench.tally.add("a", "bb", "ccc")
+    bench.write("process.sql", "SELECT 1 / (length(CAST(:'item_key' AS text)) - 2)")
+    bench.add("a", "bb", "ccc")
     report = bench.report(status=1)
     told = {"done": 2, "failed": 1, "busy": 0, "failure": "division by zero [22012]"}
     assert report["outcomes"] == report["runs"][0]["outcomes"] == told
-    assert bench.tally.connection.execute("SELECT FROM etl.held_item").rowcount == 0
+    assert bench.connection.execute("SELECT FROM etl.held_item").rowcount == 0
 
 
 def test_where_all_fail_there_is_nothing_to_measure(bench: Bench) -> None:
-    bench.tally.write("process.sql", "SELECT 1 / (length(CAST(:'item_key' AS text)) * 0)")
-    bench.tally.add("a", "b")
-    ran = bench.run()
+    bench.write("process.sql", "SELECT 1 / (length(CAST(:'item_key' AS text)) * 0)")
+    bench.add("a", "b")
+    ran = bench.measure()
     assert ran.status == 1
     assert "one worker: 0 done, 2 failed: division by zero [22012]; no thing was done" in ran.out
 
 
 def test_what_every_item_would_meet_is_one_error(bench: Bench) -> None:
-    bench.tally.connection.execute("REVOKE UPDATE ON thing FROM etl_runner")
-    bench.tally.add("a")
-    one_error(bench.run(), "permission denied for table thing [42501]")
+    bench.connection.execute("REVOKE UPDATE ON thing FROM etl_runner")
+    bench.add("a")
+    one_error(bench.measure(), "permission denied for table thing [42501]")
 
 
 def test_a_reader_may_not_measure(warehouse: Connection, etl: Etl, dsn: str) -> None:
@@ -217,20 +213,20 @@ def test_a_reader_may_not_measure(warehouse: Connection, etl: Etl, dsn: str) -> 
 
 
 def test_a_listing_that_takes_longer_than_the_time_limit_is_told_as_that(bench: Bench) -> None:
-    bench.tally.write("backlog.sql", "SELECT 1 AS level, 1 AS items FROM pg_sleep(10)")
+    bench.write("backlog.sql", "SELECT 1 AS level, 1 AS items FROM pg_sleep(10)")
     told = "the listing alone takes longer than the time limit", "--time-limit"
-    one_error(bench.run("--time-limit=1s"), *told)
+    one_error(bench.measure("--time-limit=1s"), *told)
 
 
 def test_a_list_with_a_bad_row_is_one_error(bench: Bench) -> None:
-    bench.tally.add("a")
-    bench.tally.write("prioritize.sql", "SELECT NULL::text AS item_key, 1 AS level, 1 AS tags")
-    one_error(bench.run(), "prioritize.sql: returned the item_key None")
+    bench.add("a")
+    bench.write("prioritize.sql", "SELECT NULL::text AS item_key, 1 AS level, 1 AS tags")
+    one_error(bench.measure(), "prioritize.sql: returned the item_key None")
 
 
 def test_the_time_limit_leaves_out_what_does_not_fit(bench: Bench) -> None:
-    bench.tally.write("process.sql", "SELECT pg_sleep(0.1), :'item_key'")
-    bench.tally.add(*(f"key{number}" for number in range(200)))
+    bench.write("process.sql", "SELECT pg_sleep(0.1), :'item_key'")
+    bench.add(*(f"key{number}" for number in range(200)))
     report = bench.report("--time-limit=8s")
     assert report["is_over"]
     for run in (report, *report["runs"]):
