@@ -104,7 +104,7 @@ def look_up(connection: db.Connection, names: Iterable[Name]) -> dict[Name, Tabl
         found[name] = Table(
             name,
             *facts,  # rows to primary_key, in the order of the query
-            columns={key: Column(**value) for key, value in columns.items()},
-            indexes=[Index(**index) for index in indexes],
+            {key: Column(**value) for key, value in columns.items()},
+            [Index(**index) for index in indexes],
         )
     return found
