@@ -40,7 +40,7 @@ class LedgerCollector(Collector):
             if self._begun_at < asked_at:
                 self._begun_at = time.monotonic()
                 reading = self._ask()
-                self._found = families(reading)
+                self._found = list(families(reading).collect())
                 self._tell_changes(reading)
             return self._found
 
