@@ -7,16 +7,7 @@ from etl.db.snapshot import snapshot
 from etl.job import Job
 from etl.ledger import attempts
 from etl.ledger.cycles import CycleRow, latest
-from etl.report.facts import (
-    Block,
-    Cost,
-    Held,
-    HeldFacts,
-    JobFacts,
-    Mark,
-    Report,
-    WorkerFacts,
-)
+from etl.report.facts import Block, Cost, Held, HeldFacts, JobFacts, Mark, Report, WorkerFacts
 from etl.report.verdict import judge
 from etl.sqlfile import shipped
 

@@ -14,16 +14,7 @@ from etl.ledger.cycles import CycleRow, LevelRow, WaitRow
 from etl.report import words
 from etl.report.charts import backlog, cost, freshness, timeline
 from etl.report.charts.scales import decades, every, log_place, round_steps
-from etl.report.facts import (
-    Block,
-    Cost,
-    Held,
-    JobFacts,
-    Mark,
-    Report,
-    Verdict,
-    WorkerFacts,
-)
+from etl.report.facts import Block, Cost, Held, JobFacts, Mark, Report, Verdict, WorkerFacts
 from etl.report.verdict import judge
 
 AT = datetime(2026, 1, 16, 3, tzinfo=UTC)

@@ -173,10 +173,7 @@ def test_no_link_is_followed_and_nothing_else_is_overwritten(etl: Etl, tmp_path:
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
-    [
-        ([], "say where to write the page"),
-        (["-o", "-", "--json"], "both print on standard output"),
-    ],
+    [([], "say where to write the page"), (["-o", "-", "--json"], "both print on standard output")],
 )
 def test_a_report_goes_to_one_place(etl: Etl, arguments: list[str], said: str) -> None:
     ran = etl("report", "datamart-users", *arguments)
