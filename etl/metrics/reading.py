@@ -178,14 +178,8 @@ class _Reader:
 
     def _cycles(self, job: JobReading) -> None:
         name, now = job.job.name, self._reading.asked_at
-        is_run = cycles.is_run(self._connection, job.job)
-        open_one = [
-            cycle
-            for cycle in cycles.latest(self._connection, job.job, 1)
-            if cycle.finished_at is None
-        ]
-        job.is_cut_off = bool(open_one) and not is_run
-        job.running = open_one[0] if open_one and is_run else None
+        job.running, cut_off = cycles.open_one(self._connection, job.job)
+        job.is_cut_off = cut_off is not None
         job.is_paused = control.wishes(self._connection, name, None).is_paused
         job.last = next(iter(self._run("metrics/last_cycle", job=name)), None)
         (job.growing_cycles,) = db.one(
