@@ -100,11 +100,10 @@ def look_up(connection: db.Connection, names: Iterable[Name]) -> dict[Name, Tabl
     for schema, relation, *facts, columns, indexes in db.run(
         connection, shipped("explain/relations"), names=asked
     ):
-        name = Name(schema, relation)
-        found[name] = Table(
-            name,
-            *facts,  # rows to primary_key, in the order of the query
+        facts += [
             {key: Column(**value) for key, value in columns.items()},
             [Index(**index) for index in indexes],
-        )
+        ]
+        name = Name(schema, relation)
+        found[name] = Table(name, *facts)  # in the order of the query
     return found
