@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TextIO
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
+Cell = str | float | None
 _WIDEST = 60
 _UNUSUAL = re.compile(r"[^ -~]")
 
@@ -52,9 +53,7 @@ def _moment(value: object) -> str:
     raise TypeError(type(value).__name__)
 
 
-def columns(
-    titles: Sequence[str], rows: Iterable[Sequence[str | float | None]], left: int = 1
-) -> list[str]:
+def columns(titles: Sequence[str], rows: Iterable[Sequence[Cell]], left: int = 1) -> list[str]:
     """Aligned columns for people: a line of titles, then one for each row.
 
     One endless name must not push all the others off the screen: behind it, its own row is out
@@ -76,7 +75,7 @@ def columns(
     ]
 
 
-def _cell(value: str | float | None) -> str:
+def _cell(value: Cell) -> str:
     if value is None:
         return "-"
     if isinstance(value, str):

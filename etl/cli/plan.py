@@ -18,7 +18,7 @@ from etl.cli.options import (
     Workers,
     day,
 )
-from etl.cli.output import columns, tell, to_json
+from etl.cli.output import Cell, columns, tell, to_json
 from etl.cli.render import prediction_line
 from etl.cli.words import age, counted, seconds
 
@@ -86,7 +86,7 @@ def _limits(plan: "Plan") -> str:
 
 def _levels(plan: "Plan") -> list[str]:
     titles = ("level", "dirty", "taken", "cut off", "oldest of them", "p50", "goal")
-    rows = [
+    rows: list[tuple[Cell, ...]] = [
         (
             f"{level.level} {level.name}",
             *(level.found, level.queued, level.cut_off),

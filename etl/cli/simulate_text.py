@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
-from etl.cli.output import columns
+from etl.cli.output import Cell, columns
 from etl.cli.words import age, counted, seconds
 from etl.simulation import Ages, LevelState, Outlook, Scenario, Shown
 
@@ -106,7 +106,7 @@ def _oldest(levels: list[LevelState]) -> int | None:
 def _levels(levels: list[LevelState], every_s: float) -> list[str]:
     titles = ("level in the end", "came in", "done", "left", "oldest", "p95", "p50",
               "waited at most", "p95", "p50")  # fmt: skip
-    rows = [
+    rows: list[tuple[Cell, ...]] = [
         (
             f"{level.level} {level.name}",
             *(level.arrived, level.done, level.backlog),
