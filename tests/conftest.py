@@ -8,13 +8,14 @@ member of etl_runner and nothing else, on an empty one as a member of etl_owner.
 tests do to a database themselves, such as making triggers, they do as a superuser.
 """
 
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 import pytest
@@ -149,13 +150,33 @@ def connect_again(dsn: str) -> Generator[Connect]:
         one.close()
 
 
-@dataclass(frozen=True)
-class Ran:
+class Ran(NamedTuple):
     """How a command ended."""
 
     status: int
     out: str
     err: str
+
+    @property
+    def record(self) -> Any:
+        """The JSON that it has printed."""
+        return json.loads(self.out)
+
+    def ended(self, status: int, *said: str, **record: object) -> "Ran":
+        """Itself, which must have ended so.
+
+        Args:
+            status: Its exit status.
+            said: Words on standard error; never a traceback.
+            record: What the object that it has printed must hold.
+        """
+        assert self.status == status, self.err
+        assert "Traceback" not in self.err
+        for words in said:
+            assert words in self.err
+        if record:
+            assert {name: self.record[name] for name in record} == record, self.err
+        return self
 
 
 Etl = Callable[..., Ran]
@@ -163,11 +184,7 @@ Etl = Callable[..., Ran]
 
 def clear(ran: Ran, status: int, *said: str) -> bool:
     """Whether a command ended with one error that a person understands."""
-    assert ran.status == status, ran.err
-    assert "Traceback" not in ran.err
-    for words in said:
-        assert words in ran.err
-    return True
+    return bool(ran.ended(status, *said))
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from etl.db import Connection
-from tests.conftest import Connect
+from tests.conftest import Connect, Ran
 from tests.gates import put_gate, shut_gate
 from tests.support import DAY, add_facts, add_users, opened, user_ids
 from tests.waiting import WAITS_AT_GATE, until, until_found, until_gone
@@ -83,12 +83,16 @@ class Run:
             assert line, f"it ended and did not say: {words}"
         return str(line)
 
-    def end(self) -> tuple[int, str, str]:
-        """Wait. Returns exit status, output and the rest of what it said."""
+    def end(self) -> Ran:
+        """Wait. Returns how it ended, with the rest of what it said."""
         if self.process.stdout and self.process.stdout.closed:
-            return self.process.returncode, "", ""
+            return Ran(self.process.returncode, "", "")
         out, err = self.process.communicate()
-        return self.process.returncode, out, err
+        return Ran(self.process.returncode, out, err)
+
+    def ended(self, status: int, *said: str, **record: object) -> Ran:
+        """Wait. It must end so (`Ran.ended`)."""
+        return self.end().ended(status, *said, **record)
 
 
 Start = Callable[..., Run]
