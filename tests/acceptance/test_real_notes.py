@@ -89,7 +89,7 @@ def test_1_the_file_loads_whole(etl_real: Etl, real: Connection, notes: Path) ->
     rejects = notes.with_name(f"{notes.name}.rejects.csv")
     existed = rejects.exists()
     ran = etl_real("load-notes", notes, "--json")
-    report = json.loads(ran.out)
+    report = ran.record
     if not existed:
         Path(report["rejects_file"]).unlink()
     assert ran.status == 0
@@ -119,13 +119,13 @@ def test_3_cycles_drain_everybody_and_every_row_is_right(etl_real: Etl, real: Co
     remaining = 63_387
     while remaining:
         ran = etl_real("datamart-users", AS_OF, "--max-users=30000", "--workers=2", "--json")
-        record = json.loads(ran.out)
+        record = ran.record
         assert ran.status == 0
         assert record["found"] == remaining == record["done"] + record["remaining"]
         remaining = record["remaining"]
     assert count(real, "SELECT count(*) FROM dwh.datamart_users") == 63_887
     assert count(real, "SELECT count(*) FROM dwh.dimension_users WHERE modified") == 0
-    verified = json.loads(etl_real("verify", "datamart-users", AS_OF, "--json").out)
+    verified = etl_real("verify", "datamart-users", AS_OF, "--json").record
     assert (verified["wrong"], verified["items"]) == (0, [])
     done = count(real, "SELECT count(*) FROM etl.attempt WHERE outcome = 'done'")
     assert done == count(real, "SELECT sum(done) FROM etl.cycle") == 63_887
@@ -134,7 +134,7 @@ def test_3_cycles_drain_everybody_and_every_row_is_right(etl_real: Etl, real: Co
 def test_4_a_second_load_is_nothing_new(etl_real: Etl, real: Connection, notes: Path) -> None:
     packed = gzip.decompress(notes.read_bytes())
     ran = etl_real("load-notes", "-", "--json", stdin=packed)
-    report = json.loads(ran.out)
+    report = ran.record
     Path(report["rejects_file"]).unlink()
     assert (report["new_facts"], report["new_users"], report["users_dirtied"]) == (0, 0, 0)
     assert count(real, "SELECT count(*) FROM dwh.dimension_users WHERE modified") == 0
@@ -144,9 +144,9 @@ def test_5_days_later_the_clock_has_made_some_dirty_and_the_others_are_right(
     etl_real: Etl, real: Connection
 ) -> None:
     later = "--as-of=2026-02-20"
-    before = json.loads(etl_real("verify", "datamart-users", later, "--json").out)
+    before = etl_real("verify", "datamart-users", later, "--json").record
     assert before["wrong"] == 0
-    record = json.loads(etl_real("datamart-users", later, "--max-users=5000", "--json").out)
+    record = etl_real("datamart-users", later, "--max-users=5000", "--json").record
     assert 500 < record["found"] == record["done"] < 5000
-    after = json.loads(etl_real("verify", "datamart-users", later, "--json").out)
+    after = etl_real("verify", "datamart-users", later, "--json").record
     assert after["wrong"] == 0

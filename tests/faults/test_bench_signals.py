@@ -104,8 +104,7 @@ def test_a_killed_bench_leaves_nothing_to_the_next_one(
     assert connection.execute("SELECT is_called FROM cancellations").fetchall() == [(True,)]
     assert scratch(environment).exists()
     open_gate(cancellations)
-    ran = etl("bench", "datamart-users", AS_OF, "--workers=1")
-    assert ran.status == 0, ran.err
+    etl("bench", "datamart-users", AS_OF, "--workers=1").ended(0)
     assert not scratch(environment).exists()
     assert dirty(connection) == set(USERS)
 
@@ -124,10 +123,7 @@ def test_a_second_bench_is_refused_while_one_runs(
 ) -> None:
     run = start("datamart-users", "--workers=1", job="bench")
     wait_until_at_gate(gate)
-    ran = etl("bench", "datamart-users", AS_OF)
-    assert ran.status == 75
-    assert "another bench is running" in ran.err
+    etl("bench", "datamart-users", AS_OF).ended(75, "another bench is running")
     open_gate(gate)
-    status, _, err = run.end()
-    assert status == 0, err
+    run.ended(0)
     assert not scratch(environment).exists()

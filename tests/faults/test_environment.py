@@ -52,9 +52,7 @@ def test_nothing_is_imported_from_the_current_folder(
 def test_settings_of_the_session_change_nothing(
     six: Connection, etl: Etl, settings: dict[str, str]
 ) -> None:
-    ran = etl("datamart-users", AS_OF, "--workers=2", "--json", **settings)
-    assert ran.status == 0, ran.err
-    assert json.loads(ran.out)["done"] == 6
+    etl("datamart-users", AS_OF, "--workers=2", "--json", **settings).ended(0, done=6)
     assert etl("verify", "datamart-users", AS_OF, **settings).status == 0
     assert etl("sql", "list", **settings).status == 0
 
@@ -73,11 +71,10 @@ def test_a_database_that_is_not_utf8_is_refused(
 
 def test_a_missing_privilege_stops_the_cycle_after_three(six: Connection, etl: Etl) -> None:
     six.execute("REVOKE INSERT ON dwh.datamart_users FROM etl_runner")
-    ran = etl("datamart-users", AS_OF, "--json")
-    assert ran.status == 2
+    ran = etl("datamart-users", AS_OF, "--json").ended(2)
     said = "etl: worker 1 gave up: permission denied for table datamart_users [42501]"
     assert ran.err.count(said) == 1
-    record = json.loads(ran.out)
+    record = ran.record
     assert (record["failed"], record["remaining"], record["held"]) == (3, 3, 3)
     assert dirty(six) == set(USERS)
     stopped = six.execute("SELECT stop_reason FROM etl.cycle").fetchall()
@@ -121,15 +118,12 @@ def test_a_damaged_journal_of_a_killed_cycle_is_recovered_from(
     (journal,) = Path(environment["ETL_STATE_DIR"]).glob("cycles/*/*/*/journal.tsv")
     with journal.open("ab") as file:
         file.write(damage)
-    ran = etl("datamart-users", AS_OF)
-    assert ran.status == 0, ran.err
-    assert "was cut off: 3 users attempted, 1 of them in hand" in ran.err
+    etl("datamart-users", AS_OF).ended(0, "was cut off: 3 users attempted, 1 of them in hand")
     assert connection.execute("SELECT FROM etl.cycle WHERE finished_at IS NULL").rowcount == 0
 
 
 def test_a_day_that_lies_in_the_future_is_refused(six: Connection, etl: Etl) -> None:
-    ran = etl("datamart-users", "--as-of=2999-01-01")
-    assert (ran.status, "lies in the future" in ran.err) == (2, True)
+    etl("datamart-users", "--as-of=2999-01-01").ended(2, "lies in the future")
     assert dirty(six) == set(USERS)
     assert etl("datamart-users", "--as-of=2999-01-01", "--dry-run").status == 0
 

@@ -71,9 +71,7 @@ class Case:
         """Do what is left, and see that all is right."""
         self.on_write("")
         etl("held", "release", self.command, "--all")
-        ran = etl(self.command, AS_OF, "--json", "--verify")
-        told = json.loads(ran.out)
-        assert (ran.status, told["failed"], told["busy"], told["wrong"]) == (0, 0, 0, 0), ran.err
+        etl(self.command, AS_OF, "--json", "--verify").ended(0, failed=0, busy=0, wrong=0)
         assert wrong_sums(self.connection) == []
         assert not self.connection.execute("SELECT FROM etl.held_item").fetchall()
 
@@ -120,11 +118,12 @@ def test_every_shipped_job_is_tried() -> None:
 
 
 def test_a_cycle_makes_all_right(case: Case, etl: Etl) -> None:
-    ran = etl(case.command, AS_OF, "--json", "--verify")
-    told = json.loads(ran.out)
-    assert ran.status == 0, ran.err
+    told = (
+        etl(case.command, AS_OF, "--json", "--verify")
+        .ended(0, stop_reason="drained", wrong=0)
+        .record
+    )
     assert told["found"] == told["done"] > SCALE / 2
-    assert (told["stop_reason"], told["wrong"]) == ("drained", 0)
     case.settle(etl)
 
 
@@ -136,9 +135,7 @@ def test_a_killed_worker_costs_what_it_had_in_hand_an_attempt(
     kill(run.workers())
     until_gone(case.connection, "SELECT FROM pg_stat_activity WHERE pid = $1", [pid], run.process)
     keeper.execute("SELECT pg_advisory_unlock($1)", [GATE])
-    status, out, err = run.end()
-    told = json.loads(out)
-    assert (status, told["failed"]) == (1, 0), err
+    told = run.ended(1, failed=0).record
     assert told["orphaned"] > 0
     assert told["found"] == told["done"] + told["orphaned"]
     case.settle(etl)
@@ -156,7 +153,7 @@ def test_all_killed_at_once_leave_nothing_to_clean_up(
     case.on_write("")
     after = etl(case.command, AS_OF, "--json")
     assert "was cut off" in after.err
-    assert json.loads(after.out)["failed"] == 0
+    assert after.record["failed"] == 0
     case.settle(etl)
 
 
@@ -176,13 +173,11 @@ def test_a_server_process_that_is_ended_takes_the_item_with_it_and_nothing_else(
 
 def test_what_fails_costs_its_own_attempts_only(case: Case, etl: Etl) -> None:
     case.on_write("RAISE EXCEPTION 'poison' USING ERRCODE = 'P0001';")
-    ran = etl(case.command, AS_OF, "--json", "--workers=2")
-    told = json.loads(ran.out)
-    assert (ran.status, told["failed"]) == (1, 1), ran.err
+    told = etl(case.command, AS_OF, "--json", "--workers=2").ended(1, failed=1).record
     assert told["done"] == told["found"] - 1 > SCALE / 2
     held = case.connection.execute("SELECT attempts, last_message FROM etl.held_item").fetchall()
     assert held == [(1, "poison")]
-    again = json.loads(etl(case.command, AS_OF, "--json").out)
+    again = etl(case.command, AS_OF, "--json").record
     assert (again["found"], again["held"]) == (0, 1)  # it is left alone until its time comes
     case.settle(etl)
 
@@ -195,10 +190,6 @@ def test_a_signal_leaves_the_rest_for_the_next_cycle(
     os.kill(run.process.pid, signal.SIGTERM)
     run.wait_for("SIGTERM: finishing the")
     keeper.execute("SELECT pg_advisory_unlock($1)", [GATE])
-    status, out, err = run.end()
-    told = json.loads(out)
-    assert (status, told["stop_reason"], told["failed"]) == (128 + signal.SIGTERM, "stopped", 0), (
-        err
-    )
+    told = run.ended(128 + signal.SIGTERM, stop_reason="stopped", failed=0).record
     assert told["found"] == told["done"] + told["remaining"]
     case.settle(etl)

@@ -37,11 +37,7 @@ def test_a_killed_worker_costs_its_item_an_attempt_and_is_replaced(
     wait_until_at_gate(gate)
     (worker,) = run.workers()
     os.kill(worker, signal.SIGKILL)
-    status, out, err = run.end()
-    record = json.loads(out)
-    assert status == 1
-    assert (record["done"], record["orphaned"], record["remaining"]) == (5, 1, 0)
-    assert "worker 1: died of SIGKILL, replaced" in err
+    run.ended(1, "worker 1: died of SIGKILL, replaced", done=5, orphaned=1, remaining=0)
     assert dirty(connection) == {"user2"}
     held = connection.execute("SELECT attempts, last_outcome FROM etl.held_item").fetchall()
     assert held == [(1, "orphaned")]
@@ -104,11 +100,7 @@ def test_a_terminated_server_process_fails_its_item_and_the_worker_goes_on(
     run = start("--workers=1")
     backend = wait_until_at_gate(gate)
     connection.execute("SELECT pg_terminate_backend($1)", [backend])
-    status, out, err = run.end()
-    record = json.loads(out)
-    assert status == 1
-    assert (record["done"], record["failed"]) == (5, 1)
-    assert "[57P01]" in err
+    run.ended(1, "[57P01]", done=5, failed=1)
     assert dirty(connection) == {"user2"}
 
 
@@ -117,9 +109,9 @@ def test_a_second_cycle_ends_at_once_and_says_who_runs(
 ) -> None:
     run = start("--workers=1")
     wait_until_at_gate(gate)
-    ran = etl("datamart-users", AS_OF)
-    assert ran.status == 75
-    assert f"is running on this database: process {run.process.pid} on " in ran.err
+    etl("datamart-users", AS_OF).ended(
+        75, f"is running on this database: process {run.process.pid} on "
+    )
     open_gate(gate)
     assert run.end()[0] == 0
 
@@ -129,10 +121,9 @@ def test_a_second_cycle_from_another_host_ends_at_once_too(
 ) -> None:
     run = start("--workers=1")
     wait_until_at_gate(gate)
-    ran = etl("datamart-users", AS_OF, ETL_STATE_DIR=str(tmp_path / "another"))
-    assert ran.status == 75
-    assert "server process" in ran.err
-    assert "etl:datamart-users from" in ran.err
+    etl("datamart-users", AS_OF, ETL_STATE_DIR=str(tmp_path / "another")).ended(
+        75, "server process", "etl:datamart-users from"
+    )
     open_gate(gate)
     assert run.end()[0] == 0
 
@@ -192,8 +183,6 @@ def test_a_database_that_does_not_come_back_loses_nothing(
     assert "the next cycle closes the record of this one" in err
     open_gate(gate)
     assert dirty(connection) == set(USERS[2:])
-    again = etl("datamart-users", AS_OF, "--json")
-    assert again.status == 0
-    assert json.loads(again.out)["done"] == 4
+    etl("datamart-users", AS_OF, "--json").ended(0, done=4)
     assert connection.execute("SELECT FROM etl.held_item").rowcount == 0
     assert [row[6] for row in ledger(connection)] == ["crashed", "drained"]

@@ -1,7 +1,5 @@
 """What is tried again at once: a serialization failure and a deadlock, three times."""
 
-import json
-
 import pytest
 
 from etl.db import Connection
@@ -33,7 +31,7 @@ def tries(tally: Tally) -> int:
 def test_it_succeeds_at_the_fourth_try_and_was_one_attempt(tally: Tally, state: str) -> None:
     fail_at_first(tally, 3, state)
     ran = tally.run()
-    assert (ran.status, json.loads(ran.out)["done"], tries(tally)) == (0, 1, 4)
+    assert (ran.status, ran.record["done"], tries(tally)) == (0, 1, 4)
     assert tally.connection.execute("SELECT FROM etl.attempt").rowcount == 1
 
 
@@ -41,7 +39,7 @@ def test_it_succeeds_at_the_fourth_try_and_was_one_attempt(tally: Tally, state: 
 def test_after_four_tries_it_has_failed_once(tally: Tally, state: str) -> None:
     fail_at_first(tally, 99, state)
     ran = tally.run()
-    record = json.loads(ran.out)
+    record = ran.record
     assert (ran.status, record["failed"], tries(tally)) == (1, 1, 4)
     assert f"once more [{state}]" in ran.err
     held = tally.connection.execute("SELECT attempts FROM etl.held_item").fetchall()
@@ -76,5 +74,4 @@ def test_a_real_deadlock_with_a_loader_is_no_failure(
         run = start("--workers=1", job="tally", ETL_JOBS_DIR=str(tally.folder.parent))
         until_found(connect_again(), WAITS_FOR_LOCK, running=run.process)
         connection.execute("UPDATE thing SET level = 3 WHERE key = 'a'")
-    status, out, err = run.end()
-    assert (status, json.loads(out)["done"]) == (0, 1), err
+    run.ended(0, done=1)

@@ -105,10 +105,9 @@ def test_a_cycle_that_works_shows_no_password(
     state = environment["ETL_STATE_DIR"]
     assert SECRET not in _kept(state, gate)
     open_gate(gate)
-    status, out, err = run.end()
-    assert status == 0, err
-    assert ("can be read in the process list" in err) == (way == "flag")
-    assert SECRET not in out + err + _kept(state, gate)
+    ran = run.ended(0)
+    assert ("can be read in the process list" in ran.err) == (way == "flag")
+    assert SECRET not in ran.out + ran.err + _kept(state, gate)
 
 
 @pytest.mark.parametrize("log_format", ["text", "json"])
@@ -133,10 +132,8 @@ def test_a_crash_and_what_is_left_of_it_show_no_password(
     said += "".join(run.end()[1:]) + _kept(state, gate)
     open_gate(gate)
     wait_until_disconnected(gate)
-    status, out, err = start("--workers=1", f"--log-format={log_format}", **settings).end()
-    assert "was cut off" in err
-    assert status == 0, err
-    assert SECRET not in said + out + err + _kept(state, gate)
+    ran = start("--workers=1", f"--log-format={log_format}", **settings).ended(0, "was cut off")
+    assert SECRET not in said + ran.out + ran.err + _kept(state, gate)
 
 
 def test_a_wrong_password_shows_neither_it_nor_the_right_one(

@@ -1,7 +1,6 @@
 """Signals and readers that go away: the items in hand are finished, or given back."""
 
 import fcntl
-import json
 import os
 import signal
 import socket
@@ -52,9 +51,7 @@ def test_a_signal_finishes_the_item_in_hand_and_leaves_the_rest(
     run.wait_for("finishing the users in hand")
     wait_until_heard(run)
     open_gate(gate)
-    status, out, _ = run.end()
-    record = json.loads(out)
-    assert (status, record["stop_reason"]) == (128 + number, "stopped")
+    record = run.ended(128 + number, stop_reason="stopped").record
     assert_item_in_hand_was_the_last(record, connection)
 
 
@@ -67,11 +64,7 @@ def test_a_second_signal_cancels_the_item_in_hand_without_an_attempt(
     os.kill(run.process.pid, signal.SIGTERM)
     run.wait_for("finishing the users in hand")
     os.kill(run.process.pid, signal.SIGTERM)
-    status, out, err = run.end()
-    record = json.loads(out)
-    assert status == 128 + signal.SIGTERM
-    assert "cancelling the users in hand" in err
-    assert (record["done"], record["failed"], record["remaining"]) == (2, 0, 4)
+    run.ended(128 + signal.SIGTERM, "cancelling the users in hand", done=2, failed=0, remaining=4)
     assert dirty(connection) == set(USERS[2:])
     assert connection.execute("SELECT FROM etl.held_item").rowcount == 0
 
@@ -84,10 +77,7 @@ def test_five_signals_are_two(start: Start, gate: Connection, connection: Connec
     run.wait_for("finishing the users in hand")
     for _ in range(4):
         os.kill(run.process.pid, signal.SIGTERM)
-    status, out, err = run.end()
-    record = json.loads(out)
-    assert status == 128 + signal.SIGTERM, err
-    assert (record["failed"], record["orphaned"], record["stop_reason"]) == (0, 0, "stopped")
+    run.ended(128 + signal.SIGTERM, failed=0, orphaned=0, stop_reason="stopped")
     assert "user2" in dirty(connection)
     assert connection.execute("SELECT FROM etl.held_item").rowcount == 0
 
@@ -101,9 +91,7 @@ def test_ctrl_c_reaches_the_whole_group_and_still_finishes_the_item_in_hand(
     run.wait_for("finishing the users in hand")
     wait_until_heard(run)
     open_gate(gate)
-    status, out, _ = run.end()
-    record = json.loads(out)
-    assert (status, record["orphaned"]) == (128 + signal.SIGINT, 0)
+    record = run.ended(128 + signal.SIGINT, orphaned=0).record
     assert_item_in_hand_was_the_last(record, connection)
 
 
@@ -114,8 +102,7 @@ def test_under_nohup_a_hangup_is_nothing(start: Start, gate: Connection) -> None
     for worker in run.workers():
         os.kill(worker, signal.SIGHUP)
     open_gate(gate)
-    status, out, err = run.end()
-    assert (status, json.loads(out)["done"]) == (0, 6), err
+    run.ended(0, done=6)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
@@ -165,8 +152,7 @@ def test_a_signal_while_the_record_is_closed_does_not_break_it(
 ) -> None:
     os.kill(closing.process.pid, signal.SIGTERM)
     connection.execute("ROLLBACK")
-    status, out, err = closing.end()
-    assert (status, json.loads(out)["done"]) == (0, 6), err
+    closing.ended(0, done=6)
     closed = connection.execute("SELECT done, stop_reason FROM etl.cycle").fetchall()
     assert closed == [(6, "drained")]
 

@@ -1,6 +1,5 @@
 """Who runs into the statement timeout comes again at the end of the cycle, with a longer one."""
 
-import json
 import os
 import signal
 
@@ -57,9 +56,7 @@ def test_it_is_done_after_the_others_and_has_one_attempt(
     run = begin(start, tally)
     run.wait_for("thing b slow comes again at the end of the cycle: canceling statement")
     open_gate(lanes)
-    status, out, err = run.end()
-    record = json.loads(out)
-    assert (status, record["found"], record["done"]) == (0, 3, 3), err
+    run.ended(0, found=3, done=3)
     done = [("a", "done", None), ("c", "done", None), ("b slow", "done", None)]
     assert attempts(tally.connection) == done
 
@@ -68,9 +65,7 @@ def test_one_that_is_too_slow_there_too_has_failed(
     start: Start, lanes: Connection, tally: Tally
 ) -> None:
     timeouts(tally, "100ms", "300ms")
-    status, out, _ = begin(start, tally).end()
-    record = json.loads(out)
-    assert (status, record["done"], record["failed"], record["held"]) == (1, 2, 1, 1)
+    begin(start, tally).ended(1, done=2, failed=1, held=1)
     assert attempts(tally.connection)[-1] == ("b slow", "failed", "57014")
     lasted = tally.connection.execute(
         "SELECT duration_ms >= 300 FROM etl.attempt WHERE outcome = 'failed'"
@@ -95,12 +90,10 @@ def test_one_whose_second_try_never_came_has_failed(
     run = begin(start, tally)
     wait_until_at_gate(lanes)
     os.kill(run.process.pid, signal.SIGTERM)
-    status, out, err = run.end()
-    record = json.loads(out)
-    assert status == 128 + signal.SIGTERM
-    counts = [record[name] for name in ("done", "failed", "remaining", "held")]
+    ran = run.ended(128 + signal.SIGTERM)
+    counts = [ran.record[name] for name in ("done", "failed", "remaining", "held")]
     assert counts == [1, 1, 1, 1]
-    assert "the cycle ended before it came again [57014]" in err
+    assert "the cycle ended before it came again [57014]" in ran.err
 
 
 @pytest.mark.usefixtures("each_queue")
@@ -111,9 +104,7 @@ def test_a_statement_that_a_dba_cancels_is_no_slow_one(
     run = begin(start, tally)
     backend = wait_until_at_gate(lanes)
     tally.connection.execute("SELECT pg_cancel_backend($1)", [backend])
-    status, out, err = run.end()
-    assert (status, json.loads(out)["failed"]) == (1, 1)
-    assert "b slow failed: canceling statement due to user request [57014]" in err
+    run.ended(1, "b slow failed: canceling statement due to user request [57014]", failed=1)
 
 
 @pytest.mark.usefixtures("each_queue")
@@ -128,10 +119,7 @@ def test_no_claim_is_made_after_the_time_limit(
     is_over = "SELECT FROM etl.cycle WHERE now() > started_at + interval '9 s'"
     until_found(tally.connection, is_over)
     open_gate(lanes)
-    status, out, err = run.end()
-    record = json.loads(out)
-    assert (status, record["stop_reason"]) == (0, "time limit"), err
-    assert (record["done"], record["remaining"]) == (2, 1)
+    run.ended(0, stop_reason="time limit", done=2, remaining=1)
     assert attempts(tally.connection) == [("a", "done", None), ("b slow", "done", None)]
 
 
@@ -149,6 +137,6 @@ def test_a_time_limit_ends_the_prioritization_too(tally: Tally, etl: Etl, from_w
         environment = {"CYCLE_TIME_LIMIT": "900ms"}
     else:
         tally.write("job.toml", 'title = "T"\nunit = "thing"\n[defaults]\ntime_limit = "900ms"')
-    ran = etl("tally", "--json", *flags, ETL_JOBS_DIR=str(tally.folder.parent), **environment)
-    record = json.loads(ran.out)
-    assert (ran.status, record["stop_reason"], record["remaining"]) == (0, "time limit", 1)
+    etl("tally", "--json", *flags, ETL_JOBS_DIR=str(tally.folder.parent), **environment).ended(
+        0, stop_reason="time limit", remaining=1
+    )

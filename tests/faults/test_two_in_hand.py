@@ -101,10 +101,9 @@ def test_a_killed_worker_costs_only_the_first_an_attempt(
     wait_until_two_in_hand(tally, keeper)
     (worker,) = run.workers()
     os.kill(worker, signal.SIGKILL)
-    status, out, err = run.end()
-    assert status == 1
+    ran = run.ended(1)
     expected = {"done": len(ALL) - 1, "failed": 0, "orphaned": 1, "remaining": 0}
-    assert counts(out) == expected, err
+    assert counts(ran.out) == expected, ran.err
     assert sorted(attempts(tally, FIRST, SECOND)) == [(FIRST, "orphaned"), (SECOND, "done")]
     # Its session was ended first: else the server would have done the second one as well.
     assert tally.connection.execute(WAITS_AT_GATE.encode()).rowcount == 0
@@ -117,10 +116,9 @@ def test_a_session_that_was_ended_costs_only_the_first_an_attempt(
     run = begin(start, tally)
     backend = wait_until_two_in_hand(tally, keeper)
     tally.connection.execute("SELECT pg_terminate_backend($1)", [backend])
-    status, out, err = run.end()
-    assert status == 1
+    ran = run.ended(1)
     expected = {"done": len(ALL) - 1, "failed": 1, "orphaned": 0, "remaining": 0}
-    assert counts(out) == expected, err
+    assert counts(ran.out) == expected, ran.err
     assert sorted(attempts(tally, FIRST, SECOND)) == [(FIRST, "failed"), (SECOND, "done")]
 
 
@@ -133,10 +131,9 @@ def test_a_second_signal_gives_all_back(
     os.kill(run.process.pid, signal.SIGTERM)
     run.wait_for("finishing")
     os.kill(run.process.pid, signal.SIGTERM)
-    status, out, err = run.end()
-    assert status == 128 + signal.SIGTERM
+    ran = run.ended(128 + signal.SIGTERM)
     expected = {"done": 10, "failed": 0, "orphaned": 0, "remaining": 90}
-    assert counts(out) == expected, err
+    assert counts(ran.out) == expected, ran.err
     open_gate(keeper)
     assert counts(tally.run("--max-things=1000").out)["done"] == 90
 

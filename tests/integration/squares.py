@@ -1,6 +1,5 @@
 """A small job whose items are ranges of the keys of a table."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -138,7 +137,7 @@ class Squares:
 
 def counts(ran: Ran) -> tuple[int, int, int, int]:
     """Found, done, failed and remaining."""
-    told = json.loads(ran.out)
+    told = ran.record
     assert told["found"] == sum(
         told[name] for name in ("done", "failed", "busy", "orphaned", "remaining")
     )

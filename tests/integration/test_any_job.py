@@ -34,10 +34,8 @@ def test_workers_are_added_as_long_as_they_bring_something(tally: Tally) -> None
         " PERFORM pg_sleep(0.02); UPDATE thing SET dirty = FALSE WHERE key = name; END $$"
     )
     tally.connection.execute("INSERT INTO thing (key) SELECT generate_series(1, 1500)::text")
-    ran = tally.run("--workers=auto", "--max-things=2000", "--log-format=json")
-    record = json.loads(ran.out)
-    assert (ran.status, record["done"]) == (0, 1500), ran.err
-    assert record["workers"] > max(1, (os.cpu_count() or 1) - 1)
+    ran = tally.run("--workers=auto", "--max-things=2000", "--log-format=json").ended(0, done=1500)
+    assert ran.record["workers"] > max(1, (os.cpu_count() or 1) - 1)
     told = [json.loads(line) for line in ran.err.splitlines() if line.startswith("{")]
     workers = {line["worker"] for line in told if line["event"] == "ItemAttempted"}
     assert len(workers) >= 3
@@ -46,22 +44,19 @@ def test_workers_are_added_as_long_as_they_bring_something(tally: Tally) -> None
 def test_any_text_is_a_key_and_never_sql(tally: Tally) -> None:
     tally.add(*HOSTILE)
     ran = tally.run("--workers=2")
-    assert json.loads(ran.out)["done"] == len(HOSTILE), ran.err
+    assert ran.record["done"] == len(HOSTILE), ran.err
     rows = tally.connection.execute("SELECT DISTINCT dirty, seen = tags FROM thing").fetchall()
     assert rows == [(False, True)]
 
 
 def test_nothing_dirty_is_all_right_whatever_columns_the_job_has(tally: Tally) -> None:
-    ran = tally.run()
-    assert ran.status == 0, ran.err
-    assert json.loads(ran.out)["stop_reason"] == "drained"
+    tally.run().ended(0, stop_reason="drained")
 
 
 def test_keys_that_fail_are_told_on_one_line_each_and_held(tally: Tally) -> None:
     tally.add(*HOSTILE)
     tally.write("process.sql", "SELECT 1 / (length(CAST(:'item_key' AS text)) * 0)")
-    ran = tally.run()
-    assert ran.status == 1
+    ran = tally.run().ended(1)
     assert sum("failed: division by zero [22012]" in line for line in ran.err.splitlines()) == len(
         HOSTILE
     )
@@ -77,10 +72,7 @@ def test_a_server_fault_of_one_item_costs_nobody_else(tally: Tally, state: str) 
         " IF key = 'a' THEN RAISE EXCEPTION 'damaged' USING ERRCODE = state; END IF; END $$"
     )
     tally.write("process.sql", f"SELECT count_it(:'item_key', '{state}')")
-    ran = tally.run("--workers=1")
-    record = json.loads(ran.out)
-    assert ran.status == 1, ran.err
-    assert (record["done"], record["failed"], record["held"]) == (2, 1, 1)
+    tally.run("--workers=1").ended(1, done=2, failed=1, held=1)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +82,7 @@ def test_a_server_fault_of_one_item_costs_nobody_else(tally: Tally, state: str) 
 def test_the_sums_hold_also_where_the_backlog_is_counted_wrong(tally: Tally, counts: str) -> None:
     tally.add("a", "b", "c")
     tally.write("backlog.sql", counts)
-    record = json.loads(tally.run().out)
+    record = tally.run().record
     assert record["done"] == 3
     assert record["found"] == record["claimed"] + record["remaining"]
     assert all(level["found"] >= level["done"] for level in record["levels"])
@@ -123,8 +115,7 @@ def test_a_wrong_prioritization_is_one_clear_error(tally: Tally, query: str, sai
 
 def test_a_backlog_without_its_columns_is_one_clear_error(tally: Tally) -> None:
     tally.write("backlog.sql", "SELECT 1, 2")
-    ran = tally.run()
-    assert (ran.status, "must return level, items and oldest_dirty_at" in ran.err) == (2, True)
+    tally.run().ended(2, "must return level, items and oldest_dirty_at")
 
 
 def test_a_process_statement_with_an_unknown_variable_is_refused_before_any_work(
@@ -132,9 +123,7 @@ def test_a_process_statement_with_an_unknown_variable_is_refused_before_any_work
 ) -> None:
     tally.add("a")
     tally.write("process.sql", "SELECT :item_key,\n  :nothing")
-    ran = tally.run()
-    assert ran.status == 2
-    assert f"{tally.folder}/process.sql:2: unknown variable :nothing" in ran.err
+    tally.run().ended(2, f"{tally.folder}/process.sql:2: unknown variable :nothing")
 
 
 def test_a_signal_ends_a_long_prioritization(
@@ -161,5 +150,4 @@ def test_a_signal_ends_a_long_prioritization(
 
 
 def test_a_key_that_is_no_text_is_a_usage_error(tally: Tally) -> None:
-    ran = tally.run(os.fsdecode(b"--thing=a\xffb"))
-    assert (ran.status, "is not UTF-8" in ran.err) == (2, True)
+    tally.run(os.fsdecode(b"--thing=a\xffb")).ended(2, "is not UTF-8")

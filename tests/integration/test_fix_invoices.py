@@ -1,6 +1,5 @@
 """fix_invoices: ranges made of the keys that exist, every invoice right, the bad ones alone."""
 
-import json
 import threading
 from datetime import UTC, datetime
 
@@ -137,10 +136,11 @@ def test_a_cycle_repairs_all_but_those_that_nobody_can(invoices: Connection, etl
     bad = {keys(invoices)[number - 1] for number in BAD}
     before = wrong(invoices)
     assert before > SCALE / 4
-    ran = etl("fix-invoices", "--workers=2", "--json", "--verify")
-    told = json.loads(ran.out)
-    assert ran.status == 1
-    assert (told["found"], told["done"], told["failed"]) == (SCALE, SCALE - 3, 3)
+    told = (
+        etl("fix-invoices", "--workers=2", "--json", "--verify")
+        .ended(1, found=SCALE, done=SCALE - 3, failed=3)
+        .record
+    )
     assert wrong(invoices) == 0
     assert {int(item["item_key"].partition(":")[2]) for item in told["wrong_items"]} == bad
     reason = "SELECT item_key, last_sqlstate, last_message FROM etl.held_item"
@@ -155,10 +155,10 @@ def test_a_cycle_repairs_all_but_those_that_nobody_can(invoices: Connection, etl
     assert passes["the invoice has no rate"].startswith("3, such as ")
     invoices.execute("UPDATE billing.invoices SET rate = 0.5 WHERE rate IS NULL")
     assert etl("held", "release", "fix-invoices", "--all").status == 0
-    assert json.loads(etl("fix-invoices", "--json").out)["done"] == 3
+    assert etl("fix-invoices", "--json").record["done"] == 3
     assert wrong(invoices) == 0
     versions = invoices.execute("SELECT invoice_id, xmin::text FROM billing.invoices").fetchall()
-    assert json.loads(etl("fix-invoices", "--json").out)["done"] == SCALE  # another round
+    assert etl("fix-invoices", "--json").record["done"] == SCALE  # another round
     again = invoices.execute("SELECT invoice_id, xmin::text FROM billing.invoices").fetchall()
     assert sorted(versions) == sorted(again)  # what is right is not written
 
@@ -168,7 +168,7 @@ def test_an_amount_that_does_not_fit_costs_its_own_invoice_only(
 ) -> None:
     billing.execute(_SOME, [[1, 2, 3, 70, 80, 90]])
     billing.execute("UPDATE billing.invoices SET base_cents = 9e18, rate = 99 WHERE invoice_id = 3")
-    told = json.loads(etl("fix-invoices", "--json").out)
+    told = etl("fix-invoices", "--json").record
     assert (told["found"], told["done"], told["failed"]) == (6, 5, 1)
     held = billing.execute("SELECT item_key, last_sqlstate FROM etl.held_item").fetchall()
     assert held == [("fee:3", "22003")]
@@ -194,9 +194,7 @@ def test_invoices_that_come_while_it_runs_fail_alone_too(billing: Connection, et
         "CREATE TRIGGER add AFTER UPDATE ON billing.invoices FOR EACH ROW"
         " WHEN (NEW.is_service_fee) EXECUTE FUNCTION add()"
     )
-    ran = etl("fix-invoices", "--json", "--workers=1")
-    told = json.loads(ran.out)
-    assert ran.status == 1
+    told = etl("fix-invoices", "--json", "--workers=1").ended(1).record
     assert {name: told[name] for name in ("found", "done", "failed", "remaining")} == {
         "found": 3,  # and one that failed without having been found
         "done": 1,
@@ -214,7 +212,7 @@ def test_invoices_that_come_while_it_runs_fail_alone_too(billing: Connection, et
 def test_a_window_or_one_key_repairs_these_invoices_alone(invoices: Connection, etl: Etl) -> None:
     few = keys(invoices)[100:200]
     window = ("--from", str(few[0]), "--to", str(few[-1]))
-    dry = json.loads(etl("fix-invoices", "--dry-run", "--json", *window).out)
+    dry = etl("fix-invoices", "--dry-run", "--json", *window).record
     assert dry["found"] == 100
     assert sum(int(remark["value"]) for remark in dry["remarks"]) > 10
     assert all(remark["sample"].startswith("invoice ") for remark in dry["remarks"])
@@ -223,7 +221,7 @@ def test_a_window_or_one_key_repairs_these_invoices_alone(invoices: Connection, 
     some = before - wrong(invoices)
     assert some == sum(int(remark["value"]) for remark in dry["remarks"])
     one = invoices.execute("SELECT invoice_id FROM billing.wrong_invoices LIMIT 1").fetchall()[0][0]
-    assert json.loads(etl("fix-invoices", "--only", str(one), "--json").out)["done"] == 1
+    assert etl("fix-invoices", "--only", str(one), "--json").record["done"] == 1
     assert wrong(invoices) == before - some - 1
 
 
@@ -254,10 +252,10 @@ def test_an_invoice_that_somebody_holds_is_left_for_later(invoices: Connection, 
     ).fetchall()
     invoices.execute("BEGIN")
     invoices.execute("SELECT FROM billing.invoices WHERE invoice_id = $1 FOR UPDATE", [key])
-    told = json.loads(etl("fix-invoices", "--json", "--workers=1").out)
+    told = etl("fix-invoices", "--json", "--workers=1").record
     assert (told["done"], told["failed"], told["busy"]) == (SCALE - 4, 3, 1)
     invoices.execute("ROLLBACK")
-    assert json.loads(etl("fix-invoices", "--json").out)["done"] == 1
+    assert etl("fix-invoices", "--json").record["done"] == 1
     assert wrong(invoices) == 0
 
 
@@ -278,8 +276,8 @@ def test_after_a_kill_just_the_rest_is_done(
     ((done,),) = invoices.execute("SELECT sum(keys)::bigint FROM etl.done_range").fetchall()
     assert 0 < done < SCALE
     invoices.execute("DROP TRIGGER wait_at_gate ON billing.invoices")
-    first = json.loads(etl("fix-invoices", "--json").out)
+    first = etl("fix-invoices", "--json").record
     invoices.execute("UPDATE etl.held_item SET held_until = now()")
-    second = json.loads(etl("fix-invoices", "--json").out)
+    second = etl("fix-invoices", "--json").record
     assert done + first["done"] + second["done"] == SCALE - 3
     assert wrong(invoices) == 0

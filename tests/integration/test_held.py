@@ -64,8 +64,7 @@ def refused(ran: Ran, *said: str) -> bool:
 
 @pytest.mark.usefixtures("three")
 def test_the_list_is_a_table_with_those_that_wait_for_a_person_first(etl: Etl) -> None:
-    ran = etl("held", "list", "datamart-users")
-    assert ran.status == 0, ran.err
+    ran = etl("held", "list", "datamart-users").ended(0)
     assert ran.out.splitlines() == [
         "user  state        attempts  outcome   SQLSTATE  until, or since       cycle  message",
         f"12    quarantined  3         failed    22012     {PAST}  7      division by zero",
@@ -78,7 +77,7 @@ def test_the_list_is_a_table_with_those_that_wait_for_a_person_first(etl: Etl) -
 
 @pytest.mark.usefixtures("three")
 def test_the_list_as_json_has_every_fact(etl: Etl) -> None:
-    (first, *_) = listed = json.loads(etl("held", "list", "--json").out)
+    (first, *_) = listed = etl("held", "list", "--json").record
     assert [item["item_key"] for item in listed] == ["12", "11", "13"]
     assert listed[2]["sqlstate"] is None
     assert first == {
@@ -108,7 +107,7 @@ def test_the_list_as_json_has_every_fact(etl: Etl) -> None:
 )
 @pytest.mark.usefixtures("three")
 def test_the_list_can_be_narrowed(etl: Etl, options: list[str], expected: list[str]) -> None:
-    listed = json.loads(etl("held", "list", "datamart-users", "--json", *options).out)
+    listed = etl("held", "list", "datamart-users", "--json", *options).record
     assert [item["item_key"] for item in listed] == expected
 
 
@@ -121,13 +120,13 @@ def test_without_a_job_the_items_of_all_jobs_are_listed(etl: Etl, hold: Hold) ->
         ["another", "x"],
         ["datamart_users", "11"],
     ]
-    assert json.loads(etl("held", "list", "datamart-users", "--json").out)[0]["item_key"] == "11"
+    assert etl("held", "list", "datamart-users", "--json").record[0]["item_key"] == "11"
 
 
 def test_an_item_is_due_when_its_back_off_is_over(etl: Etl, hold: Hold) -> None:
     hold("11", until=PAST)
     hold("12", until="infinity")
-    listed = json.loads(etl("held", "list", "--json").out)
+    listed = etl("held", "list", "--json").record
     assert [(item["state"], item["held_until"]) for item in listed] == [
         ("due", PAST),
         ("held", "infinity"),
@@ -149,7 +148,7 @@ def test_any_key_and_message_is_one_line_that_controls_no_terminal(etl: Etl, hol
 def test_an_empty_list_says_so(etl: Etl, arguments: list[str]) -> None:
     ran = etl("held", "list", *arguments)
     assert (ran.status, ran.out) == (0, "nothing is held\n")
-    assert json.loads(etl("held", "list", *arguments, "--json").out) == []
+    assert etl("held", "list", *arguments, "--json").record == []
     assert etl("held", "list", "--quarantined").out == "nothing that is held matches\n"
 
 
@@ -176,9 +175,8 @@ def test_release_lets_go_what_is_named_and_nothing_else(
     left: list[str],
 ) -> None:
     hold("12", job="another")
-    ran = etl("held", "release", "datamart-users", *options, "--json")
-    assert ran.status == 0, ran.err
-    assert json.loads(ran.out) == {
+    ran = etl("held", "release", "datamart-users", *options, "--json").ended(0)
+    assert ran.record == {
         "job": "datamart_users",
         "released": len(released),
         "items": released,
@@ -208,7 +206,7 @@ def test_any_text_is_a_key_and_never_sql(etl: Etl, connection: Connection, hold:
     ]
     for key in (*odd, "11"):
         hold(key)
-    listed = json.loads(etl("held", "list", "--json").out)
+    listed = etl("held", "list", "--json").record
     assert {item["item_key"] for item in listed} == {*odd, "11"}
     assert etl("held", "release", "datamart-users", "--", *odd).status == 0
     assert keys(connection) == ["11"]
@@ -256,7 +254,7 @@ def test_a_wrong_question_is_one_error(etl: Etl, arguments: list[str], said: str
 
 def test_a_code_in_small_letters_is_the_same_code(etl: Etl, hold: Hold) -> None:
     hold("11", "P0001")
-    assert len(json.loads(etl("held", "list", "--sqlstate=p0001", "--json").out)) == 1
+    assert len(etl("held", "list", "--sqlstate=p0001", "--json").record) == 1
 
 
 @pytest.mark.parametrize("arguments", [["list"], ["release", "datamart-users", "--all"]])
@@ -265,8 +263,7 @@ def test_a_database_without_schema_and_no_database_are_told(
 ) -> None:
     run = runner(environment)
     assert refused(run("held", *arguments, ETL_DSN=bare_dsn), "no schema of etl yet", "etl init")
-    ran = run("held", *arguments, ETL_DSN="host=/nowhere dbname=x")
-    assert (ran.status, "cannot reach the database" in ran.err) == (69, True)
+    run("held", *arguments, ETL_DSN="host=/nowhere dbname=x").ended(69, "cannot reach the database")
 
 
 def test_a_release_waits_for_a_cycle_that_is_closing_and_neither_fails(

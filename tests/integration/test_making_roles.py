@@ -113,8 +113,7 @@ def cluster(fresh_server: EmbeddedServer, environment: dict[str, str]) -> Genera
 def use(etl: Etl, tmp_path: Path) -> Ran:
     """Load and refresh three users."""
     (tmp_path / "notes.csv").write_text(HEADER + NOTES)
-    loaded = etl("load-notes", tmp_path / "notes.csv")
-    assert loaded.status == 0, loaded.err
+    etl("load-notes", tmp_path / "notes.csv").ended(0)
     return etl("datamart-users", AS_OF, "--json")
 
 
@@ -131,10 +130,10 @@ def test_without_roles_everything_belongs_to_whoever_ran_init(
     assert first.out.splitlines()[-1] == hint
     second = etl("init").out.splitlines()
     assert (second[0].startswith("nothing to do"), second[1:]) == (True, [hint])
-    assert json.loads(etl("init", "--json").out)["roles_missing"] == [
+    assert etl("init", "--json").record["roles_missing"] == [
         "etl_owner", "etl_runner", "etl_reader",
     ]  # fmt: skip
-    assert json.loads(use(etl, tmp_path).out)["done"] == 3
+    assert use(etl, tmp_path).record["done"] == 3
     assert cluster.owners("plain_db") == ["plain"]
     assert cluster.roles() == []
 
@@ -154,7 +153,7 @@ def test_init_makes_the_roles_and_acts_as_the_owner(
         connection.execute("CREATE ROLE nightly LOGIN IN ROLE etl_runner")
         by = connection.execute("SELECT DISTINCT applied_by FROM etl.applied_file").fetchall()
     assert by == [(login,)]
-    assert json.loads(use(cluster.etl(f"{login}_db", "nightly"), tmp_path).out)["done"] == 3
+    assert use(cluster.etl(f"{login}_db", "nightly"), tmp_path).record["done"] == 3
     again = etl("init", "--with-roles")
     assert (again.status, again.out.startswith("nothing to do")) == (0, True)
 
@@ -164,13 +163,13 @@ def test_roles_made_after_the_first_init_get_their_rights_and_the_owner_stays(
 ) -> None:
     etl = cluster.etl("lead_db", "lead")
     assert etl("init").status == 0
-    report = json.loads(etl("init", "--with-roles", "--json").out)
+    report = etl("init", "--with-roles", "--json").record
     assert sorted(report["roles_made"]) == ROLES
     assert (report["applied"], len(report["granted"])) == ([], 2 + 2 * len(shipped_jobs()))
     assert cluster.owners("lead_db") == ["lead"]
     with cluster.connect() as connection:
         connection.execute("CREATE ROLE nightly LOGIN IN ROLE etl_runner")
-    assert json.loads(use(cluster.etl("lead_db", "nightly"), tmp_path).out)["done"] == 3
+    assert use(cluster.etl("lead_db", "nightly"), tmp_path).record["done"] == 3
     assert etl("init").out.startswith("nothing to do")
 
 

@@ -1,6 +1,5 @@
 """The order of a cycle: the cascade, the levels, and what the query reads."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -194,7 +193,7 @@ def test_the_queue_file_is_the_prioritized_list(
     values = {"as_of": DAY, "now": NOW, "max_items": 7, "reserved_percent": 10}
     expected = db.run(connection, job.prioritize, **values).fetchall()
     ran = etl("datamart-users", f"--as-of={DAY}", "--max-users=7", "--json")
-    assert json.loads(ran.out)["done"] == 7
+    assert ran.record["done"] == 7
     (queue,) = Path(environment["ETL_STATE_DIR"]).glob("cycles/*/datamart_users/*/queue.tsv")
     assert queue.read_text().splitlines() == [
         "item_key\tlevel\tweight",

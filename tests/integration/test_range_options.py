@@ -1,6 +1,5 @@
 """The command of a job with key ranges: its options, its windows, in the background."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -27,9 +26,9 @@ def test_options_and_windows_say_what_it_is_about(squares: Squares, keys: list[i
 def test_again_leaves_what_the_last_cycle_has_left(squares: Squares, keys: list[int]) -> None:
     squares.add(keys)
     squares.run("--max-numbers=400")
-    dry = json.loads(squares.run("--dry-run").out)
+    dry = squares.run("--dry-run").record
     assert dry["found"] == len(squares.left())
-    assert json.loads(squares.run("--again", "--dry-run").out)["found"] == len(keys)
+    assert squares.run("--again", "--dry-run").record["found"] == len(keys)
     assert counts(squares.run("--again"))[1] == len(keys)
     assert sorted(set(squares.times().values())) == [1, 2]
 
@@ -113,17 +112,14 @@ def test_a_job_tells_what_it_would_change_and_what_became_of_it(
     )
     dry = squares.run("--dry-run", "--from=0")
     positive = sum(key >= 0 for key in keys)
-    assert json.loads(dry.out)["remarks"] == [
+    assert dry.record["remarks"] == [
         {"what": "squares", "value": str(positive), "sample": "number 0: none"}
     ]
     assert squares.left() == keys
     ran = squares.run()
-    assert json.loads(ran.out)["remarks"] == [
-        {"what": "done", "value": str(len(keys)), "sample": None}
-    ]
+    assert ran.record["remarks"] == [{"what": "done", "value": str(len(keys)), "sample": None}]
     squares.write("summary.sql", "SELECT 1")
-    broken = squares.run()
-    assert (broken.status, "must return what, value" in broken.err) == (2, True)
+    squares.run().ended(2, "must return what, value")
 
 
 def test_detached_it_goes_on_in_the_background(
@@ -143,7 +139,7 @@ def test_detached_it_goes_on_in_the_background(
     assert squares.run(WAIT="false").status == 75  # and says so here, not only in the log
     squares.connection.execute("SELECT pg_advisory_unlock(77)")
     after = squares.run("--wait")  # begins when that one has ended
-    assert (after.status, json.loads(after.out)["done"]) == (0, len(keys)), after.err
+    assert (after.status, after.record["done"]) == (0, len(keys)), after.err
     assert squares.times() == dict.fromkeys(keys, 2)
     assert f'"done": {len(keys)}' in log.read_text()
     assert log.stat().st_mode & 0o777 == 0o600
@@ -156,10 +152,9 @@ def test_wrong_results_are_looked_for_afterwards(squares: Squares, keys: list[in
         "SELECT id AS item_key, 'has no square' AS problem FROM number WHERE square IS NULL",
     )
     ran = squares.run("--verify", "--parity=odd")
-    told = json.loads(ran.out)
+    told = ran.record
     wrong = [key for key in keys if key % 2 == 0]
     assert (ran.status, told["wrong"], told["failed"]) == (1, len(wrong), 0)
     assert {int(item["item_key"]) for item in told["wrong_items"]} == set(wrong)
-    good = squares.run(VERIFY="true")
-    assert (good.status, json.loads(good.out)["wrong"]) == (0, 0)
+    squares.run(VERIFY="true").ended(0, wrong=0)
     assert squares.run(VERIFY="perhaps").status == 2

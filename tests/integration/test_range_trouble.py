@@ -1,6 +1,5 @@
 """What meets a whole batch of keys, though it is one key's or nobody's fault."""
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -62,9 +61,7 @@ def test_a_table_that_somebody_holds_is_busy_and_ends_no_worker(
         keeper.execute("SELECT pg_advisory_unlock(77)")
         is_busy = "SELECT FROM etl.cycle WHERE busy > 0"
         until_found(squares.connection, is_busy, running=cycle.process)
-    status, out, err = cycle.end()
-    told = json.loads(out)
-    assert (status, told["failed"], told["orphaned"], told["remaining"]) == (0, 0, 0, 0), err
+    told = cycle.ended(0, failed=0, orphaned=0, remaining=0).record
     assert told["busy"] == len(squares.left()) > 0
     assert counts(squares.run()) == (told["busy"], told["busy"], 0, 0)
 
@@ -97,7 +94,7 @@ def test_keys_that_are_gone_by_now_do_not_hide_the_bad_one(squares: Squares) -> 
         " EXECUTE FUNCTION thin()"
     )
     ran = squares.run("--workers=1")
-    assert (json.loads(ran.out)["failed"], squares.left()) == (1, [6]), ran.err
+    assert (ran.record["failed"], squares.left()) == (1, [6]), ran.err
 
 
 def test_held_keys_are_left_out_whatever_a_backslash_means_to_the_role(
@@ -131,9 +128,7 @@ def test_the_acknowledgement_is_prepared_when_it_can_be(connection: Connection) 
 def test_a_key_that_does_not_exist_is_one_error(squares: Squares) -> None:
     squares.add([1, 2, 3])
     for more in ([], ["--dry-run"]):
-        ran = squares.run("--only=4", *more)
-        assert ran.status == 2
-        assert "there is no number 4" in ran.err
+        squares.run("--only=4", *more).ended(2, "there is no number 4")
     assert squares.run("--only=3").status == 0
     assert squares.run("--from=5", "--to=9").status == 0  # of a window nobody said so
 
@@ -152,7 +147,7 @@ def test_wrong_results_are_told_before_what_is_quarantined(
     assert squares.run("--verify").status == 1
     squares.write("verify.sql", "SELECT 1 / 0 AS item_key, '' AS problem")
     ran = squares.run("--verify")
-    assert (ran.status, json.loads(ran.out)["done"]) == (2, len(keys))  # what it did is told
+    assert (ran.status, ran.record["done"]) == (2, len(keys))  # what it did is told
     assert "verify.sql" in ran.err
 
 

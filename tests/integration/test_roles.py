@@ -1,6 +1,5 @@
 """What a runner and a reader may do, and what not."""
 
-import json
 from pathlib import Path
 
 import psycopg
@@ -196,7 +195,7 @@ def test_a_runner_needs_nothing_that_everybody_has(
     (tmp_path / "notes.csv").write_text(HEADER + NOTES)
     etl = runner({**environment, "ETL_DSN": f"{bare_dsn} user={RUNNER}"})
     assert etl("load-notes", tmp_path / "notes.csv").status == 0
-    assert json.loads(etl("datamart-users", AS_OF, "--json").out)["done"] == 3
+    assert etl("datamart-users", AS_OF, "--json").record["done"] == 3
     assert etl("verify", "datamart-users", AS_OF).status == 0
     reads = runner({**environment, "ETL_DSN": f"{bare_dsn} user={READER}"})
     for job, status in (
@@ -216,9 +215,10 @@ def test_a_reader_verifies_and_looks_but_runs_no_cycle(
     assert etl("verify", "datamart-users", AS_OF, ETL_DSN=reader_dsn).status == 0
     assert etl("sql", "list", ETL_DSN=reader_dsn).status == 0
     dry = etl("datamart-users", AS_OF, "--dry-run", "--json", ETL_DSN=reader_dsn)
-    assert json.loads(dry.out)["found"] == 1
-    ran = etl("datamart-users", AS_OF, ETL_DSN=reader_dsn)
-    assert (ran.status, "permission denied for table cycle [42501]" in ran.err) == (2, True)
+    assert dry.record["found"] == 1
+    etl("datamart-users", AS_OF, ETL_DSN=reader_dsn).ended(
+        2, "permission denied for table cycle [42501]"
+    )
     assert dirty(connection) == {"ana"}
 
 
@@ -226,7 +226,7 @@ def test_a_cycle_of_another_role_is_told_as_far_as_one_may_know(
     etl: Etl, connection: Connection
 ) -> None:
     connection.execute("SELECT pg_advisory_lock(hashtextextended('etl cycle datamart-users', 0))")
-    ran = etl("datamart-users", AS_OF)
-    assert ran.status == 75
-    assert f"server process {connection.info.backend_pid}, tests from" in ran.err
+    ran = etl("datamart-users", AS_OF).ended(
+        75, f"server process {connection.info.backend_pid}, tests from"
+    )
     assert "None" not in ran.err

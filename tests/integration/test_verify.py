@@ -1,7 +1,5 @@
 """`etl verify`: every column of every clean row, and nothing of a dirty one."""
 
-import json
-
 import pytest
 
 from etl import db
@@ -70,12 +68,11 @@ def test_every_column_is_compared(clean: Connection) -> None:
 def test_a_fact_slipped_in_without_a_mark_is_found(clean: Connection, etl: Etl) -> None:
     clean.execute("ALTER TABLE dwh.facts DISABLE TRIGGER ALL")
     add_facts(clean, [opened(9, "2020-01-01 10:00", "ana")])
-    found = json.loads(etl("verify", "datamart-users", AS_OF, "--json").out)
+    found = etl("verify", "datamart-users", AS_OF, "--json").record
     assert found["wrong"] == 1
     assert "opened_total" in found["items"][0]["problem"]
     assert "the activity in dwh.dimension_users" in found["items"][0]["problem"]
-    ran = etl("verify", "datamart-users", AS_OF)
-    assert ran.status == 1
+    ran = etl("verify", "datamart-users", AS_OF).ended(1)
     assert ran.out.splitlines()[-1] == "User datamarts: 1 wrong, as of 2026-01-16"
 
 
@@ -115,7 +112,4 @@ def test_dirty_users_may_be_wrong(clean: Connection) -> None:
 
 
 def test_an_unknown_job_is_a_usage_error(etl: Etl) -> None:
-    ran = etl("verify", "nothing")
-    assert ran.status == 2
-    assert "there is no job nothing" in ran.err
-    assert "datamart-users" in ran.err
+    etl("verify", "nothing").ended(2, "there is no job nothing", "datamart-users")

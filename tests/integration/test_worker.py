@@ -23,8 +23,7 @@ POSTGRES = ("--queue=postgres", "--workers=1")
 
 
 def test_where_no_cycle_runs_that_is_said_and_all_is_well(etl: Etl) -> None:
-    ran = etl("worker", "datamart-users", "--json")
-    assert (ran.status, json.loads(ran.out)["cycles"]) == (0, [])
+    ran = etl("worker", "datamart-users", "--json").ended(0, cycles=[])
     assert ran.err == "etl: no cycle of datamart-users runs with --queue postgres\n"
 
 
@@ -48,8 +47,7 @@ def test_a_cycle_with_a_file_queue_cannot_be_joined(
 def test_a_wrong_host_timeout_is_refused_before_anything_begins(
     environment: dict[str, str], dsn: str, connection: Connection, command: list[str], time: str
 ) -> None:
-    ran = runner({**environment, "ETL_DSN": dsn, "HOST_TIMEOUT": time})(*command)
-    assert ran.status == 2
+    ran = runner({**environment, "ETL_DSN": dsn, "HOST_TIMEOUT": time})(*command).ended(2)
     assert ran.err.startswith("etl: HOST_TIMEOUT must be ")
     assert connection.execute("SELECT FROM etl.cycle").rowcount == 0
 
@@ -58,9 +56,9 @@ def test_who_may_only_read_is_told_so_before_a_cycle_begins(
     environment: dict[str, str], dsn: str
 ) -> None:
     reading = make_conninfo(dsn, user=READER)
-    ran = runner({**environment, "ETL_DSN": reading})("worker", "datamart-users", "--follow")
-    assert ran.status == 2
-    assert "etl: this login may not take part in a cycle\n" in ran.err
+    runner({**environment, "ETL_DSN": reading})("worker", "datamart-users", "--follow").ended(
+        2, "etl: this login may not take part in a cycle\n"
+    )
 
 
 def test_auto_begins_with_as_many_workers_as_without(etl: Etl) -> None:
@@ -94,8 +92,7 @@ def test_who_follows_takes_part_in_one_cycle_after_the_other_until_a_signal(
         assert gate.execute(shares.encode(), [cycle_id]).fetchall() == [(here,)]
         gate.execute("SELECT pg_advisory_lock($1)", [GATE])
     crew.process.terminate()
-    status, out, err = crew.end()
-    assert status == 128 + signal.SIGTERM, err
+    out = crew.ended(128 + signal.SIGTERM).out
     assert len(json.loads(out)["cycles"]) == 2
 
 
@@ -128,12 +125,10 @@ def test_a_pause_and_a_cancellation_reach_a_crew(
     crew = start_crew("--workers=1")
     crew.wait_for("paused")
     assert etl("cancel", "datamart-users").status == 0
-    status, out, err = crew.end()
-    assert status == 0, err
+    out = crew.ended(0).out
     assert len(json.loads(out)["cycles"]) == 1
     open_gate(gate)
-    status, out, err = run.end()
-    assert (status, json.loads(out)["stop_reason"]) == (0, "cancelled"), err
+    run.ended(0, stop_reason="cancelled")
 
 
 def test_a_crew_that_stands_still_is_not_waited_for(
@@ -146,8 +141,7 @@ def test_a_crew_that_stands_still_is_not_waited_for(
     until_found(gate, "SELECT FROM etl.crew", running=crew.process)
     os.kill(crew.process.pid, signal.SIGSTOP)
     open_gate(gate)
-    status, out, err = run.end()
-    assert (status, json.loads(out)["done"]) == (0, 6), err
+    run.ended(0, done=6)
 
 
 def test_a_crew_tells_of_the_item_that_its_dead_worker_had(

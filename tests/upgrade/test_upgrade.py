@@ -1,7 +1,6 @@
 """A database of any version there was becomes one of this version by `etl init`, and goes on."""
 
 import gzip
-import json
 import os
 import subprocess
 import tempfile
@@ -54,7 +53,7 @@ def restore(path: Path, dsn: str) -> None:
 
 def cycles(runs: Etl) -> list[dict[str, Any]]:
     """What `etl history` tells, the last first."""
-    (told,) = json.loads(runs("history", "datamart-users", "--json").out)["jobs"]
+    (told,) = runs("history", "datamart-users", "--json").record["jobs"]
     return list(told["cycles"])
 
 
@@ -68,12 +67,12 @@ def test_a_database_of_this_version_is_upgraded_and_goes_on(
     ran = runs("init", ETL_DSN=server_address.dsn(dbname, DEPLOYER))
     assert ran.status == 0, ran.err
     assert superuser.execute("SELECT count(*) FROM etl.attempt").fetchall() == attempts
-    held = json.loads(runs("held", "list", "datamart-users", "--json").out)
+    held = runs("held", "list", "datamart-users", "--json").record
     assert {one["message"] for one in held} == {"not these"}
     assert len(cycles(runs)) == 2
     for job, failed in FAILED.items():
         runs("held", "release", job, "--all")
-        told = json.loads(runs(job, "--verify", "--json").out)
+        told = runs(job, "--verify", "--json").record
         assert (told["failed"], told["remaining"]) == (failed, 0), told
     assert [cycle["remaining"] for cycle in cycles(runs)] == [0, 20, 30]
 
@@ -108,7 +107,7 @@ def test_rows_of_the_first_numbered_files_live_through_all_later_ones(
     )
     ran = runs("init", ETL_DSN=server_address.dsn(superuser.info.dbname, DEPLOYER))
     assert ran.status == 0, ran.err
-    told = json.loads(runs("datamart-users", "--verify", "--json").out)
+    told = runs("datamart-users", "--verify", "--json").record
     assert (told["done"], told["remaining"], told["wrong"]) == (3, 0, 0)
     assert [(cycle["done"], cycle["failed"]) for cycle in cycles(runs)] == [(3, 0), (1, 1)]
     assert runs("report", "datamart-users", "--json").status == 0

@@ -1,7 +1,6 @@
 """A server that the tests of this folder may break, and what they ask after each fault."""
 
 import fcntl
-import json
 import re
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -139,9 +138,8 @@ class Cycles:
         assert len(list(self.state.glob("cycles/*/datamart_users/cycle-*/"))) == 1
 
     def _drain(self) -> int:
-        ran = self.etl("datamart-users", AS_OF, "--max-users=10000", "--json")
-        assert ran.status == 0, ran.err
-        return int(json.loads(ran.out)["done"])
+        ran = self.etl("datamart-users", AS_OF, "--max-users=10000", "--json").ended(0)
+        return int(ran.record["done"])
 
 
 @pytest.fixture

@@ -82,18 +82,15 @@ def test_a_disk_full_while_the_queue_is_built_is_one_error(
     start: Start, gate: Connection, small_disk: Path, connection: Connection
 ) -> None:
     add_users_without_facts(connection, MANY)
-    status, out, err = start(f"--max-users={MANY}").end()
-    assert status == 2
-    assert_one_error(err, r"cannot write the queue in .*: No space left on device")
-    record = json.loads(out)
+    ran = start(f"--max-users={MANY}").ended(2)
+    assert_one_error(ran.err, r"cannot write the queue in .*: No space left on device")
+    record = ran.record
     assert record["done"] == 0
     assert record["found"] == record["remaining"] == MANY + 6
     assert wrong_sums(connection) == []
     # Mended by making room, or by a smaller limit. Nothing else.
     open_gate(gate)
-    status, out, err = start("--max-users=10").end()
-    assert status == 0, err
-    assert json.loads(out)["done"] == 10
+    start("--max-users=10").ended(0, done=10)
     assert wrong_sums(connection) == []
 
 
@@ -107,11 +104,10 @@ def test_on_a_disk_full_in_mid_item_what_is_committed_is_told(
     wait_until_at_gate(gate)
     filler = fill(small_disk, slack=slack)
     open_gate(gate)
-    status, out, err = run.end()
-    assert status == 2, err
-    assert_one_error(err, "cannot write .*journal.tsv: No space left on device")
+    ran = run.ended(2)
+    assert_one_error(ran.err, "cannot write .*journal.tsv: No space left on device")
     left = len(dirty(gate))
-    record = json.loads(out)
+    record = ran.record
     # What is committed is told as done, on a full disk, too.
     assert (record["done"], record["orphaned"], record["remaining"]) == (SOME + 6 - left, 0, left)
     assert left > 0
@@ -125,8 +121,7 @@ def test_a_disk_full_before_the_cycle_begins_is_one_error(
     start: Start, gate: Connection, small_disk: Path, cycles: Cycles
 ) -> None:
     filler = fill_up(small_disk)
-    status, _, err = start().end()
-    assert status == 2, err
+    err = start().ended(2).err
     assert_one_error(err, "No space left on device")
     filler.unlink()
     open_gate(gate)

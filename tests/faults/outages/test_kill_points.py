@@ -191,9 +191,7 @@ def test_a_supervisor_killed_while_it_writes_the_queue_leaves_the_whole_backlog(
     gate.execute("SELECT pg_terminate_backend($1)", [backend])
     assert_nothing_is_left([], gate)
     open_gate(gate)
-    status, out, err = start("--max-numbers=10", job="numbers", **jobs).end()
-    assert status == 0, err
-    assert json.loads(out)["done"] == 10
+    start("--max-numbers=10", job="numbers", **jobs).ended(0, done=10)
     assert wrong_sums(gate) == []
     assert [reason for *_, reason in cycles.ledger()] == ["crashed", "limit"]
     assert len(list(folders.glob("cycles/*/*/cycle-*/"))) == 1

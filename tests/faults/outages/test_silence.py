@@ -81,7 +81,5 @@ def test_a_supervisor_whose_server_process_has_stopped_goes_on_by_another(
     server.resume_all()
     run.wait_for("found the database again")
     open_gate(gate)
-    status, out, err = run.end()
-    assert status == 0, err
-    assert json.loads(out)["done"] == 6
+    run.ended(0, done=6)
     cycles.assert_the_next_needs_no_clean_up()
