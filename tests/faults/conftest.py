@@ -149,6 +149,14 @@ def wait_until_at_gate(gate: Connection) -> int:
     return int(until_found(gate, WAITS_AT_GATE)[0][0])
 
 
+@pytest.fixture
+def run(start: Start, gate: Connection) -> Run:
+    """A cycle with one worker, which waits at the gate."""
+    run = start("--workers=1")
+    wait_until_at_gate(gate)
+    return run
+
+
 def wait_until_gone(pid: int) -> None:
     """Wait until a process has ended, though its parent may not have heard of it yet."""
 

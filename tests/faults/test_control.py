@@ -11,7 +11,7 @@ import pytest
 from etl.cycle import health
 from etl.db import Connection
 from tests.conftest import Connect, Etl
-from tests.faults.conftest import AS_OF, USERS, Start, wait_until_at_gate
+from tests.faults.conftest import AS_OF, USERS, Run, Start, wait_until_at_gate
 from tests.gates import GATE, open_gate
 from tests.integration.test_desk import told
 from tests.support import dirty
@@ -37,10 +37,8 @@ def wait_for_progress(connection: Connection) -> None:
 
 
 def test_a_paused_cycle_claims_nothing_until_it_is_resumed(
-    start: Start, gate: Connection, etl: Etl
+    run: Run, gate: Connection, etl: Etl
 ) -> None:
-    run = start("--workers=1")
-    wait_until_at_gate(gate)
     paused = told(etl, "control", "pause", JOB, "--reason=backup")
     assert (paused["cycle_id"], paused["paused_until"]) == (1, None)
     run.wait_for("claiming nothing for now: paused: backup")
@@ -66,9 +64,7 @@ def test_a_paused_cycle_claims_nothing_until_it_is_resumed(
 
 
 @pytest.mark.parametrize("how", ["signal", "cancel"])
-def test_a_paused_cycle_can_be_ended(start: Start, gate: Connection, etl: Etl, how: str) -> None:
-    run = start("--workers=1")
-    wait_until_at_gate(gate)
+def test_a_paused_cycle_can_be_ended(run: Run, gate: Connection, etl: Etl, how: str) -> None:
     etl("pause", JOB)
     run.wait_for("claiming nothing for now: paused")
     open_gate(gate)
@@ -130,10 +126,8 @@ def test_a_cycle_that_begins_while_its_job_is_paused_ends_at_once(
 
 @pytest.mark.parametrize("is_now", [False, True], ids=["drained", "now"])
 def test_a_cancelled_cycle_leaves_the_rest(
-    start: Start, gate: Connection, etl: Etl, is_now: bool
+    run: Run, gate: Connection, etl: Etl, is_now: bool
 ) -> None:
-    run = start("--workers=1")
-    wait_until_at_gate(gate)
     cancelled = told(etl, "control", "cancel", JOB, *(["--now"] if is_now else []))
     assert cancelled["cycle_id"] == 1
     run.wait_for("cancelled by an operator")

@@ -1,8 +1,6 @@
 """What is not an item's fault: settings, privileges, folders. Nobody is held for it."""
 
 import json
-import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +10,14 @@ import pytest
 
 from etl.db import Connection
 from tests.conftest import Address, Etl, runner
-from tests.faults.conftest import AS_OF, USERS, Start, wait_until_at_gate, wait_until_disconnected
+from tests.faults.conftest import (
+    AS_OF,
+    USERS,
+    Run,
+    Start,
+    kill_whole_cycle,
+    wait_until_disconnected,
+)
 from tests.support import add_facts, add_users, dirty, opened
 
 
@@ -99,19 +104,14 @@ def test_workers_that_find_no_connection_leave_the_work_to_the_others(
 
 @pytest.mark.parametrize("damage", [b"17953", b"\0\0\n", b"\xff\xfe\tx\n1\t2\n"])
 def test_a_damaged_journal_of_a_killed_cycle_is_recovered_from(
-    start: Start,
+    run: Run,
     gate: Connection,
     connection: Connection,
     etl: Etl,
     environment: dict[str, str],
     damage: bytes,
 ) -> None:
-    run = start("--workers=1")
-    wait_until_at_gate(gate)
-    (worker,) = run.workers()
-    os.kill(run.process.pid, signal.SIGSTOP)
-    os.kill(worker, signal.SIGKILL)
-    run.process.kill()
+    kill_whole_cycle(run)
     gate.execute("SELECT pg_advisory_unlock(42)")
     run.end()
     wait_until_disconnected(connection)

@@ -13,7 +13,8 @@ from tests.conftest import Address, Etl
 from tests.faults.conftest import (
     AS_OF,
     USERS,
-    Start,
+    Run,
+    kill_whole_cycle,
     wait_until_at_gate,
     wait_until_disconnected,
     wait_until_gone,
@@ -31,10 +32,8 @@ def ledger(connection: Connection) -> list[tuple[object, ...]]:
 
 @pytest.mark.usefixtures("each_queue")
 def test_a_killed_worker_costs_its_item_an_attempt_and_is_replaced(
-    start: Start, gate: Connection, connection: Connection
+    run: Run, connection: Connection
 ) -> None:
-    run = start("--workers=1")
-    wait_until_at_gate(gate)
     (worker,) = run.workers()
     os.kill(worker, signal.SIGKILL)
     run.ended(1, "worker 1: died of SIGKILL, replaced", done=5, orphaned=1, remaining=0)
@@ -45,10 +44,8 @@ def test_a_killed_worker_costs_its_item_an_attempt_and_is_replaced(
 
 @pytest.mark.usefixtures("each_queue")
 def test_the_workers_of_a_killed_supervisor_give_their_items_back_and_end(
-    start: Start, gate: Connection, connection: Connection, etl: Etl
+    run: Run, gate: Connection, connection: Connection, etl: Etl
 ) -> None:
-    run = start("--workers=1")
-    wait_until_at_gate(gate)
     (worker,) = run.workers()
     run.process.kill()
     run.process.wait()
@@ -66,15 +63,9 @@ def test_the_workers_of_a_killed_supervisor_give_their_items_back_and_end(
 
 
 def test_a_worker_that_dies_with_its_supervisor_costs_its_item_an_attempt(
-    start: Start, gate: Connection, connection: Connection, etl: Etl
+    run: Run, gate: Connection, connection: Connection, etl: Etl
 ) -> None:
-    run = start("--workers=1")
-    wait_until_at_gate(gate)
-    (worker,) = run.workers()
-    os.kill(run.process.pid, signal.SIGSTOP)  # it must not see its worker die
-    os.kill(worker, signal.SIGKILL)
-    run.process.kill()
-    run.process.wait()
+    kill_whole_cycle(run)
     open_gate(gate)
     wait_until_disconnected(connection)
     # The server finished the statement of the dead worker: it was on its way.
@@ -95,9 +86,8 @@ def test_a_worker_that_dies_with_its_supervisor_costs_its_item_an_attempt(
 
 @pytest.mark.usefixtures("each_queue")
 def test_a_terminated_server_process_fails_its_item_and_the_worker_goes_on(
-    start: Start, gate: Connection, connection: Connection
+    run: Run, gate: Connection, connection: Connection
 ) -> None:
-    run = start("--workers=1")
     backend = wait_until_at_gate(gate)
     connection.execute("SELECT pg_terminate_backend($1)", [backend])
     run.ended(1, "[57P01]", done=5, failed=1)
@@ -105,10 +95,8 @@ def test_a_terminated_server_process_fails_its_item_and_the_worker_goes_on(
 
 
 def test_a_second_cycle_ends_at_once_and_says_who_runs(
-    start: Start, gate: Connection, etl: Etl
+    run: Run, gate: Connection, etl: Etl
 ) -> None:
-    run = start("--workers=1")
-    wait_until_at_gate(gate)
     etl("datamart-users", AS_OF).ended(
         75, f"is running on this database: process {run.process.pid} on "
     )
@@ -117,10 +105,8 @@ def test_a_second_cycle_ends_at_once_and_says_who_runs(
 
 
 def test_a_second_cycle_from_another_host_ends_at_once_too(
-    start: Start, gate: Connection, etl: Etl, tmp_path: Path
+    run: Run, gate: Connection, etl: Etl, tmp_path: Path
 ) -> None:
-    run = start("--workers=1")
-    wait_until_at_gate(gate)
     etl("datamart-users", AS_OF, ETL_STATE_DIR=str(tmp_path / "another")).ended(
         75, "server process", "etl:datamart-users from"
     )
@@ -150,10 +136,8 @@ def elsewhere(server_address: Address) -> Generator[Connection]:
 
 @pytest.mark.usefixtures("each_queue")
 def test_a_database_that_comes_back_is_waited_for(
-    start: Start, gate: Connection, connection: Connection, elsewhere: Connection
+    run: Run, gate: Connection, connection: Connection, elsewhere: Connection
 ) -> None:
-    run = start("--workers=1")
-    wait_until_at_gate(gate)
     refuse_connections(elsewhere, connection)
     run.wait_for("lost the database")
     accept_connections(elsewhere, connection)
@@ -168,10 +152,8 @@ def test_a_database_that_comes_back_is_waited_for(
 
 @pytest.mark.usefixtures("each_queue")
 def test_a_database_that_does_not_come_back_loses_nothing(
-    start: Start, gate: Connection, connection: Connection, elsewhere: Connection, etl: Etl
+    run: Run, gate: Connection, connection: Connection, elsewhere: Connection, etl: Etl
 ) -> None:
-    run = start("--workers=1")
-    wait_until_at_gate(gate)
     refuse_connections(elsewhere, connection)
     run.wait_for("lost the database")
     for words in ("finishing the users in hand", "cancelling the users in hand"):

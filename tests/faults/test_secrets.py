@@ -1,7 +1,6 @@
 """A password shows nowhere: not in output, queue, ledger, process list, nor in an error."""
 
 import os
-import signal
 from collections.abc import Generator
 from pathlib import Path
 from urllib.parse import quote
@@ -15,6 +14,7 @@ from tests.conftest import Address, clear, runner
 from tests.faults.conftest import (
     Run,
     Start,
+    kill_whole_cycle,
     wait_until_at_gate,
     wait_until_disconnected,
     wait_until_gone,
@@ -123,11 +123,7 @@ def test_a_crash_and_what_is_left_of_it_show_no_password(
     state, said = environment["ETL_STATE_DIR"], ""
     run = start("--workers=1", f"--log-format={log_format}", **settings)
     wait_until_at_gate(gate)
-    (worker,) = run.workers()
-    os.kill(run.process.pid, signal.SIGSTOP)
-    os.kill(worker, signal.SIGKILL)
-    run.process.kill()
-    run.process.wait()
+    (worker,) = kill_whole_cycle(run)
     wait_until_gone(worker)
     said += "".join(run.end()[1:]) + _kept(state, gate)
     open_gate(gate)

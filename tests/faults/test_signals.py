@@ -43,10 +43,8 @@ def assert_item_in_hand_was_the_last(record: dict[str, int], connection: Connect
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_finishes_the_item_in_hand_and_leaves_the_rest(
-    start: Start, gate: Connection, connection: Connection, number: signal.Signals
+    run: Run, gate: Connection, connection: Connection, number: signal.Signals
 ) -> None:
-    run = start("--workers=1")
-    wait_until_at_gate(gate)
     os.kill(run.process.pid, number)
     run.wait_for("finishing the users in hand")
     wait_until_heard(run)
@@ -57,10 +55,8 @@ def test_a_signal_finishes_the_item_in_hand_and_leaves_the_rest(
 
 @pytest.mark.usefixtures("each_queue")
 def test_a_second_signal_cancels_the_item_in_hand_without_an_attempt(
-    start: Start, gate: Connection, connection: Connection
+    run: Run, connection: Connection
 ) -> None:
-    run = start("--workers=1")
-    wait_until_at_gate(gate)
     os.kill(run.process.pid, signal.SIGTERM)
     run.wait_for("finishing the users in hand")
     os.kill(run.process.pid, signal.SIGTERM)
@@ -83,10 +79,8 @@ def test_five_signals_are_two(start: Start, gate: Connection, connection: Connec
 
 
 def test_ctrl_c_reaches_the_whole_group_and_still_finishes_the_item_in_hand(
-    start: Start, gate: Connection, connection: Connection
+    run: Run, gate: Connection, connection: Connection
 ) -> None:
-    run = start("--workers=1")
-    wait_until_at_gate(gate)
     os.killpg(run.process.pid, signal.SIGINT)
     run.wait_for("finishing the users in hand")
     wait_until_heard(run)
@@ -174,10 +168,8 @@ def test_two_signals_leave_a_record_that_cannot_be_closed_to_the_next_cycle(
 
 
 def test_a_reader_that_goes_away_does_not_end_the_cycle(
-    start: Start, gate: Connection, connection: Connection
+    run: Run, gate: Connection, connection: Connection
 ) -> None:
-    run = start("--workers=1")
-    wait_until_at_gate(gate)
     assert run.process.stderr is not None
     assert run.process.stdout is not None
     run.process.stderr.close()

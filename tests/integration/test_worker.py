@@ -9,12 +9,12 @@ from psycopg.conninfo import make_conninfo
 
 from etl.db import Connection
 from tests.conftest import READER, Etl, runner
-from tests.faults.conftest import Start, gate, runs, start, start_crew, wait_until_at_gate
+from tests.faults.conftest import Run, Start, gate, run, runs, start, start_crew, wait_until_at_gate
 from tests.gates import GATE, open_gate
 from tests.shapes import assert_exact
 from tests.waiting import WAITS_AT_GATE, until, until_found
 
-_ = (gate, runs, start, start_crew)
+_ = (gate, run, runs, start, start_crew)
 _BY_WORKER = """
 SELECT worker, count(*)::integer FROM etl.attempt WHERE outcome = 'done'
 GROUP BY worker ORDER BY worker
@@ -27,11 +27,7 @@ def test_where_no_cycle_runs_that_is_said_and_all_is_well(etl: Etl) -> None:
     assert ran.err == "etl: no cycle of datamart-users runs with --queue postgres\n"
 
 
-def test_a_cycle_with_a_file_queue_cannot_be_joined(
-    start: Start, gate: Connection, etl: Etl
-) -> None:
-    run = start("--workers=1")
-    wait_until_at_gate(gate)
+def test_a_cycle_with_a_file_queue_cannot_be_joined(run: Run, gate: Connection, etl: Etl) -> None:
     assert (
         "no cycle of datamart-users runs with --queue postgres"
         in etl("worker", "datamart-users").err

@@ -63,14 +63,13 @@ def assert_nothing_is_left(workers: list[int], connection: Connection) -> None:
 
 @pytest.mark.parametrize("kill", KILLS)
 def test_a_kill_after_the_claim_and_before_the_statement_costs_at_most_that_item(
-    start: Start,
+    run: Run,
     gate: Connection,
     server: OwnServer,
     cycles: Cycles,
     environment: dict[str, str],
     kill: Kill,
 ) -> None:
-    run = start("--workers=1")
     backend = wait_until_at_gate(gate)
     fourth = user_ids(gate)["user3"]
     with queue_lock(environment) as lock:
@@ -95,10 +94,8 @@ def test_a_kill_after_the_claim_and_before_the_statement_costs_at_most_that_item
 
 @pytest.mark.parametrize("kill", KILLS)
 def test_a_kill_after_the_commit_and_before_the_acknowledgement_repeats_nothing(
-    start: Start, gate: Connection, cycles: Cycles, environment: dict[str, str], kill: Kill
+    run: Run, gate: Connection, cycles: Cycles, environment: dict[str, str], kill: Kill
 ) -> None:
-    run = start("--workers=1")
-    wait_until_at_gate(gate)
     with queue_lock(environment):
         open_gate(gate)
         until(lambda: "user2" not in dirty(gate), run.process)
@@ -130,9 +127,8 @@ def test_a_kill_after_the_commit_and_before_the_acknowledgement_repeats_nothing(
 
 @pytest.mark.parametrize("kill", KILLS)
 def test_a_kill_inside_the_statement_takes_it_back(
-    start: Start, gate: Connection, server: OwnServer, cycles: Cycles, kill: Kill
+    run: Run, gate: Connection, server: OwnServer, cycles: Cycles, kill: Kill
 ) -> None:
-    run = start("--workers=1")
     backend = wait_until_at_gate(gate)
     workers = kill(run)
     gate.execute("SELECT pg_terminate_backend($1)", [backend])  # it never gets further
@@ -198,10 +194,8 @@ def test_a_supervisor_killed_while_it_writes_the_queue_leaves_the_whole_backlog(
 
 
 def test_a_supervisor_killed_while_it_closes_the_record_leaves_it_to_the_next(
-    start: Start, gate: Connection, connection: Connection, cycles: Cycles
+    run: Run, gate: Connection, connection: Connection, cycles: Cycles
 ) -> None:
-    run = start("--workers=1")
-    wait_until_at_gate(gate)
     with connection.transaction():
         connection.execute("LOCK TABLE etl.held_item")
         open_gate(gate)

@@ -8,7 +8,7 @@ import pytest
 
 from etl import folders
 from etl.db import Connection
-from tests.faults.conftest import Start, wait_until_at_gate, wait_until_disconnected
+from tests.faults.conftest import Run, Start, wait_until_at_gate, wait_until_disconnected
 from tests.faults.outages.conftest import Cycles
 from tests.faults.proxy import Proxy
 from tests.faults.servers import OwnServer
@@ -68,10 +68,8 @@ def test_a_server_process_that_has_stopped_costs_its_item_an_attempt(
 
 
 def test_a_supervisor_whose_server_process_has_stopped_goes_on_by_another(
-    start: Start, gate: Connection, server: OwnServer, cycles: Cycles
+    run: Run, gate: Connection, server: OwnServer, cycles: Cycles
 ) -> None:
-    run = start("--workers=1")
-    wait_until_at_gate(gate)
     ((backend,),) = gate.execute(
         "SELECT pid FROM pg_stat_activity WHERE application_name = 'etl:datamart-users'"
     ).fetchall()
