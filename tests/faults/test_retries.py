@@ -42,8 +42,7 @@ def test_after_four_tries_it_has_failed_once(tally: Tally, state: str) -> None:
     record = ran.record
     assert (ran.status, record["failed"], tries(tally)) == (1, 1, 4)
     assert f"once more [{state}]" in ran.err
-    held = tally.connection.execute("SELECT attempts FROM etl.held_item").fetchall()
-    assert held == [(1,)]
+    assert tally.connection.execute("SELECT attempts FROM etl.held_item").fetchall() == [(1,)]
 
 
 def test_no_other_failure_is_tried_again_at_once(tally: Tally) -> None:

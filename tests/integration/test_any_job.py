@@ -109,8 +109,7 @@ def test_a_wrong_prioritization_is_one_clear_error(tally: Tally, query: str, sai
     tally.write("prioritize.sql", query)
     ran = tally.run()
     assert clear(ran, 2, said)
-    closed = tally.connection.execute("SELECT FROM etl.cycle WHERE finished_at IS NULL").rowcount
-    assert closed == 0
+    assert tally.connection.execute("SELECT FROM etl.cycle WHERE finished_at IS NULL").rowcount == 0
 
 
 def test_a_backlog_without_its_columns_is_one_clear_error(tally: Tally) -> None:
