@@ -174,8 +174,11 @@ class Ran(NamedTuple):
         assert "Traceback" not in self.err
         for words in said:
             assert words in self.err
-        if record:
-            assert {name: self.record[name] for name in record} == record, self.err
+        return self.told(**record) if record else self
+
+    def told(self, **record: object) -> "Ran":
+        """Itself, which must have printed an object that holds this."""
+        assert {name: self.record[name] for name in record} == record, self.err
         return self
 
 

@@ -162,9 +162,7 @@ def test_only_the_user_whom_somebody_holds_is_left_for_the_next_cycle(
     holder = connect_again()
     with holder.transaction():
         holder.execute("UPDATE social.users SET posts_count = posts_count WHERE user_id = 150")
-        record = etl(*asked).record
-        assert (record["done"], record["busy"], record["failed"]) == (99, 1, 0)
+        etl(*asked).told(done=99, busy=1, failed=0)
         assert [key for key, *_ in wrong(social) if "followers" in key] == ["followers:150"]
-    record = etl(*asked).record
-    assert (record["found"], record["done"]) == (1, 1)
+    etl(*asked).told(found=1, done=1)
     assert [key for key, *_ in wrong(social) if "followers" in key] == []

@@ -65,8 +65,7 @@ def test_a_failure_of_its_own_between_two_is_no_sign_of_a_broken_server(tally: T
         " IF key = 'c' THEN PERFORM 1 / 0; END IF; END $$"
     )
     tally.write("process.sql", "SELECT work(:'item_key', '42501'), bad(:'item_key')")
-    record = tally.run("--workers=1").record
-    assert (record["done"], record["failed"]) == (3, 3)
+    tally.run("--workers=1").told(done=3, failed=3)
 
 
 def test_an_item_that_runs_into_its_timeout_between_them_breaks_the_row(tally: Tally) -> None:

@@ -45,13 +45,11 @@ def test_it_refreshes_the_dirty_users_in_order_of_priority(
 def test_max_users_leaves_the_others_dirty_for_the_next_cycle(
     etl: Etl, connection: Connection, warehouse: dict[str, int]
 ) -> None:
-    first = etl("datamart-users", AS_OF, "--max-users=2", "--json").record
-    assert (first["found"], first["done"], first["remaining"]) == (5, 2, 3)
-    assert first["stop_reason"] == "limit"
+    etl("datamart-users", AS_OF, "--max-users=2", "--json").told(
+        found=5, done=2, remaining=3, stop_reason="limit"
+    )
     assert dirty(connection) == {"cy", "dora", "eve"}
-    second = etl("datamart-users", AS_OF, "--json").record
-    assert (second["found"], second["done"], second["remaining"]) == (3, 3, 0)
-    assert second["stop_reason"] == "drained"
+    etl("datamart-users", AS_OF, "--json").told(found=3, done=3, remaining=0, stop_reason="drained")
     assert refreshed(connection)[:2] == [warehouse["ana"], warehouse["bo"]]
 
 
@@ -150,8 +148,7 @@ def test_a_failing_user_is_told_held_and_costs_nobody_else(
         "SELECT item_key, attempts, last_sqlstate, held_until > now() FROM etl.held_item"
     ).fetchall()
     assert held == [(str(warehouse["cy"]), 1, "23514", True)]
-    again = etl("datamart-users", AS_OF, "--json").record
-    assert (again["found"], again["held"]) == (0, 1)
+    etl("datamart-users", AS_OF, "--json").told(found=0, held=1)
 
 
 def test_after_max_attempts_a_failing_user_is_quarantined(
@@ -234,8 +231,7 @@ def test_time_alone_makes_a_clean_user_dirty(
     ]
     record = etl("datamart-users", "--as-of=2026-01-17", "--json").record
     assert record["found"] == record["done"] == 2
-    told = etl("verify", "datamart-users", "--as-of=2026-01-17", "--json").record
-    assert (told["wrong"], told["items"]) == (0, [])
+    etl("verify", "datamart-users", "--as-of=2026-01-17", "--json").told(wrong=0, items=[])
 
 
 def test_workers_are_named_for_the_dba(

@@ -168,8 +168,7 @@ def test_an_amount_that_does_not_fit_costs_its_own_invoice_only(
 ) -> None:
     billing.execute(_SOME, [[1, 2, 3, 70, 80, 90]])
     billing.execute("UPDATE billing.invoices SET base_cents = 9e18, rate = 99 WHERE invoice_id = 3")
-    told = etl("fix-invoices", "--json").record
-    assert (told["found"], told["done"], told["failed"]) == (6, 5, 1)
+    etl("fix-invoices", "--json").told(found=6, done=5, failed=1)
     held = billing.execute("SELECT item_key, last_sqlstate FROM etl.held_item").fetchall()
     assert held == [("fee:3", "22003")]
     ((right,),) = billing.execute(
@@ -212,8 +211,7 @@ def test_invoices_that_come_while_it_runs_fail_alone_too(billing: Connection, et
 def test_a_window_or_one_key_repairs_these_invoices_alone(invoices: Connection, etl: Etl) -> None:
     few = keys(invoices)[100:200]
     window = ("--from", str(few[0]), "--to", str(few[-1]))
-    dry = etl("fix-invoices", "--dry-run", "--json", *window).record
-    assert dry["found"] == 100
+    dry = etl("fix-invoices", "--dry-run", "--json", *window).told(found=100).record
     assert sum(int(remark["value"]) for remark in dry["remarks"]) > 10
     assert all(remark["sample"].startswith("invoice ") for remark in dry["remarks"])
     before = wrong(invoices)
@@ -252,8 +250,7 @@ def test_an_invoice_that_somebody_holds_is_left_for_later(invoices: Connection, 
     ).fetchall()
     invoices.execute("BEGIN")
     invoices.execute("SELECT FROM billing.invoices WHERE invoice_id = $1 FOR UPDATE", [key])
-    told = etl("fix-invoices", "--json", "--workers=1").record
-    assert (told["done"], told["failed"], told["busy"]) == (SCALE - 4, 3, 1)
+    etl("fix-invoices", "--json", "--workers=1").told(done=SCALE - 4, failed=3, busy=1)
     invoices.execute("ROLLBACK")
     assert etl("fix-invoices", "--json").record["done"] == 1
     assert wrong(invoices) == 0

@@ -56,8 +56,7 @@ def test_wrong_data_is_tried_once_again_and_then_waits_for_a_person(
     assert etl("datamart-users", AS_OF).status == 1
     assert states(connection) == [(users["ana"], "held", 1)]
     end_back_offs(connection)
-    record = etl("datamart-users", AS_OF, "--json").record
-    assert (record["failed"], record["held"], record["quarantined"]) == (1, 0, 1)
+    etl("datamart-users", AS_OF, "--json").told(failed=1, held=0, quarantined=1)
     end_back_offs(connection)
     assert etl("datamart-users", AS_OF).status == 3
     assert states(connection) == [(users["ana"], "quarantined", 2)]
@@ -107,10 +106,8 @@ def test_held_users_leave_their_slots_to_the_next_ones(
     etl: Etl, connection: Connection, users: dict[str, int]
 ) -> None:
     refuse(connection, "57014", users["ana"], users["bo"])
-    first = etl("datamart-users", AS_OF, "--max-users=2", "--json").record
-    assert (first["done"], first["failed"], first["remaining"]) == (0, 2, 2)
-    second = etl("datamart-users", AS_OF, "--max-users=2", "--json").record
-    assert (second["found"], second["done"], second["held"]) == (2, 2, 2)
+    etl("datamart-users", AS_OF, "--max-users=2", "--json").told(done=0, failed=2, remaining=2)
+    etl("datamart-users", AS_OF, "--max-users=2", "--json").told(found=2, done=2, held=2)
     rows = connection.execute("SELECT dimension_user_id FROM dwh.datamart_users").fetchall()
     assert {user for (user,) in rows} == {users["cy"], users["dora"]}
 

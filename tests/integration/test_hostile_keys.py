@@ -49,8 +49,7 @@ def test_any_key_can_be_asked_for_by_name(tally: Tally, key: str) -> None:
 
 def test_any_key_is_listed_done_and_recorded(tally: Tally) -> None:
     tally.add(*KEYS.values())
-    ran = tally.run("--workers=2")
-    assert ran.record["done"] == len(KEYS), ran.err
+    tally.run("--workers=2").told(done=len(KEYS))
     assert keys(tally, "SELECT key FROM thing WHERE dirty") == set()
     assert keys(tally, "SELECT item_key FROM etl.attempt") == set(KEYS.values())
 

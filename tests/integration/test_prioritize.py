@@ -192,8 +192,7 @@ def test_the_queue_file_is_the_prioritized_list(
         add_user(connection, f"user{number}", number, "2025-12-31" if number else None)
     values = {"as_of": DAY, "now": NOW, "max_items": 7, "reserved_percent": 10}
     expected = db.run(connection, job.prioritize, **values).fetchall()
-    ran = etl("datamart-users", f"--as-of={DAY}", "--max-users=7", "--json")
-    assert ran.record["done"] == 7
+    etl("datamart-users", f"--as-of={DAY}", "--max-users=7", "--json").told(done=7)
     (queue,) = Path(environment["ETL_STATE_DIR"]).glob("cycles/*/datamart_users/*/queue.tsv")
     assert queue.read_text().splitlines() == [
         "item_key\tlevel\tweight",

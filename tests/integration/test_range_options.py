@@ -26,8 +26,7 @@ def test_options_and_windows_say_what_it_is_about(squares: Squares, keys: list[i
 def test_again_leaves_what_the_last_cycle_has_left(squares: Squares, keys: list[int]) -> None:
     squares.add(keys)
     squares.run("--max-numbers=400")
-    dry = squares.run("--dry-run").record
-    assert dry["found"] == len(squares.left())
+    squares.run("--dry-run").told(found=len(squares.left()))
     assert squares.run("--again", "--dry-run").record["found"] == len(keys)
     assert counts(squares.run("--again"))[1] == len(keys)
     assert sorted(set(squares.times().values())) == [1, 2]
@@ -116,8 +115,7 @@ def test_a_job_tells_what_it_would_change_and_what_became_of_it(
         {"what": "squares", "value": str(positive), "sample": "number 0: none"}
     ]
     assert squares.left() == keys
-    ran = squares.run()
-    assert ran.record["remarks"] == [{"what": "done", "value": str(len(keys)), "sample": None}]
+    squares.run().told(remarks=[{"what": "done", "value": str(len(keys)), "sample": None}])
     squares.write("summary.sql", "SELECT 1")
     squares.run().ended(2, "must return what, value")
 

@@ -214,8 +214,7 @@ def test_a_reader_verifies_and_looks_but_runs_no_cycle(
     add_facts(connection, [opened(1, "2026-01-15", "ana")])
     assert etl("verify", "datamart-users", AS_OF, ETL_DSN=reader_dsn).status == 0
     assert etl("sql", "list", ETL_DSN=reader_dsn).status == 0
-    dry = etl("datamart-users", AS_OF, "--dry-run", "--json", ETL_DSN=reader_dsn)
-    assert dry.record["found"] == 1
+    etl("datamart-users", AS_OF, "--dry-run", "--json", ETL_DSN=reader_dsn).told(found=1)
     etl("datamart-users", AS_OF, ETL_DSN=reader_dsn).ended(
         2, "permission denied for table cycle [42501]"
     )

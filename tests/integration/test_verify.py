@@ -68,8 +68,7 @@ def test_every_column_is_compared(clean: Connection) -> None:
 def test_a_fact_slipped_in_without_a_mark_is_found(clean: Connection, etl: Etl) -> None:
     clean.execute("ALTER TABLE dwh.facts DISABLE TRIGGER ALL")
     add_facts(clean, [opened(9, "2020-01-01 10:00", "ana")])
-    found = etl("verify", "datamart-users", AS_OF, "--json").record
-    assert found["wrong"] == 1
+    found = etl("verify", "datamart-users", AS_OF, "--json").told(wrong=1).record
     assert "opened_total" in found["items"][0]["problem"]
     assert "the activity in dwh.dimension_users" in found["items"][0]["problem"]
     ran = etl("verify", "datamart-users", AS_OF).ended(1)
