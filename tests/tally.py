@@ -37,14 +37,11 @@ class Tally:
         )
 
     def write(self, name: str, text: str) -> None:
-        """Write a file of the job."""
         (self.folder / name).write_text(text + "\n")
 
     def add(self, *keys: str) -> None:
-        """Add dirty things."""
         for key in keys:
             self.connection.execute("INSERT INTO thing (key) VALUES ($1)", [key])
 
     def run(self, *arguments: str) -> "Ran":
-        """Run a cycle."""
         return self._etl("tally", "--json", *arguments, ETL_JOBS_DIR=str(self.folder.parent))

@@ -46,7 +46,6 @@ LIMIT 500
 
 @pytest.fixture(scope="module")
 def notes() -> Path:
-    """The published file."""
     named = os.environ.get("ETL_TEST_NOTES")
     if named:
         return Path(named)
@@ -68,7 +67,6 @@ def real_dsn(server_address: Address) -> Generator[str]:
 
 @pytest.fixture
 def real(real_dsn: str) -> Generator[Connection]:
-    """A connection to it."""
     with connect(Target.parse(real_dsn), "tests") as connection:
         yield connection
 

@@ -81,7 +81,6 @@ class _Network:
             raise ValueError(f"not everybody has been counted: {record}")
 
     def cycle_s(self) -> float:
-        """A cycle, seconds."""
         name = self._stale()
         begun = time.perf_counter()
         self._cycle(name)
@@ -96,7 +95,6 @@ class _Network:
         return taken
 
     def plain_s(self) -> float:
-        """The rival, seconds."""
         name = self._stale()
         begun = time.perf_counter()
         self._server.psql(name, "-f", SQL / "counters_plain.sql")

@@ -99,7 +99,6 @@ class _Invoices:
         self._server.drop(name)
 
     def cycle_s(self) -> float:
-        """A cycle, seconds."""
         name = self._wrong()
         begun = time.perf_counter()
         self._server.cycle(name, *_CYCLE)
@@ -110,7 +109,6 @@ class _Invoices:
         return taken
 
     def by_hand_s(self) -> float:
-        """The rival, seconds."""
         name = self._wrong()
         begun = time.perf_counter()
         self._server.psql(name, "-f", SQL / "invoices_loop.sql")
@@ -119,7 +117,6 @@ class _Invoices:
         return taken
 
     def listing_s(self) -> Samples:
-        """What prioritize.sql takes, seconds."""
         values = {"round": 0, "from_key": FIRST, "to_key": LAST, "most": 50_000}
         taken: list[float] = []
         with self._server.connect(self._name) as connection:

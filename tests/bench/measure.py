@@ -61,7 +61,6 @@ class Measurement:
         return self.figure >= self.bar_at if self.is_least else self.figure <= self.bar_at
 
     def cells(self) -> tuple[str, ...]:
-        """As a row of the table."""
         sign = ">=" if self.is_least else "<="
         limit = f"{sign} {short(self.bar_at)} {self.unit}"
         verdict = "ok" if self.is_met else "missed"
@@ -69,7 +68,6 @@ class Measurement:
         return (str(self.bar), self.what, self.ours, self.rival or "-", figure, limit, verdict)
 
     def line(self) -> str:
-        """As the line that is printed when it is done."""
         number, what, ours, rival, figure, limit, verdict = self.cells()
         head = f"bar {number}: {what}: {ours}; {rival}; {figure}; bar {limit}: {verdict}"
         return "\n".join([head, *(f"    {detail}" for detail in self.details)])
@@ -109,5 +107,4 @@ def table(found: Sequence[Measurement]) -> str:
 
 
 def as_json(found: Iterable[Measurement]) -> str:
-    """All of it, as one array of objects."""
     return json.dumps([{**asdict(one), "is_met": one.is_met} for one in found])

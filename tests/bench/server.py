@@ -67,7 +67,6 @@ class Server:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def said(self) -> str:
-        """Which server this is."""
         shown = ", ".join(f"{name} = {value}" for name, value in SETTINGS.items())
         return f"PostgreSQL {self._server.version()}, {shown}"
 
@@ -103,7 +102,6 @@ class Server:
         return name
 
     def drop(self, name: str) -> None:
-        """Drop a database."""
         with self.connect("postgres") as connection:
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
         self._made.discard(name)
@@ -139,7 +137,6 @@ class Server:
         return run([self.program("psql"), *options, *arguments])
 
     def program(self, name: str) -> Path:
-        """Where psql or pgbench is."""
         return self._server.binary(name)
 
 

@@ -89,7 +89,6 @@ class _Stage:
         self._job = job.load(folders.sql_folder() / "jobs" / "telemetry")
 
     def messages(self, how_many: int, players: int, events: int) -> Messages:
-        """Sample messages."""
         values = {"players": players, "events": events, "seed": 1, "first": 1, "last": how_many}
         with self._server.connect(self._server.database("bench_stream")) as connection:
             rows = db.run(connection, self._job.sample_messages, **values)

@@ -61,7 +61,6 @@ class Bench:
 
     @cached_property
     def source(self) -> str:
-        """What the warehouse is made of."""
         return f"{self.notes.name}" if self.notes else "sample.sql"
 
     @cached_property

@@ -82,7 +82,6 @@ class ChaosCycle:
         return self.process.wait()
 
     def workers(self) -> list[int]:
-        """Process ids of its workers."""
         found = subprocess.run(
             ["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True, check=False
         )
@@ -98,7 +97,6 @@ class ChaosCycle:
         return dict(json.loads(lines[-1])) if lines else None
 
     def said(self) -> str:
-        """What it said on standard error."""
         return self._err.read_text()
 
     def _folders(self) -> list[Path]:

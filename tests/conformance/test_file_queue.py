@@ -22,7 +22,6 @@ ALL = (*FILES, "reserve")
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Where the queue lives."""
     return tmp_path / "queue"
 
 

@@ -70,7 +70,6 @@ class Run:
         )
 
     def workers(self) -> list[int]:
-        """Process ids of its workers."""
         found = subprocess.run(
             ["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True, check=False
         )
@@ -116,8 +115,6 @@ def runs() -> Generator[list[Run]]:
 
 @pytest.fixture
 def start(environment: dict[str, str], dsn: str, runs: list[Run]) -> Start:
-    """Starts cycles."""
-
     def begin(
         *arguments: str,
         job: str = "datamart-users",

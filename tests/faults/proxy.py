@@ -60,7 +60,6 @@ class Proxy:
         self._loop.close()
 
     def dsn(self, dbname: str, user: str) -> str:
-        """Connection string of a database behind it."""
         return make_conninfo(host=self._host, port=self.port, user=user, dbname=dbname)
 
     def accept(self) -> None:

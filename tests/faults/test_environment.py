@@ -23,7 +23,6 @@ from tests.support import add_facts, add_users, dirty, opened
 
 @pytest.fixture
 def six(connection: Connection) -> Connection:
-    """Six dirty users."""
     add_users(connection, *USERS)
     add_facts(connection, [opened(i, "2026-01-15", name) for i, name in enumerate(USERS, 1)])
     return connection

@@ -59,7 +59,6 @@ def invoices(billing: Connection) -> Connection:
 
 
 def keys(connection: Connection) -> list[int]:
-    """The keys that there are."""
     return [key for (key,) in connection.execute(_BY_NUMBER).fetchall()]
 
 

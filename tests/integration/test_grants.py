@@ -44,7 +44,6 @@ def jobs(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def init(etl: Etl, dsn: str, connection: Connection) -> Etl:
-    """`etl init` on the test's database as a member of etl_owner."""
     roles.create(connection)  # rights on a database are not copied from its template
 
     def run(*arguments: str | Path, **more: str) -> Ran:

@@ -42,7 +42,6 @@ class Cluster:
         self._environment = environment
 
     def dsn(self, dbname: str, user: str = "etl") -> str:
-        """Connection string."""
         host = conninfo_to_dict(self._server.target.dsn)["host"]
         return make_conninfo(host=str(host), user=user, dbname=dbname)
 
@@ -73,7 +72,6 @@ class Cluster:
         )  # fmt: skip
 
     def roles(self) -> list[str]:
-        """Those of the three that exist."""
         with self.connect() as connection:
             found = connection.execute(
                 "SELECT rolname FROM pg_roles WHERE rolname LIKE 'etl\\_%' ORDER BY 1"
@@ -81,7 +79,6 @@ class Cluster:
             return [str(name) for (name,) in found]
 
     def owners(self, dbname: str) -> list[str]:
-        """Who owns anything in the schemas of etl."""
         with self.connect(dbname) as connection:
             return [str(name) for (name,) in connection.execute(OWNERS.encode())]
 

@@ -79,7 +79,6 @@ NOT_FOR_READERS = [
 
 @pytest.fixture
 def reader_dsn(dsn: str) -> str:
-    """The test's database, as somebody who reads."""
     return f"{dsn} user={READER}"
 
 

@@ -51,11 +51,9 @@ class Actor:
 
     @property
     def names(self) -> Sequence[str]:
-        """The steps."""
         raise NotImplementedError
 
     def start(self) -> None:
-        """Begin the next step."""
         raise NotImplementedError
 
     def tell(self, model: Model, actor: int) -> None:
@@ -72,7 +70,6 @@ class WorkerPlan:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """A step ends at each gate, then comes the rest of the procedure, then the commit."""
         return (*(_NAMES[gate] for gate in self.gates), "clear", "commit")
 
 

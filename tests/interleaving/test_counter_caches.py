@@ -101,7 +101,6 @@ class Stage:
         self._numbers = itertools.count(10, 10)
 
     def close(self) -> None:
-        """End its sessions."""
         for one in self._opened:
             one.close()
 

@@ -32,13 +32,11 @@ def runner_dsn(bare_database: "psycopg.Connection[Any]", server_address: Address
 
 @pytest.fixture
 def runs(environment: dict[str, str], runner_dsn: str) -> Etl:
-    """Runs the program on it."""
     return runner({**environment, "ETL_DSN": runner_dsn})
 
 
 @pytest.fixture
 def superuser(runner_dsn: str, server_address: Address) -> Generator[Connection]:
-    """A connection to it."""
     with connect(Target.parse(f"{runner_dsn} user={server_address.user}"), "tests") as connected:
         yield connected
 

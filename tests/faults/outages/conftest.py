@@ -37,7 +37,6 @@ def server(_server: OwnServer) -> Generator[OwnServer]:
 
 @pytest.fixture
 def database(server: OwnServer) -> str:
-    """A database on it, as `etl init` leaves it."""
     return server.new_database()
 
 
@@ -63,13 +62,11 @@ def connect_again(server: OwnServer, database: str) -> Generator[Connect]:
 
 @pytest.fixture
 def connection(connect_again: Connect) -> Connection:
-    """One of them."""
     return connect_again()
 
 
 @pytest.fixture
 def proxy(server: OwnServer) -> Generator[Proxy]:
-    """A TCP proxy in front of it."""
     with Proxy(server.socket) as running:
         yield running
 
@@ -144,7 +141,6 @@ class Cycles:
 
 @pytest.fixture
 def cycles(connect_again: Connect, etl: Etl, environment: dict[str, str]) -> Cycles:
-    """What is known of the cycles of a test."""
     return Cycles(connect_again, etl, Path(environment["ETL_STATE_DIR"]))
 
 

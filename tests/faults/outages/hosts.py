@@ -43,7 +43,6 @@ class Host:
     def start(
         self, environment: dict[str, str], *arguments: str, **more: str
     ) -> "subprocess.Popen[str]":
-        """Start the program there."""
         # Their end of a pipe in a file system is the same in every namespace.
         run = subprocess.Popen(
             ["ip", "netns", "exec", self.name, sys.executable, "-m", "etl", *arguments],
@@ -58,11 +57,9 @@ class Host:
         ip("link", "set", self.cable, "down")
 
     def plug_in(self) -> None:
-        """As before."""
         ip("link", "set", self.cable, "up")
 
     def kill(self) -> None:
-        """SIGKILL all of its processes."""
         for pid in ip("netns", "pids", self.name).split():
             os.kill(int(pid), signal.SIGKILL)
 

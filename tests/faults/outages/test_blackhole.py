@@ -40,11 +40,9 @@ class Network:
     port: int
 
     def pull_the_plug(self) -> None:
-        """From now on every packet is lost, and nobody is told."""
         ip("-n", self.server, "link", "set", "cable", "down")
 
     def plug_in(self) -> None:
-        """As before."""
         ip("-n", self.server, "link", "set", "cable", "up")
 
 
