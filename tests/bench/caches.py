@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from tests.bench.drain import drained_s
-from tests.bench.measure import Measurement, Samples, alternate
+from tests.bench.measure import Measurement, Samples, alternate, compared, took_s
 from tests.bench.server import run
 from tests.bench.warehouse import SQL, Bench
 from tests.conftest import REPOSITORY
@@ -68,16 +68,8 @@ def nothing_changed(bench: Bench) -> Iterator[Measurement]:
         return (time.perf_counter() - begun) * 1000
 
     ours, floor = alternate(bench.size.rounds, lambda: timed(_JOB), lambda: timed("nothing"))
-    yield Measurement(
-        bar=17,
-        what="a warm run in which nothing changed",
-        ours=ours.told("ms"),
-        rival=f"a cycle of a job without items {floor.told('ms')}",
-        figure=ours.median / floor.median,
-        unit="x",
-        bar_at=1.1,
-        is_least=False,
-    )
+    what, rival = "a warm run in which nothing changed", "a cycle of a job without items"
+    yield compared(17, what, ours, rival, floor, "ms", most=1.1)
 
 
 def reading(bench: Bench) -> Iterator[Measurement]:
@@ -145,9 +137,7 @@ def _waiting(bench: Bench) -> str:
 def _warmed(bench: Bench, database: str, workers: int) -> tuple[float, float]:
     """Mark all dashboards and warm them. Returns what it took, in all and draining, seconds."""
     bench.server.psql(database, "-c", _MARK, "-c", "CHECKPOINT")
-    begun = time.perf_counter()
-    bench.server.cycle(database, _JOB, f"--workers={workers}")
-    whole_s = time.perf_counter() - begun
+    whole_s = took_s(lambda: bench.server.cycle(database, _JOB, f"--workers={workers}"))
     return whole_s, drained_s(bench, database, _DASHBOARDS)[0]
 
 

@@ -2,6 +2,7 @@
 
 import json
 import statistics
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 
@@ -87,6 +88,38 @@ def alternate(
             mine.append(ours())
             rivals.append(theirs())
     return Samples(mine), Samples(rivals)
+
+
+def compared(
+    bar: int,
+    what: str,
+    ours: Samples,
+    rival: str,
+    theirs: Samples,
+    unit: str,
+    *details: str,
+    least: float | None = None,
+    most: float = 0.0,
+) -> Measurement:
+    """Our median as a multiple of the rival's; the bar is the least or the most that it may be."""
+    return Measurement(
+        bar=bar,
+        what=what,
+        ours=ours.told(unit),
+        rival=f"{rival} {theirs.told(unit)}",
+        figure=ours.median / theirs.median,
+        unit="x",
+        bar_at=most if least is None else least,
+        is_least=least is not None,
+        details=details,
+    )
+
+
+def took_s(action: Callable[[], object]) -> float:
+    """What it takes, seconds."""
+    begun = time.perf_counter()
+    action()
+    return time.perf_counter() - begun
 
 
 def short(number: float) -> str:
