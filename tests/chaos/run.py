@@ -108,11 +108,7 @@ class Chaos:
         allowed = MOST_IN_HAND * self._workers * faults
         with warehouse.connect() as connection:
             report.reckoning = reckon(
-                connection,
-                self._faults.crashes,
-                self._faults.losses,
-                allowed,
-                tick=self._tick,
+                connection, self._faults.crashes, self._faults.losses, allowed, tick=self._tick
             )
         report.broken += report.reckoning.broken
         return report
@@ -222,10 +218,7 @@ def run(
     """
     folder = Path(tempfile.mkdtemp(prefix="etl-chaos-"))
     try:
-        with (
-            OwnServer({"track_commit_timestamp": "on"}) as server,
-            Proxy(server.socket) as proxy,
-        ):
+        with OwnServer({"track_commit_timestamp": "on"}) as server, Proxy(server.socket) as proxy:
             return Chaos(server, proxy, folder, workers, users, tell, queue=queue).run(seed, faults)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

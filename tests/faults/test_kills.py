@@ -55,10 +55,7 @@ def test_the_workers_of_a_killed_supervisor_give_their_items_back_and_end(
     assert dirty(connection) == set(USERS[2:])
     ran = etl("datamart-users", AS_OF, "--json")
     assert "was cut off: 2 users attempted, 0 of them in hand" in ran.err
-    assert ledger(connection) == [
-        (6, 2, 0, 0, 0, 4, "crashed"),
-        (4, 4, 0, 0, 0, 0, "drained"),
-    ]
+    assert ledger(connection) == [(6, 2, 0, 0, 0, 4, "crashed"), (4, 4, 0, 0, 0, 0, "drained")]
     assert connection.execute("SELECT FROM etl.held_item").rowcount == 0
 
 
@@ -73,10 +70,7 @@ def test_a_worker_that_dies_with_its_supervisor_costs_its_item_an_attempt(
     assert left in (set(USERS[3:]), set(USERS[2:]))
     ran = etl("datamart-users", AS_OF, "--json")
     assert "was cut off: 3 users attempted, 1 of them in hand" in ran.err
-    assert ledger(connection) == [
-        (6, 2, 0, 0, 1, 3, "crashed"),
-        (3, 3, 0, 0, 0, 0, "drained"),
-    ]
+    assert ledger(connection) == [(6, 2, 0, 0, 1, 3, "crashed"), (3, 3, 0, 0, 0, 0, "drained")]
     assert dirty(connection) == left - set(USERS[3:])
     attempts = connection.execute(
         "SELECT outcome, count(*) FROM etl.attempt GROUP BY outcome ORDER BY outcome"

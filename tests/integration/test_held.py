@@ -176,11 +176,7 @@ def test_release_lets_go_what_is_named_and_nothing_else(
 ) -> None:
     hold("12", job="another")
     ran = etl("held", "release", "datamart-users", *options, "--json").ended(0)
-    assert ran.record == {
-        "job": "datamart_users",
-        "released": len(released),
-        "items": released,
-    }
+    assert ran.record == {"job": "datamart_users", "released": len(released), "items": released}
     assert keys(connection) == sorted([*left, "12"])
 
 

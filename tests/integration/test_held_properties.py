@@ -112,10 +112,7 @@ class HeldMachine(RuleBasedStateMachine):
         self.connection.execute("TRUNCATE etl.held_item, etl.cycle, etl.attempt")
         self.expected: dict[str, Held] = {}
 
-    @rule(
-        tries=st.dictionaries(st.sampled_from(KEYS), TRIES),
-        max_attempts=st.integers(1, 6),
-    )
+    @rule(tries=st.dictionaries(st.sampled_from(KEYS), TRIES), max_attempts=st.integers(1, 6))
     def cycle(self, tries: dict[str, Try], max_attempts: int) -> None:
         record = self.run([(key, 1, one) for key, one in tries.items()], max_attempts)
         for key, (outcome, sqlstate) in tries.items():

@@ -91,9 +91,7 @@ def is_refused(connection: Connection, statement: str) -> bool:
     return False
 
 
-def test_a_runner_may_not_destroy_or_define_anything(
-    connect_again: Connect,
-) -> None:
+def test_a_runner_may_not_destroy_or_define_anything(connect_again: Connect) -> None:
     runner = connect_again()
     assert [each for each in NOT_FOR_ANYBODY if not is_refused(runner, each)] == []
 
@@ -131,13 +129,7 @@ def test_every_table_and_view_can_be_read(dsn: str, login: str) -> None:
 
 @pytest.mark.parametrize(
     ("login", "expected"),
-    [
-        (
-            RUNNER,
-            {(table, "DELETE") for table in DELETED_FROM},
-        ),
-        (READER, set[object]()),
-    ],
+    [(RUNNER, {(table, "DELETE") for table in DELETED_FROM}), (READER, set[object]())],
 )
 def test_what_destroys_is_granted_nowhere_else(
     connection: Connection, login: str, expected: set[object]

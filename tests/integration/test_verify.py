@@ -78,10 +78,7 @@ def test_a_fact_slipped_in_without_a_mark_is_found(clean: Connection, etl: Etl) 
 def test_missing_and_orphaned_rows_are_found(clean: Connection) -> None:
     clean.execute("DELETE FROM dwh.dimension_users WHERE username = 'idle'")
     clean.execute("DELETE FROM dwh.datamart_users WHERE opened_total = 2")
-    assert wrong(clean) == {
-        "ana": "has no datamart row",
-        "?": "has a datamart row but is no user",
-    }
+    assert wrong(clean) == {"ana": "has no datamart row", "?": "has a datamart row but is no user"}
 
 
 def test_no_part_is_read_once_for_each_user(clean: Connection) -> None:

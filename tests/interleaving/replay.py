@@ -9,15 +9,7 @@ from dataclasses import dataclass
 from tests.interleaving.cases import Case
 from tests.interleaving.model import Model, ModelWorker
 from tests.interleaving.programs import Program
-from tests.interleaving.stepping import (
-    CLAIM,
-    COMPUTE,
-    LOCK,
-    READ_VERSION,
-    Observer,
-    Session,
-    State,
-)
+from tests.interleaving.stepping import CLAIM, COMPUTE, LOCK, READ_VERSION, Observer, Session, State
 from tests.support import DAY
 
 _NAMES = {CLAIM: "claim", READ_VERSION: "read version", COMPUTE: "compute", LOCK: "lock"}

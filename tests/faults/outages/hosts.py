@@ -75,11 +75,7 @@ def ahead_of_time() -> dict[str, str]:
     """An environment whose clock is three days ahead, where that can be made; else none."""
     if not _FAKETIME.exists():
         return {}
-    return {
-        "LD_PRELOAD": str(_FAKETIME),
-        "FAKETIME": "+3d",
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-    }
+    return {"LD_PRELOAD": str(_FAKETIME), "FAKETIME": "+3d", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
 
 
 @contextmanager

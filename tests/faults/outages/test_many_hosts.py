@@ -116,10 +116,7 @@ def test_two_hosts_share_a_cycle_whatever_their_clocks_say(
 
 
 def test_a_host_that_is_killed_while_it_runs_the_cycle_leaves_nothing_to_clean_up(
-    hosts: tuple[Host, Host],
-    cycle_on_a: Started,
-    crew_on_b: Started,
-    gate: Connection,
+    hosts: tuple[Host, Host], cycle_on_a: Started, crew_on_b: Started, gate: Connection
 ) -> None:
     cycle_on_a()
     wait_until_at_gate(gate)

@@ -38,11 +38,7 @@ def assert_one_item_failed(status: int, out: str, err: str) -> None:
 
 
 def test_nobody_waits_for_ever_on_a_connection_that_is_silent(
-    start_by_proxy: Start,
-    gate: Connection,
-    proxy: Proxy,
-    cycles: Cycles,
-    quick_job: dict[str, str],
+    start_by_proxy: Start, gate: Connection, proxy: Proxy, cycles: Cycles, quick_job: dict[str, str]
 ) -> None:
     run = start_by_proxy("--workers=1", job="quick-users", **quick_job)
     wait_until_at_gate(gate)
