@@ -217,6 +217,12 @@ def tally(tmp_path: Path, etl: Etl, connection: Connection) -> Tally:
     return Tally(tmp_path / "jobs" / "tally", etl, connection)
 
 
+def run_program(*command: str | Path, **more: Any) -> Ran:
+    """Run any program. ``more``: what else `subprocess.run` takes."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False, **more)
+    return Ran(done.returncode, done.stdout, done.stderr)
+
+
 def etl_program(folder: Path) -> Path:
     """Put a program `etl` into a folder, as an installation does."""
     program = folder / "etl"

@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.chaos.plan import Fault
 from tests.chaos.watch import Watch
-from tests.conftest import REPOSITORY
+from tests.conftest import REPOSITORY, run_program
 
 AS_OF = "--as-of=2026-01-16"
 
@@ -82,10 +82,7 @@ class ChaosCycle:
         return self.process.wait()
 
     def workers(self) -> list[int]:
-        found = subprocess.run(
-            ["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True, check=False
-        )
-        return [int(pid) for pid in found.stdout.split()]
+        return [int(pid) for pid in run_program("pgrep", "-P", str(self.process.pid)).out.split()]
 
     def last_keys(self) -> list[int]:
         """The users claimed last: in hand, or just done."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from etl.db import Connection
-from tests.conftest import Connect, Ran
+from tests.conftest import Connect, Ran, run_program
 from tests.gates import put_gate, shut_gate
 from tests.support import DAY, add_facts, add_users, opened, user_ids
 from tests.waiting import WAITS_AT_GATE, until, until_found, until_gone
@@ -70,10 +70,7 @@ class Run:
         )
 
     def workers(self) -> list[int]:
-        found = subprocess.run(
-            ["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True, check=False
-        )
-        return [int(pid) for pid in found.stdout.split()]
+        return [int(pid) for pid in run_program("pgrep", "-P", str(self.process.pid)).out.split()]
 
     def wait_for(self, words: str) -> str:
         """Read what it says on standard error until it says this. Returns the line."""

@@ -1,7 +1,6 @@
 """What is not an item's fault: settings, privileges, folders. Nobody is held for it."""
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import psycopg
 import pytest
 
 from etl.db import Connection
-from tests.conftest import Address, Etl, runner
+from tests.conftest import Address, Etl, run_program, runner
 from tests.faults.conftest import (
     AS_OF,
     USERS,
@@ -34,11 +33,8 @@ def test_nothing_is_imported_from_the_current_folder(
     (tmp_path / "psycopg.py").write_text("raise SystemExit('hijacked')\n")
     (tmp_path / "etl").mkdir()
     program = Path(sys.executable).with_name("etl")
-    done = subprocess.run(
-        [program, "datamart-users", AS_OF], cwd=tmp_path, check=False, capture_output=True,
-        env={**environment, "ETL_DSN": dsn},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    known = {**environment, "ETL_DSN": dsn}
+    run_program(program, "datamart-users", AS_OF, cwd=tmp_path, env=known).ended(0)
     assert dirty(six) == set()
 
 
@@ -132,9 +128,5 @@ def test_output_that_goes_nowhere_does_not_change_the_cycle(
     six: Connection, environment: dict[str, str], dsn: str, redirection: str
 ) -> None:
     command = f'set -o pipefail; "{sys.executable}" -m etl datamart-users {AS_OF} {redirection}'
-    done = subprocess.run(
-        ["bash", "-c", command], env={**environment, "ETL_DSN": dsn}, check=False,
-        capture_output=True,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    run_program("bash", "-c", command, env={**environment, "ETL_DSN": dsn}).ended(0)
     assert dirty(six) == set()

@@ -10,7 +10,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from etl.db import Connection
-from tests.conftest import Address, clear, runner
+from tests.conftest import Address, runner
 from tests.faults.conftest import (
     Run,
     Start,
@@ -135,8 +135,9 @@ def test_a_crash_and_what_is_left_of_it_show_no_password(
 def test_a_wrong_password_shows_neither_it_nor_the_right_one(
     guarded: str, environment: dict[str, str]
 ) -> None:
-    ran = runner(environment)("init", ETL_DSN=make_conninfo(guarded, password="wr0ng"))
-    assert clear(ran, 69, "password authentication failed")
+    ran = runner(environment)("init", ETL_DSN=make_conninfo(guarded, password="wr0ng")).ended(
+        69, "password authentication failed"
+    )
     assert "wr0ng" not in ran.out + ran.err
 
 
@@ -189,14 +190,14 @@ NOWHERE = [
 def test_a_broken_connection_string_is_one_error_without_its_password(
     environment: dict[str, str], dsn: str, status: int, said: str
 ) -> None:
-    ran = runner(environment)("sql", "list", "--dsn", dsn)
-    assert clear(ran, status, said)
+    ran = runner(environment)("sql", "list", "--dsn", dsn).ended(status, said)
     assert SECRET not in ran.out + ran.err
 
 
 def test_a_misplaced_uri_in_a_variable_is_refused_too(environment: dict[str, str]) -> None:
     for name in ("PGHOST", "PGDATABASE", "PGUSER"):
         uri = {name: f"postgresql://me:{SECRET}@127.0.0.1/db"}
-        ran = runner(environment)("sql", "list", **{"PGHOST": "127.0.0.1", "PGPORT": "1", **uri})
-        assert clear(ran, 2, "may be a part of a password")
+        ran = runner(environment)(
+            "sql", "list", **{"PGHOST": "127.0.0.1", "PGPORT": "1", **uri}
+        ).ended(2, "may be a part of a password")
         assert SECRET not in ran.out + ran.err

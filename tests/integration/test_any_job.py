@@ -3,12 +3,10 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 
 import pytest
 
-from tests.conftest import clear
+from tests.faults.conftest import Run
 from tests.tally import Tally
 from tests.waiting import until_found
 
@@ -105,8 +103,7 @@ def test_a_wrong_prioritization_is_one_clear_error(tally: Tally, query: str, sai
     tally.add("a")
     tally.write("process.sql", "SELECT CAST(:'item_key' AS text)")
     tally.write("prioritize.sql", query)
-    ran = tally.run()
-    assert clear(ran, 2, said)
+    tally.run().ended(2, said)
     assert tally.connection.execute("SELECT FROM etl.cycle WHERE finished_at IS NULL").rowcount == 0
 
 
@@ -131,19 +128,12 @@ def test_a_signal_ends_a_long_prioritization(
         "prioritize.sql",
         "SELECT key AS item_key, level FROM thing, pg_sleep(3600) LIMIT :max_items",
     )
-    with subprocess.Popen(
-        [sys.executable, "-m", "etl", "tally", "--json"],
-        env={**environment, "ETL_DSN": dsn, "ETL_JOBS_DIR": str(tally.folder.parent)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    ) as process:
-        sleeping = "SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = $1"
-        until_found(tally.connection, sleeping, [tally.connection.info.dbname], running=process)
-        process.terminate()
-        out, err = process.communicate()
-    assert process.returncode == 128 + signal.SIGTERM, err
-    record = json.loads(out)
-    assert (record["found"], record["remaining"], record["stop_reason"]) == (1, 1, "stopped")
+    jobs = str(tally.folder.parent)
+    run = Run({**environment, "ETL_DSN": dsn, "ETL_JOBS_DIR": jobs}, "tally")
+    sleeping = "SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = $1"
+    until_found(tally.connection, sleeping, [tally.connection.info.dbname], running=run.process)
+    run.process.terminate()
+    run.ended(128 + signal.SIGTERM, found=1, remaining=1, stop_reason="stopped")
 
 
 def test_a_key_that_is_no_text_is_a_usage_error(tally: Tally) -> None:

@@ -1,14 +1,12 @@
 """`etl held`: what waits after failures is listed; it is released as asked for, or not at all."""
 
-import json
-import subprocess
-import sys
 from collections.abc import Callable
 
 import pytest
 
 from etl.db import Connection
 from tests.conftest import Connect, Etl, Ran, runner
+from tests.faults.conftest import Run
 from tests.waiting import WAITS_FOR_LOCK, until_found
 
 AHEAD, PAST = "2999-01-02T03:04:05Z", "2026-01-02T03:04:05Z"
@@ -275,15 +273,8 @@ def test_a_release_waits_for_a_cycle_that_is_closing_and_neither_fails(
     closing = connect_again()
     closing.execute("BEGIN")
     closing.execute("DELETE FROM etl.held_item WHERE item_key = 'z'")
-    with subprocess.Popen(
-        [sys.executable, "-m", "etl", "held", "release", "datamart-users", "--all", "--json"],
-        env={**environment, "ETL_DSN": dsn},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    ) as process:
-        until_found(connection, WAITS_FOR_LOCK, running=process)
-        closing.execute("UPDATE etl.held_item SET attempts = 4 WHERE item_key = 'a'")
-        closing.execute("COMMIT")
-        out, err = process.communicate()
-    assert process.returncode == 0, err
-    assert json.loads(out)["items"] == ["a"]
+    run = Run({**environment, "ETL_DSN": dsn}, "held", "release", "datamart-users", "--all")
+    until_found(connection, WAITS_FOR_LOCK, running=run.process)
+    closing.execute("UPDATE etl.held_item SET attempts = 4 WHERE item_key = 'a'")
+    closing.execute("COMMIT")
+    run.ended(0, items=["a"])

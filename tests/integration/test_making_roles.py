@@ -12,7 +12,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from etl import folders
 from etl.db import Connection, Target, connect
 from etl.embedded import EmbeddedServer
-from tests.conftest import Etl, Ran, runner, shipped_jobs
+from tests.conftest import Etl, Ran, run_program, runner, shipped_jobs
 from tests.integration.test_load_notes import HEADER, NOTES
 from tests.states import own_server
 from tests.support import DAY
@@ -63,13 +63,10 @@ class Cluster:
             text=True,
         )
 
-    def psql(self, dbname: str, file: Path) -> "subprocess.CompletedProcess[str]":
+    def psql(self, dbname: str, file: Path) -> Ran:
         """Run a file as a DBA does."""
-        return subprocess.run(
-            [self._server.binary("psql"), "-X", "-v", "ON_ERROR_STOP=1", "-d", self.dsn(dbname),
-             "-f", file],
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
+        options = ("-X", "-v", "ON_ERROR_STOP=1", "-d", self.dsn(dbname), "-f", file)
+        return run_program(self._server.binary("psql"), *options)
 
     def roles(self) -> list[str]:
         with self.connect() as connection:
@@ -174,7 +171,7 @@ def test_a_dba_runs_the_file_in_psql_and_somebody_else_runs_init(cluster: Cluste
     file = folders.sql_folder() / "roles" / "create_roles.sql"
     for _ in range(2):
         done = cluster.psql("etl_db", file)
-        assert (done.returncode, done.stderr) == (0, "")
+        assert (done.status, done.err) == (0, "")
     with cluster.connect() as connection:
         connection.execute("CREATE ROLE nightly LOGIN IN ROLE etl_owner")
     assert cluster.etl("etl_db", "nightly")("init").status == 0

@@ -2,14 +2,13 @@
 
 import os
 import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from etl.db import Connection
-from tests.conftest import REPOSITORY, Etl, Ran, etl_program
+from tests.conftest import REPOSITORY, Etl, Ran, etl_program, run_program
 from tests.support import DAY, add_facts, add_users, dirty, opened, refresh_all, user_ids
 
 EtlPsql = Callable[..., Ran]
@@ -22,15 +21,8 @@ def etl_psql(tmp_path: Path, environment: dict[str, str], dsn: str) -> EtlPsql:
     known = {**environment, "ETL_COMMAND": program, "PYTHONPATH": str(REPOSITORY)}
 
     def run(*arguments: str, **more: str) -> Ran:
-        done = subprocess.run(
-            [REPOSITORY / "bin" / "etl-psql", *arguments],
-            capture_output=True,
-            text=True,
-            check=False,
-            env={**known, "ETL_DSN": dsn, **more},
-            cwd="/",
-        )
-        return Ran(done.returncode, done.stdout, done.stderr)
+        program = REPOSITORY / "bin" / "etl-psql"
+        return run_program(program, *arguments, env={**known, "ETL_DSN": dsn, **more}, cwd="/")
 
     return run
 
@@ -111,8 +103,4 @@ def test_a_password_is_no_argument_of_psql(etl: Etl, dsn: str, tmp_path: Path) -
 
 def test_without_etl_the_script_says_what_it_needs(tmp_path: Path) -> None:
     alone = shutil.copy(REPOSITORY / "bin" / "etl-psql", tmp_path / "etl-psql")
-    done = subprocess.run(
-        [alone, "x", "y"], capture_output=True, text=True, check=False,
-        env={"PATH": "/usr/bin:/bin"},
-    )  # fmt: skip
-    assert (done.returncode, "etl-psql: no etl" in done.stderr) == (2, True), done.stderr
+    run_program(alone, "x", "y", env={"PATH": "/usr/bin:/bin"}).ended(2, "etl-psql: no etl")

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import clear
 from tests.integration.squares import FUNCTION, PRIORITIZE, Squares, counts
 
 
@@ -68,8 +67,7 @@ def test_batches_grow_until_they_take_as_long_as_they_should(
 def test_what_makes_no_sense_is_one_error(
     squares: Squares, arguments: list[str], problem: str
 ) -> None:
-    ran = squares.run(*arguments)
-    assert clear(ran, 2, problem)
+    ran = squares.run(*arguments).ended(2, problem)
     assert ran.out == ""
 
 
@@ -90,8 +88,7 @@ def test_a_query_that_lists_no_ranges_is_one_error(
     squares.add(keys)
     assert made in PRIORITIZE
     squares.write("prioritize.sql", PRIORITIZE.replace(made, written))
-    ran = squares.run()
-    assert clear(ran, 2, "prioritize.sql: returned the item_key")
+    squares.run().ended(2, "prioritize.sql: returned the item_key")
     assert squares.left() == keys
 
 

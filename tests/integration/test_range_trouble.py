@@ -1,6 +1,5 @@
 """What meets a whole batch of keys, though it is one key's or nobody's fault."""
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from etl.model import Claim, Outcome
 from etl.sqlfile import Statement
 from etl.worker.executor import Executor
 from etl.worker.unsettled import DoubtfulItem
-from tests.conftest import Connect
+from tests.conftest import Connect, run_program
 from tests.faults.conftest import Run, wait_until_disconnected
 from tests.integration.squares import FUNCTION, JOB, Squares, counts
 from tests.waiting import WAITS_AT_GATE, until_found
@@ -159,13 +158,9 @@ def test_detached_it_imports_nothing_from_the_current_folder(
     (planted / "__init__.py").touch()
     (planted / "__main__.py").write_text("print('PLANTED')")
     folder = str(squares.folder.parent)
-    done = subprocess.run(
-        [sys.executable, "-P", "-m", "etl", "squares", "--detach"],
-        env={**environment, "ETL_DSN": dsn, "ETL_JOBS_DIR": folder},
-        cwd=planted.parent, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert "goes on in the background" in done.stderr
+    command = [sys.executable, "-P", "-m", "etl", "squares", "--detach"]
+    known = {**environment, "ETL_DSN": dsn, "ETL_JOBS_DIR": folder}
+    run_program(*command, env=known, cwd=planted.parent).ended(0, "goes on in the background")
     wait_until_disconnected(squares.connection)
     log = Path(environment["ETL_STATE_DIR"]) / "logs" / "squares.log"
     assert "PLANTED" not in log.read_text()

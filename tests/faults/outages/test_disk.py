@@ -1,12 +1,10 @@
 """The disk of the state folder is full: one clear error, nothing lost, and the sums are right."""
 
-import json
 import os
 import re
 import resource
 import shutil
 import subprocess
-import sys
 from collections.abc import Generator
 from contextlib import suppress
 from pathlib import Path
@@ -14,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from etl.db import Connection
-from tests.faults.conftest import AS_OF, Start, wait_until_at_gate
+from tests.faults.conftest import Start, wait_until_at_gate
 from tests.faults.outages.conftest import Cycles
 from tests.faults.sums import wrong_sums
 from tests.gates import open_gate
@@ -129,19 +127,13 @@ def test_a_disk_full_before_the_cycle_begins_is_one_error(
 
 
 def test_a_limit_on_the_size_of_files_is_a_full_disk(
-    gate: Connection, connection: Connection, environment: dict[str, str], dsn: str
+    start: Start, gate: Connection, connection: Connection
 ) -> None:
     add_users_without_facts(connection, MANY)
 
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 17, 1 << 17))
 
-    done = subprocess.run(
-        [sys.executable, "-m", "etl", "datamart-users", AS_OF, f"--max-users={MANY}", "--json"],
-        env={**environment, "ETL_DSN": dsn}, preexec_fn=limit, check=False, capture_output=True,
-        text=True,
-    )  # fmt: skip
-    assert done.returncode == 2, done.stderr
-    assert_one_error(done.stderr, "cannot write the queue in .*: File too large")
-    assert json.loads(done.stdout)["remaining"] == MANY + 6
+    ran = start(f"--max-users={MANY}", prepare=limit).ended(2, remaining=MANY + 6)
+    assert_one_error(ran.err, "cannot write the queue in .*: File too large")
     assert wrong_sums(connection) == []
