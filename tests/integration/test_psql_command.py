@@ -57,9 +57,9 @@ def test_it_lists_counts_refreshes_and_verifies(
 
 @pytest.mark.parametrize("value", ["1; DELETE FROM dwh.facts", "now()", "1\n;"])
 def test_a_value_that_would_become_sql_is_refused(etl_psql: EtlPsql, value: str) -> None:
-    ran = etl_psql("datamart-users", "process.sql", f"item_key={value}")
-    assert ran.status == 2
-    assert "item_key must be a number, NULL, TRUE or FALSE" in ran.err
+    etl_psql("datamart-users", "process.sql", f"item_key={value}").ended(
+        2, "item_key must be a number, NULL, TRUE or FALSE"
+    )
 
 
 @pytest.mark.usefixtures("users")
@@ -67,9 +67,9 @@ def test_a_quoted_variable_takes_any_text_and_an_error_ends_it(
     etl_psql: EtlPsql, connection: Connection
 ) -> None:
     text = "'; DELETE FROM dwh.facts; --"
-    ran = etl_psql("datamart-users", "prioritize.sql", f"as_of={text}")
-    assert ran.status == 3
-    assert f'invalid input syntax for type date: "{text}"' in ran.err
+    etl_psql("datamart-users", "prioritize.sql", f"as_of={text}").ended(
+        3, f'invalid input syntax for type date: "{text}"'
+    )
     assert connection.execute("SELECT FROM dwh.facts").rowcount == 1
 
 

@@ -81,8 +81,7 @@ def test_who_follows_takes_part_in_one_cycle_after_the_other_until_a_signal(
         open_gate(gate)
         line = crew.wait_for("worker 1001: finished, ")
         here = int(line.split("finished, ")[1].split()[0])
-        status, out, err = run.end()
-        assert (status, json.loads(out)["done"]) == (0, 6), err
+        out = run.ended(0, done=6).out
         cycle_id = json.loads(out)["cycle_id"]
         shares = "SELECT count(*) FROM etl.attempt WHERE worker = 1001 AND cycle_id = $1"
         assert gate.execute(shares.encode(), [cycle_id]).fetchall() == [(here,)]

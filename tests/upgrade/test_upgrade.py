@@ -62,8 +62,7 @@ def test_a_database_of_this_version_is_upgraded_and_goes_on(
     dbname = superuser.info.dbname
     restore(path, server_address.dsn(dbname))
     attempts = superuser.execute("SELECT count(*) FROM etl.attempt").fetchall()
-    ran = runs("init", ETL_DSN=server_address.dsn(dbname, DEPLOYER))
-    assert ran.status == 0, ran.err
+    runs("init", ETL_DSN=server_address.dsn(dbname, DEPLOYER)).ended(0)
     assert superuser.execute("SELECT count(*) FROM etl.attempt").fetchall() == attempts
     held = runs("held", "list", "datamart-users", "--json").record
     assert {one["message"] for one in held} == {"not these"}
@@ -102,8 +101,7 @@ def test_rows_of_the_first_numbered_files_live_through_all_later_ones(
         "INSERT INTO dwh.dimension_users (username, modified)"
         " VALUES ('ana', TRUE), ('ben', TRUE), ('eva', TRUE)"
     )
-    ran = runs("init", ETL_DSN=server_address.dsn(superuser.info.dbname, DEPLOYER))
-    assert ran.status == 0, ran.err
+    runs("init", ETL_DSN=server_address.dsn(superuser.info.dbname, DEPLOYER)).ended(0)
     runs("datamart-users", "--verify", "--json").told(done=3, remaining=0, wrong=0)
     assert [(cycle["done"], cycle["failed"]) for cycle in cycles(runs)] == [(3, 0), (1, 1)]
     assert runs("report", "datamart-users", "--json").status == 0
