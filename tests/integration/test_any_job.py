@@ -26,11 +26,7 @@ HOSTILE = [
 
 
 def test_workers_are_added_as_long_as_they_bring_something(tally: Tally) -> None:
-    tally.write("process.sql", "SELECT work(:'item_key')")
-    tally.connection.execute(
-        "CREATE FUNCTION work(name text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN"
-        " PERFORM pg_sleep(0.02); UPDATE thing SET dirty = FALSE WHERE key = name; END $$"
-    )
+    tally.work("PERFORM pg_sleep(0.02); UPDATE thing SET dirty = FALSE WHERE key = name;")
     tally.connection.execute("INSERT INTO thing (key) SELECT generate_series(1, 1500)::text")
     ran = tally.run("--workers=auto", "--max-things=2000", "--log-format=json").ended(0, done=1500)
     assert ran.record["workers"] > max(1, (os.cpu_count() or 1) - 1)
@@ -64,11 +60,7 @@ def test_keys_that_fail_are_told_on_one_line_each_and_held(tally: Tally) -> None
 @pytest.mark.parametrize("state", ["XX001", "53200", "58030"])
 def test_a_server_fault_of_one_item_costs_nobody_else(tally: Tally, state: str) -> None:
     tally.add("a", "b", "c")
-    tally.connection.execute(
-        "CREATE FUNCTION count_it(key text, state text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN"
-        " IF key = 'a' THEN RAISE EXCEPTION 'damaged' USING ERRCODE = state; END IF; END $$"
-    )
-    tally.write("process.sql", f"SELECT count_it(:'item_key', '{state}')")
+    tally.work(f"IF name = 'a' THEN RAISE EXCEPTION 'damaged' USING ERRCODE = '{state}'; END IF;")
     tally.run("--workers=1").ended(1, done=2, failed=1, held=1)
 
 

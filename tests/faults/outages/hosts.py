@@ -59,6 +59,11 @@ class Host:
     def plug_in(self) -> None:
         ip("link", "set", self.cable, "up")
 
+    def connections(self) -> list[str]:
+        """Those that are established."""
+        listed = ip("netns", "exec", self.name, "cat", "/proc/net/tcp").splitlines()[1:]
+        return [line for line in listed if line.split()[3] == "01"]
+
     def kill(self) -> None:
         for pid in ip("netns", "pids", self.name).split():
             os.kill(int(pid), signal.SIGKILL)

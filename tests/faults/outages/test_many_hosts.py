@@ -11,8 +11,8 @@ from psycopg.conninfo import make_conninfo
 
 from etl.db import Connection
 from etl.folders import sql_folder
-from tests.conftest import RUNNER, Connect
-from tests.faults.conftest import wait_until_at_gate
+from tests.conftest import RUNNER, Connect, Ran
+from tests.faults.conftest import AS_OF, wait_until_at_gate
 from tests.faults.outages.conftest import Cycles
 from tests.faults.outages.hosts import ADDRESSES, ARGUMENTS, CREW, Host, ahead_of_time, two_hosts
 from tests.faults.servers import OwnServer
@@ -204,6 +204,28 @@ def wait_at(gate: Connection) -> int | None:
         [GATE],
     ).fetchone()
     return None if row is None else int(row[0])
+
+
+def test_a_network_that_swallows_everything_is_noticed_and_waited_for(
+    hosts: tuple[Host, Host],
+    cycle_on_a: Started,
+    environments: list[dict[str, str]],
+    gate: Connection,
+    cycles: Cycles,
+) -> None:
+    patience = "tcp_user_timeout=1000 keepalives_idle=1 keepalives_interval=1 connect_timeout=2"
+    dsn = f"{environments[0]['ETL_DSN']} {patience}"
+    run = cycle_on_a("datamart-users", AS_OF, "--json", "--workers=1", ETL_DSN=dsn)
+    backend = wait_until_at_gate(gate)
+    hosts[0].pull_the_plug()
+    until(lambda: not hosts[0].connections(), run)  # the kernel has given them up
+    hosts[0].plug_in()
+    gate.execute("SELECT pg_terminate_backend($1)", [backend])
+    out, err = run.communicate()
+    open_gate(gate)
+    Ran(run.returncode, out, err).ended(1, done=5, failed=1, orphaned=0)
+    assert dirty(gate) == {"user2"}
+    cycles.assert_the_next_needs_no_clean_up()
 
 
 def test_a_host_with_other_files_of_the_job_is_refused(
