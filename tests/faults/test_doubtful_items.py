@@ -25,11 +25,15 @@ def test_what_everybody_meets_stops_the_cycle_after_three(tally: Tally, state: s
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-@pytest.mark.parametrize("key", ["a", "d", "f"])
-def test_what_one_item_meets_costs_that_item_alone(tally: Tally, key: str, workers: int) -> None:
-    break_for(tally, f"name = '{key}'", "42P01")
+@pytest.mark.parametrize(
+    ("key", "state"), [*((key, "42P01") for key in "adf"), ("a", "XX001"), ("a", "53200")]
+)
+def test_what_one_item_meets_costs_that_item_alone(
+    tally: Tally, key: str, state: str, workers: int
+) -> None:
+    break_for(tally, f"name = '{key}'", state)
     tally.run(f"--workers={workers}").ended(
-        1, f"thing {key} failed: no good [42P01]", done=5, failed=1, held=1
+        1, f"thing {key} failed: no good [{state}]", done=5, failed=1, held=1
     )
 
 

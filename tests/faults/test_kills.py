@@ -88,24 +88,18 @@ def test_a_terminated_server_process_fails_its_item_and_the_worker_goes_on(
     assert dirty(connection) == {"user2"}
 
 
+@pytest.mark.parametrize("is_elsewhere", [False, True], ids=["this host", "another host"])
 def test_a_second_cycle_ends_at_once_and_says_who_runs(
-    run: Run, gate: Connection, etl: Etl
+    run: Run, gate: Connection, etl: Etl, tmp_path: Path, is_elsewhere: bool
 ) -> None:
-    etl("datamart-users", AS_OF).ended(
-        75, f"is running on this database: process {run.process.pid} on "
-    )
+    if is_elsewhere:
+        there = etl("datamart-users", AS_OF, ETL_STATE_DIR=str(tmp_path / "another"))
+        there.ended(75, "server process", "etl:datamart-users from")
+    else:
+        said = f"is running on this database: process {run.process.pid} on "
+        etl("datamart-users", AS_OF).ended(75, said)
     open_gate(gate)
-    assert run.end()[0] == 0
-
-
-def test_a_second_cycle_from_another_host_ends_at_once_too(
-    run: Run, gate: Connection, etl: Etl, tmp_path: Path
-) -> None:
-    etl("datamart-users", AS_OF, ETL_STATE_DIR=str(tmp_path / "another")).ended(
-        75, "server process", "etl:datamart-users from"
-    )
-    open_gate(gate)
-    assert run.end()[0] == 0
+    run.ended(0)
 
 
 def refuse_connections(elsewhere: Connection, connection: Connection) -> None:

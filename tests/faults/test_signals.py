@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import termios
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
@@ -33,24 +34,33 @@ def is_empty(pipe: BinaryIO) -> bool:
     return not any(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)))
 
 
-def assert_item_in_hand_was_the_last(record: dict[str, int], connection: Connection) -> None:
-    """Two were done before the gate; while the word to drain sinks in, one more may be."""
+@pytest.mark.parametrize(
+    ("send", "number"),
+    [
+        (os.kill, signal.SIGTERM),
+        (os.kill, signal.SIGINT),
+        (os.kill, signal.SIGHUP),
+        (os.killpg, signal.SIGINT),
+    ],
+    ids=["SIGTERM", "SIGINT", "SIGHUP", "Ctrl-C, to the whole group"],
+)
+def test_a_signal_finishes_the_item_in_hand_and_leaves_the_rest(
+    run: Run,
+    gate: Connection,
+    connection: Connection,
+    send: Callable[[int, int], None],
+    number: signal.Signals,
+) -> None:
+    send(run.process.pid, number)
+    run.wait_for("finishing the users in hand")
+    wait_until_heard(run)
+    open_gate(gate)
+    record = run.ended(128 + number, stop_reason="stopped", orphaned=0).record
+    # Two were done before the gate; while the word to drain sinks in, one more may be.
     done = record["done"]
     assert done in (3, 4)
     assert record["remaining"] == len(USERS) - done
     assert dirty(connection) == set(USERS[done:])
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_a_signal_finishes_the_item_in_hand_and_leaves_the_rest(
-    run: Run, gate: Connection, connection: Connection, number: signal.Signals
-) -> None:
-    os.kill(run.process.pid, number)
-    run.wait_for("finishing the users in hand")
-    wait_until_heard(run)
-    open_gate(gate)
-    record = run.ended(128 + number, stop_reason="stopped").record
-    assert_item_in_hand_was_the_last(record, connection)
 
 
 @pytest.mark.usefixtures("each_queue")
@@ -76,17 +86,6 @@ def test_five_signals_are_two(start: Start, gate: Connection, connection: Connec
     run.ended(128 + signal.SIGTERM, failed=0, orphaned=0, stop_reason="stopped")
     assert "user2" in dirty(connection)
     assert connection.execute("SELECT FROM etl.held_item").rowcount == 0
-
-
-def test_ctrl_c_reaches_the_whole_group_and_still_finishes_the_item_in_hand(
-    run: Run, gate: Connection, connection: Connection
-) -> None:
-    os.killpg(run.process.pid, signal.SIGINT)
-    run.wait_for("finishing the users in hand")
-    wait_until_heard(run)
-    open_gate(gate)
-    record = run.ended(128 + signal.SIGINT, orphaned=0).record
-    assert_item_in_hand_was_the_last(record, connection)
 
 
 def test_under_nohup_a_hangup_is_nothing(start: Start, gate: Connection) -> None:

@@ -83,29 +83,22 @@ def test_the_second_one_is_claimed_while_the_first_runs(
     assert attempts(tally, FIRST, SECOND) == [(FIRST, "done"), (SECOND, "done")]
 
 
-def test_a_killed_worker_costs_only_the_first_an_attempt(
-    start: Start, gated: Keeper, tally: Tally
-) -> None:
-    keeper = gated(FIRST)
-    run = begin(start, tally)
-    wait_until_two_in_hand(tally, keeper)
-    (worker,) = run.workers()
-    os.kill(worker, signal.SIGKILL)
-    run.ended(1, done=len(ALL) - 1, failed=0, orphaned=1, remaining=0)
-    assert sorted(attempts(tally, FIRST, SECOND)) == [(FIRST, "orphaned"), (SECOND, "done")]
-    # Its session was ended first: else the server would have done the second one as well.
-    assert tally.connection.execute(WAITS_AT_GATE.encode()).rowcount == 0
-
-
-def test_a_session_that_was_ended_costs_only_the_first_an_attempt(
-    start: Start, gated: Keeper, tally: Tally
+@pytest.mark.parametrize(("outcome", "other"), [("orphaned", "failed"), ("failed", "orphaned")])
+def test_a_killed_worker_or_an_ended_session_costs_only_the_first_an_attempt(
+    start: Start, gated: Keeper, tally: Tally, outcome: str, other: str
 ) -> None:
     keeper = gated(FIRST)
     run = begin(start, tally)
     backend = wait_until_two_in_hand(tally, keeper)
-    tally.connection.execute("SELECT pg_terminate_backend($1)", [backend])
-    run.ended(1, done=len(ALL) - 1, failed=1, orphaned=0, remaining=0)
-    assert sorted(attempts(tally, FIRST, SECOND)) == [(FIRST, "failed"), (SECOND, "done")]
+    if outcome == "orphaned":
+        (worker,) = run.workers()
+        os.kill(worker, signal.SIGKILL)
+    else:
+        tally.connection.execute("SELECT pg_terminate_backend($1)", [backend])
+    run.ended(1, done=len(ALL) - 1, remaining=0, **{outcome: 1, other: 0})
+    assert sorted(attempts(tally, FIRST, SECOND)) == [(FIRST, outcome), (SECOND, "done")]
+    # A dead worker's session was ended first: else the server would have done the second as well.
+    assert tally.connection.execute(WAITS_AT_GATE.encode()).rowcount == 0
 
 
 def test_a_second_signal_gives_all_back(

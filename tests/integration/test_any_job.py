@@ -10,20 +10,6 @@ from tests.faults.conftest import Run
 from tests.tally import Tally
 from tests.waiting import until_found
 
-HOSTILE = [
-    "it's",
-    'a "b"',
-    "tab\there",
-    "new\nline",
-    "back\\slash",
-    "\\N",
-    "'; DROP TABLE thing; --",
-    "😀 ü\u2028",
-    "$1 :item_key",
-    "[/red] %s {x}",
-    "  spaces  ",
-]
-
 
 def test_workers_are_added_as_long_as_they_bring_something(tally: Tally) -> None:
     tally.work("PERFORM pg_sleep(0.02); UPDATE thing SET dirty = FALSE WHERE key = name;")
@@ -35,33 +21,8 @@ def test_workers_are_added_as_long_as_they_bring_something(tally: Tally) -> None
     assert len(workers) >= 3
 
 
-def test_any_text_is_a_key_and_never_sql(tally: Tally) -> None:
-    tally.add(*HOSTILE)
-    tally.run("--workers=2").told(done=len(HOSTILE))
-    rows = tally.connection.execute("SELECT DISTINCT dirty, seen = tags FROM thing").fetchall()
-    assert rows == [(False, True)]
-
-
 def test_nothing_dirty_is_all_right_whatever_columns_the_job_has(tally: Tally) -> None:
     tally.run().ended(0, stop_reason="drained")
-
-
-def test_keys_that_fail_are_told_on_one_line_each_and_held(tally: Tally) -> None:
-    tally.add(*HOSTILE)
-    tally.write("process.sql", "SELECT 1 / (length(CAST(:'item_key' AS text)) * 0)")
-    ran = tally.run().ended(1)
-    assert sum("failed: division by zero [22012]" in line for line in ran.err.splitlines()) == len(
-        HOSTILE
-    )
-    held = tally.connection.execute("SELECT item_key FROM etl.held_item").fetchall()
-    assert {key for (key,) in held} == set(HOSTILE)
-
-
-@pytest.mark.parametrize("state", ["XX001", "53200", "58030"])
-def test_a_server_fault_of_one_item_costs_nobody_else(tally: Tally, state: str) -> None:
-    tally.add("a", "b", "c")
-    tally.work(f"IF name = 'a' THEN RAISE EXCEPTION 'damaged' USING ERRCODE = '{state}'; END IF;")
-    tally.run("--workers=1").ended(1, done=2, failed=1, held=1)
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,7 @@ from etl.db import Connection, Row
 from etl.folders import sql_folder
 from etl.sqlfile import Statement, statements
 from tests.conftest import Connect, Etl
-from tests.faults.conftest import Run, kill_whole_cycle, wait_until_disconnected
-from tests.gates import open_gate, put_gate, shut_gate
-from tests.waiting import WAITS_AT_GATE, WAITS_FOR_LOCK, until_found
+from tests.waiting import WAITS_FOR_LOCK, until_found
 
 SCALE = 3000
 WHOLE = (1 - 2**63, 2**63 - 2)
@@ -252,28 +250,4 @@ def test_an_invoice_that_somebody_holds_is_left_for_later(invoices: Connection, 
     etl("fix-invoices", "--json", "--workers=1").told(done=SCALE - 4, failed=3, busy=1)
     invoices.execute("ROLLBACK")
     assert etl("fix-invoices", "--json").record["done"] == 1
-    assert wrong(invoices) == 0
-
-
-def test_after_a_kill_just_the_rest_is_done(
-    invoices: Connection, environment: dict[str, str], dsn: str, connect_again: Connect, etl: Etl
-) -> None:
-    stop = keys(invoices)[SCALE // 3]
-    beyond = f"NEW.invoice_id > {stop} AND NOT NEW.is_service_fee"
-    put_gate(invoices, "billing.invoices", beyond, on="UPDATE")
-    keeper = connect_again()
-    shut_gate(keeper)
-    cycle = Run({**environment, "ETL_DSN": dsn, "BATCH_SIZE": "100"}, "fix-invoices", "--workers=1")
-    until_found(invoices, WAITS_AT_GATE, running=cycle.process)
-    kill_whole_cycle(cycle)
-    cycle.end()
-    open_gate(keeper)
-    wait_until_disconnected(invoices)  # the server finishes the batch that it has
-    ((done,),) = invoices.execute("SELECT sum(keys)::bigint FROM etl.done_range").fetchall()
-    assert 0 < done < SCALE
-    invoices.execute("DROP TRIGGER wait_at_gate ON billing.invoices")
-    first = etl("fix-invoices", "--json").record
-    invoices.execute("UPDATE etl.held_item SET held_until = now()")
-    second = etl("fix-invoices", "--json").record
-    assert done + first["done"] + second["done"] == SCALE - 3
     assert wrong(invoices) == 0

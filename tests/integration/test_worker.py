@@ -1,6 +1,5 @@
 """``etl worker``: a crew beside a cycle, on one host; several hosts are in tests/faults/outages."""
 
-import json
 import os
 import signal
 
@@ -28,12 +27,10 @@ def test_where_no_cycle_runs_that_is_said_and_all_is_well(etl: Etl) -> None:
 
 
 def test_a_cycle_with_a_file_queue_cannot_be_joined(run: Run, gate: Connection, etl: Etl) -> None:
-    assert (
-        "no cycle of datamart-users runs with --queue postgres"
-        in etl("worker", "datamart-users").err
-    )
+    said = "no cycle of datamart-users runs with --queue postgres"
+    assert said in etl("worker", "datamart-users").err
     open_gate(gate)
-    assert run.end()[0] == 0
+    run.ended(0)
 
 
 @pytest.mark.parametrize(
@@ -81,14 +78,12 @@ def test_who_follows_takes_part_in_one_cycle_after_the_other_until_a_signal(
         open_gate(gate)
         line = crew.wait_for("worker 1001: finished, ")
         here = int(line.split("finished, ")[1].split()[0])
-        out = run.ended(0, done=6).out
-        cycle_id = json.loads(out)["cycle_id"]
+        cycle_id = run.ended(0, done=6).record["cycle_id"]
         shares = "SELECT count(*) FROM etl.attempt WHERE worker = 1001 AND cycle_id = $1"
         assert gate.execute(shares.encode(), [cycle_id]).fetchall() == [(here,)]
         gate.execute("SELECT pg_advisory_lock($1)", [GATE])
     crew.process.terminate()
-    out = crew.ended(128 + signal.SIGTERM).out
-    assert len(json.loads(out)["cycles"]) == 2
+    assert len(crew.ended(128 + signal.SIGTERM).record["cycles"]) == 2
 
 
 def test_a_crew_does_its_share_and_tells_it_as_the_schema_says(
@@ -99,14 +94,12 @@ def test_a_crew_does_its_share_and_tells_it_as_the_schema_says(
     crew = start_crew("--workers=2")
     until_found(gate, "SELECT FROM etl.attempt", rows=5, running=crew.process)
     open_gate(gate)
-    crew_status, out, err = crew.end()
-    told = json.loads(out)
+    told = crew.ended(0).record
     assert_exact("worker", told)
-    status, out, said = run.end()
+    run.ended(0, done=6)
     by_worker = gate.execute(_BY_WORKER.encode()).fetchall()
-    assert (status, json.loads(out)["done"]) == (0, 6), said
     shares = sum(done for worker, done in by_worker if worker > 1000)
-    assert (crew_status, told["cycles"][0]["done"], shares) == (0, 3, 3), err
+    assert (told["cycles"][0]["done"], shares) == (3, 3)
     left = "SELECT FROM etl.queue_item UNION ALL SELECT FROM etl.queue_outcome"
     assert gate.execute(left.encode()).rowcount == 0
 
@@ -120,8 +113,7 @@ def test_a_pause_and_a_cancellation_reach_a_crew(
     crew = start_crew("--workers=1")
     crew.wait_for("paused")
     assert etl("cancel", "datamart-users").status == 0
-    out = crew.ended(0).out
-    assert len(json.loads(out)["cycles"]) == 1
+    assert len(crew.ended(0).record["cycles"]) == 1
     open_gate(gate)
     run.ended(0, stop_reason="cancelled")
 
@@ -156,7 +148,5 @@ def test_a_crew_tells_of_the_item_that_its_dead_worker_had(
     orphaned = "SELECT FROM etl.attempt WHERE outcome = 'orphaned'"
     until_found(gate, orphaned, running=crew.process)
     open_gate(gate)
-    crew_status, out, err = crew.end()
-    status, told, said = run.end()
-    assert (crew_status, status) == (1, 1), err + said
-    assert json.loads(out)["cycles"][0]["orphaned"] == json.loads(told)["orphaned"] == 1
+    assert crew.ended(1).record["cycles"][0]["orphaned"] == 1
+    run.ended(1, orphaned=1)
