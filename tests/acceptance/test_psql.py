@@ -21,8 +21,8 @@ def psql(dsn: str, name: str, *options: str, **variables: object) -> list[str]:
     server = EmbeddedServer.of(Path(tempfile.gettempdir()), os.environ)
     given = [part for key, value in variables.items() for part in ("-v", f"{key}={value}")]
     arguments = ["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", *options, *given]
-    command = [server.binary("psql"), "-d", dsn, *arguments, "-f", FOLDER / name]
-    return run_program(*command).ended(0).out.split()
+    ran = run_program(server.binary("psql"), "-d", dsn, *arguments, "-f", FOLDER / name)
+    return ran.ended(0).out.split()
 
 
 @pytest.fixture

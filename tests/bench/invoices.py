@@ -64,11 +64,7 @@ class _Invoices:
             connection.execute("VACUUM ANALYZE billing.invoices")
 
     def _close(self, name: str) -> None:
-        """See that all is right, and drop the copy.
-
-        Raises:
-            ValueError: It is not.
-        """
+        """See that all is right, and drop the copy."""
         ((left,),) = self._bench.rows("SELECT count(*) FROM billing.wrong_invoices", name)
         if left:
             raise ValueError(f"{left} invoices are wrong")

@@ -9,11 +9,7 @@ from dataclasses import asdict, dataclass
 
 @dataclass(frozen=True)
 class Samples:
-    """The same figure, measured several times.
-
-    Attributes:
-        values: In the order of measuring.
-    """
+    """The same figure, measured several times, in that order."""
 
     values: Sequence[float]
 

@@ -49,12 +49,7 @@ def _rates(what: str, many: Samples, one: Samples, is_pair: bool) -> Iterator[Me
 
 
 class _Queues:
-    """Queues of one length; another one where the last is used up.
-
-    Args:
-        folder: Where to make them.
-        items: Of each.
-    """
+    """Queues of one length; another one where the last is used up."""
 
     def __init__(self, folder: Path, items: int) -> None:
         self._folder, self._items = folder, items

@@ -45,5 +45,6 @@ def _shell_rate(bench: Bench, keys: list[int]) -> float:
         "PGUSER": str(parts["user"]),
         "PGDATABASE": str(parts["dbname"]),
     }
-    command = [_SCRIPT, queue, str(_WORKERS), bench.as_of]
-    return len(keys) / took_s(lambda: run(command, environment))
+    workers = str(_WORKERS)
+    taken_s = took_s(lambda: run([_SCRIPT, queue, workers, bench.as_of], environment))
+    return len(keys) / taken_s

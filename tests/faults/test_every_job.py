@@ -42,13 +42,7 @@ CASES = [
 
 @dataclass
 class Case:
-    """A job with sample data.
-
-    Attributes:
-        name: Of the job.
-        command: Its command.
-        connection: A superuser's.
-    """
+    """A job with sample data."""
 
     name: str
     command: str

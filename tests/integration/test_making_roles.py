@@ -30,12 +30,7 @@ OWNERS = (
 
 
 class Cluster:
-    """A server whose superuser is called etl.
-
-    Args:
-        server: Started.
-        environment: Of commands, without a database.
-    """
+    """A server whose superuser is called etl."""
 
     def __init__(self, server: EmbeddedServer, environment: dict[str, str]) -> None:
         self._server = server
