@@ -1,6 +1,5 @@
 """What is not an item's fault: settings, privileges, folders. Nobody is held for it."""
 
-import json
 import sys
 from pathlib import Path
 
@@ -88,13 +87,11 @@ def test_workers_that_find_no_connection_leave_the_work_to_the_others(
     connection.execute("CREATE ROLE few LOGIN CONNECTION LIMIT 2 IN ROLE etl_runner")
     try:
         gate.execute("SELECT pg_advisory_unlock(42)")
-        run = start("--workers=4", ETL_DSN=f"{dsn} user=few")
-        status, out, err = run.end()
+        ran = start("--workers=4", ETL_DSN=f"{dsn} user=few").end()
     finally:
         wait_until_disconnected(connection)
         connection.execute("DROP ROLE few")
-    assert status == 0, err
-    assert json.loads(out)["done"] == 6
+    ran.ended(0, done=6)
 
 
 @pytest.mark.parametrize("damage", [b"17953", b"\0\0\n", b"\xff\xfe\tx\n1\t2\n"])

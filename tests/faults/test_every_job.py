@@ -4,7 +4,6 @@ The middle of its items waits at a gate when it is written, and fails where that
 a job has to say for itself is below; the tests know none of them.
 """
 
-import json
 import os
 import signal
 from collections.abc import Iterable
@@ -157,10 +156,9 @@ def test_a_server_process_that_is_ended_takes_the_item_with_it_and_nothing_else(
     pid = wait_at_gate(case, run)
     keeper.execute("SELECT pg_advisory_unlock($1)", [GATE])
     case.connection.execute("SELECT pg_terminate_backend($1)", [pid])
-    status, out, err = run.end()
-    told = json.loads(out)
-    assert status in (0, 1), err
-    assert told["found"] == told["done"] + told["failed"]
+    ran = run.end()
+    assert ran.status in (0, 1), ran.err
+    assert ran.record["found"] == ran.record["done"] + ran.record["failed"]
     case.settle(etl)
 
 

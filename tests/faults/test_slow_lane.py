@@ -72,8 +72,7 @@ def test_there_is_no_second_try_where_it_would_not_be_longer(
     start: Start, lanes: Connection, tally: Tally
 ) -> None:
     timeouts(tally, "100ms", "100ms")
-    status, _, err = begin(start, tally).end()
-    assert (status, "comes again" in err) == (1, False)
+    assert "comes again" not in begin(start, tally).ended(1).err
     assert attempts(tally.connection)[1] == ("b slow", "failed", "57014")
 
 

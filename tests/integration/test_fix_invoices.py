@@ -190,13 +190,11 @@ def test_invoices_that_come_while_it_runs_fail_alone_too(billing: Connection, et
         "CREATE TRIGGER add AFTER UPDATE ON billing.invoices FOR EACH ROW"
         " WHEN (NEW.is_service_fee) EXECUTE FUNCTION add()"
     )
-    told = etl("fix-invoices", "--json", "--workers=1").ended(1).record
-    assert {name: told[name] for name in ("found", "done", "failed", "remaining")} == {
-        "found": 3,  # and one that failed without having been found
-        "done": 1,
-        "failed": 2,
-        "remaining": 0,
-    }
+    # One failed without having been found.
+    ran = etl("fix-invoices", "--json", "--workers=1").ended(
+        1, found=3, done=1, failed=2, remaining=0
+    )
+    told = ran.record
     held = billing.execute("SELECT item_key FROM etl.held_item ORDER BY item_key").fetchall()
     assert held == [("regular:70",), ("regular:82",)]
     right = "SELECT invoice_id FROM billing.invoices WHERE repaired_at IS NOT NULL ORDER BY 1"

@@ -84,8 +84,7 @@ def test_a_quoted_variable_takes_any_text_and_an_error_ends_it(
     ],
 )
 def test_a_mistake_is_one_clear_error(etl_psql: EtlPsql, arguments: list[str], said: str) -> None:
-    ran = etl_psql(*arguments)
-    assert (ran.status, said in ran.err) == (2, True), ran.err
+    etl_psql(*arguments).ended(2, said)
 
 
 def test_a_password_is_no_argument_of_psql(etl: Etl, dsn: str, tmp_path: Path) -> None:

@@ -67,8 +67,7 @@ def test_batches_grow_until_they_take_as_long_as_they_should(
 def test_what_makes_no_sense_is_one_error(
     squares: Squares, arguments: list[str], problem: str
 ) -> None:
-    ran = squares.run(*arguments).ended(2, problem)
-    assert ran.out == ""
+    assert squares.run(*arguments).ended(2, problem).out == ""
 
 
 @pytest.mark.parametrize(
@@ -133,8 +132,7 @@ def test_detached_it_goes_on_in_the_background(
     assert squares.run().status == 75
     assert squares.run(WAIT="false").status == 75  # and says so here, not only in the log
     squares.connection.execute("SELECT pg_advisory_unlock(77)")
-    after = squares.run("--wait")  # begins when that one has ended
-    assert (after.status, after.record["done"]) == (0, len(keys)), after.err
+    squares.run("--wait").ended(0, done=len(keys))  # begins when that one has ended
     assert squares.times() == dict.fromkeys(keys, 2)
     assert f'"done": {len(keys)}' in log.read_text()
     assert log.stat().st_mode & 0o777 == 0o600
@@ -146,10 +144,8 @@ def test_wrong_results_are_looked_for_afterwards(squares: Squares, keys: list[in
         "verify.sql",
         "SELECT id AS item_key, 'has no square' AS problem FROM number WHERE square IS NULL",
     )
-    ran = squares.run("--verify", "--parity=odd")
-    told = ran.record
     wrong = [key for key in keys if key % 2 == 0]
-    assert (ran.status, told["wrong"], told["failed"]) == (1, len(wrong), 0)
-    assert {int(item["item_key"]) for item in told["wrong_items"]} == set(wrong)
+    ran = squares.run("--verify", "--parity=odd").ended(1, wrong=len(wrong), failed=0)
+    assert {int(item["item_key"]) for item in ran.record["wrong_items"]} == set(wrong)
     squares.run(VERIFY="true").ended(0, wrong=0)
     assert squares.run(VERIFY="perhaps").status == 2

@@ -1,7 +1,5 @@
 """The network between worker and server is cut, freezes, or swallows everything."""
 
-import json
-
 import pytest
 
 from etl.db import Connection
@@ -47,11 +45,10 @@ def test_a_network_that_comes_back_is_waited_for(
     until(lambda: proxy.accepted >= tried + 4, run.process)
     open_gate(gate)
     proxy.accept()
-    status, out, err = run.end()
-    assert status in (0, 1), err
-    record = json.loads(out)
-    assert record["done"] >= 5
-    assert record["done"] + record["failed"] == 6
+    ran = run.end()
+    assert ran.status in (0, 1), ran.err
+    assert ran.record["done"] >= 5
+    assert ran.record["done"] + ran.record["failed"] == 6
     cycles.assert_the_next_needs_no_clean_up()
 
 

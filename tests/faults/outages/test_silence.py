@@ -1,6 +1,5 @@
 """A server that stops answering without closing: frozen on the way, or stopped."""
 
-import json
 import shutil
 from pathlib import Path
 
@@ -30,20 +29,13 @@ def quick_job(tmp_path: Path) -> dict[str, str]:
     return {"ETL_JOBS_DIR": str(folder.parent)}
 
 
-def assert_one_item_failed(status: int, out: str, err: str) -> None:
-    assert status == 1, err
-    record = json.loads(out)
-    assert (record["done"], record["failed"], record["orphaned"]) == (5, 1, 0)
-    assert "[08006]" in err
-
-
 def test_nobody_waits_for_ever_on_a_connection_that_is_silent(
     start_by_proxy: Start, gate: Connection, proxy: Proxy, cycles: Cycles, quick_job: dict[str, str]
 ) -> None:
     run = start_by_proxy("--workers=1", job="quick-users", **quick_job)
     wait_until_at_gate(gate)
     proxy.freeze()  # the connections of worker and supervisor; new ones are answered
-    assert_one_item_failed(*run.end())
+    run.ended(1, "[08006]", done=5, failed=1, orphaned=0)
     open_gate(gate)
     wait_until_disconnected(gate)
     cycles.assert_the_next_needs_no_clean_up()
@@ -55,7 +47,7 @@ def test_a_server_process_that_has_stopped_costs_its_item_an_attempt(
     run = start("--workers=1", job="quick-users", **quick_job)
     backend = wait_until_at_gate(gate)
     server.suspend(backend)
-    assert_one_item_failed(*run.end())
+    run.ended(1, "[08006]", done=5, failed=1, orphaned=0)
     gate.execute("SELECT pg_terminate_backend($1)", [backend])
     server.resume_all()
     open_gate(gate)
