@@ -190,16 +190,21 @@ def clear(ran: Ran, status: int, *said: str) -> bool:
     return bool(ran.ended(status, *said))
 
 
-@pytest.fixture
-def environment(tmp_path: Path) -> dict[str, str]:
-    """The environment of a command, with nothing of the surrounding settings."""
-    kept = {
+def surroundings() -> dict[str, str]:
+    """The environment of the tests without any settings of the program."""
+    return {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("PG", "ETL_", "MAX_", "CATCHUP_", "XDG_"))
         # The program is started some thousand times: it is compiled once.
         and name != "PYTHONDONTWRITEBYTECODE"
     }
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """The environment of a command, with nothing of the surrounding settings."""
+    kept = surroundings()
     if "ETL_PG_BIN" in os.environ:
         kept["ETL_PG_BIN"] = os.environ["ETL_PG_BIN"]
     return {**kept, "ETL_STATE_DIR": str(tmp_path / "state"), "COLUMNS": "100"}

@@ -19,7 +19,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from etl.db import Connection, Target, connect
 from etl.deploy import roles
 from etl.embedded import EmbeddedServer
-from tests.conftest import RUNNER, load_schema
+from tests.conftest import RUNNER, load_schema, surroundings
 
 SETTINGS: Mapping[str, str] = {
     "shared_buffers": "1GB",
@@ -121,19 +121,12 @@ class Server:
 
     def environment(self, database: str, user: str = RUNNER) -> dict[str, str]:
         """Of `etl` on a database, with nothing of the surrounding settings."""
-        kept = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(("PG", "ETL_", "MAX_", "CATCHUP_", "XDG_"))
-            # The program is compiled once, as on a user's machine.
-            and name != "PYTHONDONTWRITEBYTECODE"
-        }
         own = {
             "ETL_STATE_DIR": str(self.folder),
             "ETL_JOBS_DIR": str(JOBS),
             "ETL_DSN": self.dsn(database, user),
         }
-        return kept | own
+        return surroundings() | own
 
     def etl(self, database: str, *arguments: str | Path, user: str = RUNNER) -> str:
         """Run the program as a user does. Returns its standard output."""

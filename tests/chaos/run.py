@@ -1,6 +1,5 @@
 """The chaos run: cycle after cycle while the plan is carried out, and the reckoning at the end."""
 
-import os
 import shutil
 import tempfile
 import time
@@ -15,7 +14,7 @@ from tests.chaos.faults import Faults
 from tests.chaos.invariants import TICKS, Reckoning, broken_promises, reckon
 from tests.chaos.plan import COSTLY, DEADLY, LOADER, OUTAGES, Fault, Kind, draw
 from tests.chaos.warehouse import Warehouse
-from tests.conftest import RUNNER, Etl, runner
+from tests.conftest import RUNNER, Etl, runner, surroundings
 from tests.faults.proxy import Proxy
 from tests.faults.servers import OwnServer
 
@@ -80,9 +79,8 @@ class Chaos:
         self._state = folder / "state"
         self._warehouse = Warehouse(server, folder, users)
         self._faults = Faults(server, proxy, self._warehouse)
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("PG", "ETL_", "MAX_"))}
         self._environment = {
-            **kept,
+            **surroundings(),
             "ETL_STATE_DIR": str(self._state),
             "QUEUE": queue,
             "ETL_DSN": proxy.dsn(self._warehouse.name, RUNNER),

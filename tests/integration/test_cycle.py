@@ -151,46 +151,12 @@ def test_a_failing_user_is_told_held_and_costs_nobody_else(
     etl("datamart-users", AS_OF, "--json").told(found=0, held=1)
 
 
-def test_after_max_attempts_a_failing_user_is_quarantined(
-    etl: Etl, connection: Connection, warehouse: dict[str, int]
-) -> None:
-    connection.execute(
-        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS"
-        " $$ BEGIN RAISE EXCEPTION 'refused'; END $$"
-    )
-    connection.execute(
-        "CREATE TRIGGER refuse BEFORE INSERT ON dwh.datamart_users"
-        " FOR EACH ROW EXECUTE FUNCTION refuse()"
-    )
-    statuses: list[int] = []
-    for _ in range(6):
-        statuses.append(etl("datamart-users", AS_OF, "--max-users=5").status)
-        connection.execute("UPDATE etl.held_item SET held_until = now()")
-    assert statuses == [1, 1, 1, 1, 1, 3]
-    rows = connection.execute(
-        "SELECT count(*), min(attempts), count(quarantined_at) FROM etl.held_item"
-    ).fetchall()
-    assert rows == [(5, 5, 5)]
-
-
-def test_a_released_user_that_succeeds_is_forgotten(
-    etl: Etl, connection: Connection, warehouse: dict[str, int]
-) -> None:
-    connection.execute("ALTER TABLE dwh.datamart_users ADD CONSTRAINT poison CHECK (FALSE)")
-    etl("datamart-users", AS_OF)
-    connection.execute("ALTER TABLE dwh.datamart_users DROP CONSTRAINT poison")
-    connection.execute("UPDATE etl.held_item SET held_until = now()")
-    assert etl("datamart-users", AS_OF).status == 0
-    assert connection.execute("SELECT FROM etl.held_item").rowcount == 0
-
-
 def test_a_user_that_a_loader_has_marked_is_busy_and_stays_dirty(
     etl: Etl, connection: Connection, warehouse: dict[str, int]
 ) -> None:
     with connection.transaction():
         connection.execute("UPDATE dwh.dimension_users SET modified = TRUE WHERE username = 'bo'")
-        record = etl("datamart-users", AS_OF, "--json").record
-    assert (record["done"], record["busy"], record["failed"]) == (4, 1, 0)
+        etl("datamart-users", AS_OF, "--json").told(done=4, busy=1, failed=0)
     assert dirty(connection) == {"bo"}
     assert connection.execute("SELECT FROM etl.held_item").rowcount == 0
 

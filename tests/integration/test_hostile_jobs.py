@@ -31,14 +31,6 @@ def jobs(tmp_path: Path) -> Path:
     return tmp_path / "jobs"
 
 
-def _fifo(path: Path) -> None:
-    os.mkfifo(path)
-
-
-def _folder(path: Path) -> None:
-    path.mkdir()
-
-
 def _loop(path: Path) -> None:
     path.symlink_to(path)
 
@@ -61,8 +53,8 @@ def _missing(path: Path) -> None:
 
 
 SPOILS = [
-    (_fifo, "not a regular file"),
-    (_folder, "not a regular file"),
+    (os.mkfifo, "not a regular file"),
+    (Path.mkdir, "not a regular file"),
     (_loop, "Too many levels of symbolic links"),
     (_device, "not a regular file"),
     (_large, "larger than 10 MB"),

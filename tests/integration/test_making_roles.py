@@ -1,9 +1,7 @@
 """Making the roles, on a server that has none: as superuser, as a lesser role, or not at all."""
 
-import json
-import subprocess
-import sys
 from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -47,16 +45,6 @@ class Cluster:
     def etl(self, dbname: str, user: str = "etl") -> Etl:
         """The program on a database, as this login."""
         return runner({**self._environment, "ETL_DSN": self.dsn(dbname, user)})
-
-    def start(self, dbname: str, user: str, *arguments: str) -> "subprocess.Popen[str]":
-        """The same in the background."""
-        return subprocess.Popen(
-            [sys.executable, "-m", "etl", *arguments],
-            env={**self._environment, "ETL_DSN": self.dsn(dbname, user)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
 
     def psql(self, dbname: str, file: Path) -> Ran:
         """Run a file as a DBA does."""
@@ -202,13 +190,11 @@ def test_a_dry_run_says_what_it_would_do_and_does_nothing(cluster: Cluster) -> N
 def test_many_at_once_in_two_databases_make_each_role_once(cluster: Cluster) -> None:
     with cluster.connect() as connection:
         connection.execute("ALTER DATABASE etl_db OWNER TO lead")
-    started = [
-        cluster.start(dbname, "lead", "init", "--with-roles", "--json")
-        for dbname in ("etl_db", "lead_db") * 4
-    ]
-    ended = [(process.communicate(), process.returncode) for process in started]
-    assert [(status, err) for (_, err), status in ended] == [(0, "")] * 8
-    reports = [json.loads(out) for (out, _), _ in ended]
-    assert sum(len(report["granted"]) for report in reports) == 2 * (2 + 2 * len(shipped_jobs()))
+    with ThreadPoolExecutor() as threads:
+        every = [cluster.etl(dbname, "lead") for dbname in ("etl_db", "lead_db") * 4]
+        started = [threads.submit(etl, "init", "--with-roles", "--json") for etl in every]
+    ended = [ran.result() for ran in started]
+    assert [(ran.status, ran.err) for ran in ended] == [(0, "")] * 8
+    assert sum(len(ran.record["granted"]) for ran in ended) == 2 * (2 + 2 * len(shipped_jobs()))
     assert cluster.roles() == ROLES
     assert cluster.owners("etl_db") == cluster.owners("lead_db") == ["etl_owner"]
