@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from tests.bench.drain import drained_s
-from tests.bench.measure import Measurement, Samples, alternate, compared, took_s
+from tests.bench.measure import Measurement, Samples, alone, alternate, compared, took_s
 from tests.bench.server import run
 from tests.bench.warehouse import SQL, Bench
 from tests.conftest import REPOSITORY
@@ -89,17 +89,8 @@ def reading(bench: Bench) -> Iterator[Measurement]:
             refresh.result()
     for what, taken in (("in peace", quiet), ("while all are replaced", busy)):
         middle, late = (Samples([one[place] for one in taken]) for place in range(2))
-        yield Measurement(
-            bar=18,
-            what=f"cache.fetch, one reader, {what}, 99 of 100 within",
-            ours=late.told("ms"),
-            rival="",
-            figure=late.median,
-            unit="ms",
-            bar_at=1.0,
-            is_least=False,
-            details=(f"half of them within {middle.told('ms')}",),
-        )
+        told = f"cache.fetch, one reader, {what}, 99 of 100 within"
+        yield alone(18, told, late, "ms", f"half of them within {middle.told('ms')}", most=1.0)
 
 
 def _computing(bench: Bench) -> str:

@@ -13,7 +13,7 @@ from etl.ledger.cost import Budget
 from etl.model import CycleRecord
 from etl.queue import FileQueue
 from etl.settings import ItemLimit
-from tests.bench.measure import Measurement, Samples, alternate, compared
+from tests.bench.measure import Measurement, Samples, alone, alternate, compared
 from tests.bench.warehouse import SQL, Bench
 from tests.conftest import shipped_job
 from tests.support import nodes
@@ -46,17 +46,9 @@ def duration(bench: Bench) -> Iterator[Measurement]:
     with bench.server.connect(_warehouse(bench, size.few_facts)) as connection:
         taken = [_freeze(bench, connection) for _ in range(_TIMES * size.rounds)]
     counted, frozen = (Samples([both[place] for both in taken]) for place in (0, 1))
-    yield Measurement(
-        bar=6,
-        what=f"prioritization of {size.listed_users:,} dirty users, written to the queue",
-        ours=frozen.told("ms"),
-        rival="",
-        figure=frozen.median,
-        unit="ms",
-        bar_at=250,
-        is_least=False,
-        details=(f"the count of the backlog before it: {counted.told('ms')}",),
-    )
+    what = f"prioritization of {size.listed_users:,} dirty users, written to the queue"
+    detail = f"the count of the backlog before it: {counted.told('ms')}"
+    yield alone(6, what, frozen, "ms", detail, most=250)
 
 
 def _warehouse(bench: Bench, facts: int) -> str:
