@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from tests.chaos.plan import Fault
@@ -56,16 +55,11 @@ class ChaosCycle:
     def __enter__(self) -> "ChaosCycle":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.process.kill()
         self.process.wait()
         os.close(self._pidfd)
-        self._watch.__exit__(kind, error, traceback)
+        self._watch.__exit__(*error)
 
     def wait_for_claims(self, number: int) -> int:
         """Wait until so many further items are claimed. Returns fewer where it has ended."""

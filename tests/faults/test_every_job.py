@@ -6,7 +6,6 @@ a job has to say for itself is below; the tests know none of them.
 
 import os
 import signal
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pytest
@@ -15,12 +14,12 @@ from etl import db, folders, job
 from etl.db import Connection
 from etl.sqlfile import statements
 from tests.conftest import Connect, Etl, shipped_jobs
-from tests.faults.conftest import Run, Start, kill_whole_cycle, wait_until_disconnected
+from tests.faults.conftest import AS_OF, Run, Start, kill_whole_cycle, wait_until_disconnected
 from tests.faults.sums import wrong_sums
+from tests.gates import GATE, open_gate, shut_gate
 from tests.support import DAY
 from tests.waiting import WAITS_AT_GATE, until_found, until_gone
 
-GATE = 42
 # Written is a row of this table; the condition finds one of the sample's, in the middle.
 WRITES = {
     "datamart_users": ("dwh.datamart_users", "NEW.dimension_user_id = 33"),
@@ -69,9 +68,6 @@ class Case:
         assert not self.connection.execute("SELECT FROM etl.held_item").fetchall()
 
 
-AS_OF = f"--as-of={DAY}"
-
-
 @pytest.fixture(params=CASES, ids="-".join)
 def case(
     request: pytest.FixtureRequest, connection: Connection, environment: dict[str, str]
@@ -92,18 +88,13 @@ def keeper(case: Case, connect_again: Connect) -> Connection:
     """Holds the gate: whoever writes the one row waits."""
     case.on_write(f"PERFORM pg_advisory_xact_lock_shared({GATE});")
     keeper = connect_again()
-    keeper.execute("SELECT pg_advisory_lock($1)", [GATE])
+    shut_gate(keeper)
     return keeper
 
 
 def wait_at_gate(case: Case, run: Run) -> int:
     """Wait for the write. Returns the process id of its server process."""
     return int(until_found(case.connection, WAITS_AT_GATE, running=run.process)[0][0])
-
-
-def kill(processes: Iterable[int]) -> None:
-    for process in processes:
-        os.kill(process, signal.SIGKILL)
 
 
 def test_every_shipped_job_is_tried() -> None:
@@ -125,9 +116,10 @@ def test_a_killed_worker_costs_what_it_had_in_hand_an_attempt(
 ) -> None:
     run = start("--workers=1", job=case.command)
     pid = wait_at_gate(case, run)
-    kill(run.workers())
+    (worker,) = run.workers()
+    os.kill(worker, signal.SIGKILL)
     until_gone(case.connection, "SELECT FROM pg_stat_activity WHERE pid = $1", [pid], run.process)
-    keeper.execute("SELECT pg_advisory_unlock($1)", [GATE])
+    open_gate(keeper)
     told = run.ended(1, failed=0).record
     assert told["orphaned"] > 0
     assert told["found"] == told["done"] + told["orphaned"]
@@ -141,7 +133,7 @@ def test_all_killed_at_once_leave_nothing_to_clean_up(
     wait_at_gate(case, run)
     kill_whole_cycle(run)
     run.end()
-    keeper.execute("SELECT pg_advisory_unlock($1)", [GATE])
+    open_gate(keeper)
     wait_until_disconnected(case.connection)
     case.on_write("")
     after = etl(case.command, AS_OF, "--json").told(failed=0)
@@ -154,7 +146,7 @@ def test_a_server_process_that_is_ended_takes_the_item_with_it_and_nothing_else(
 ) -> None:
     run = start("--workers=1", job=case.command)
     pid = wait_at_gate(case, run)
-    keeper.execute("SELECT pg_advisory_unlock($1)", [GATE])
+    open_gate(keeper)
     case.connection.execute("SELECT pg_terminate_backend($1)", [pid])
     ran = run.end()
     assert ran.status in (0, 1), ran.err
@@ -180,7 +172,7 @@ def test_a_signal_leaves_the_rest_for_the_next_cycle(
     wait_at_gate(case, run)
     os.kill(run.process.pid, signal.SIGTERM)
     run.wait_for("SIGTERM: finishing the")
-    keeper.execute("SELECT pg_advisory_unlock($1)", [GATE])
+    open_gate(keeper)
     told = run.ended(128 + signal.SIGTERM, stop_reason="stopped", failed=0).record
     assert told["found"] == told["done"] + told["remaining"]
     case.settle(etl)
