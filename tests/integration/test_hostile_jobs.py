@@ -52,7 +52,7 @@ def _missing(path: Path) -> None:
     assert not path.exists()
 
 
-SPOILS = [
+SPOILS: list[tuple[Callable[[Path], None], str]] = [
     (os.mkfifo, "not a regular file"),
     (Path.mkdir, "not a regular file"),
     (_loop, "Too many levels of symbolic links"),

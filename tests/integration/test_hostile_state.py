@@ -91,7 +91,7 @@ def empty_queue(cycles: Path, connection: Connection) -> Path:
     return folder
 
 
-PLANT = [os.mkfifo, Path.mkdir, _link, _device]
+PLANT: list[Callable[[Path], None]] = [os.mkfifo, Path.mkdir, _link, _device]
 
 
 @pytest.mark.parametrize("name", ["cycle.lock", "holder.json"])
