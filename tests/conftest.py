@@ -8,13 +8,14 @@ member of etl_runner and nothing else, on an empty one as a member of etl_owner.
 tests do to a database themselves, such as making triggers, they do as a superuser.
 """
 
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 import pytest
@@ -149,13 +150,36 @@ def connect_again(dsn: str) -> Generator[Connect]:
         one.close()
 
 
-@dataclass(frozen=True)
-class Ran:
+class Ran(NamedTuple):
     """How a command ended."""
 
     status: int
     out: str
     err: str
+
+    @property
+    def record(self) -> Any:
+        """The JSON that it has printed."""
+        return json.loads(self.out)
+
+    def ended(self, status: int, *said: str, **record: object) -> "Ran":
+        """Itself, which must have ended so.
+
+        Args:
+            status: Its exit status.
+            said: Words on standard error; never a traceback.
+            record: What the object that it has printed must hold.
+        """
+        assert self.status == status, self.err
+        assert "Traceback" not in self.err
+        for words in said:
+            assert words in self.err
+        return self.told(**record) if record else self
+
+    def told(self, **record: object) -> "Ran":
+        """Itself, which must have printed an object that holds this."""
+        assert {name: self.record[name] for name in record} == record, self.err
+        return self
 
 
 Etl = Callable[..., Ran]
@@ -163,23 +187,24 @@ Etl = Callable[..., Ran]
 
 def clear(ran: Ran, status: int, *said: str) -> bool:
     """Whether a command ended with one error that a person understands."""
-    assert ran.status == status, ran.err
-    assert "Traceback" not in ran.err
-    for words in said:
-        assert words in ran.err
-    return True
+    return bool(ran.ended(status, *said))
 
 
-@pytest.fixture
-def environment(tmp_path: Path) -> dict[str, str]:
-    """The environment of a command, with nothing of the surrounding settings."""
-    kept = {
+def surroundings() -> dict[str, str]:
+    """The environment of the tests without any settings of the program."""
+    return {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("PG", "ETL_", "MAX_", "CATCHUP_", "XDG_"))
         # The program is started some thousand times: it is compiled once.
         and name != "PYTHONDONTWRITEBYTECODE"
     }
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """The environment of a command, with nothing of the surrounding settings."""
+    kept = surroundings()
     if "ETL_PG_BIN" in os.environ:
         kept["ETL_PG_BIN"] = os.environ["ETL_PG_BIN"]
     return {**kept, "ETL_STATE_DIR": str(tmp_path / "state"), "COLUMNS": "100"}
@@ -195,6 +220,12 @@ def etl(environment: dict[str, str], dsn: str) -> Etl:
 def tally(tmp_path: Path, etl: Etl, connection: Connection) -> Tally:
     """A small job, nothing in its table yet."""
     return Tally(tmp_path / "jobs" / "tally", etl, connection)
+
+
+def run_program(*command: str | Path, **more: Any) -> Ran:
+    """Run any program. ``more``: what else `subprocess.run` takes."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False, **more)
+    return Ran(done.returncode, done.stdout, done.stderr)
 
 
 def etl_program(folder: Path) -> Path:

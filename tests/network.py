@@ -41,7 +41,6 @@ _POSTS = "INSERT INTO social.posts (user_id) SELECT u.user_id FROM lot JOIN u ON
 
 
 def shipped() -> Job:
-    """The job."""
     return job.load(folders.sql_folder() / "jobs" / "counter_caches")
 
 

@@ -32,7 +32,6 @@ def add_users(connection: Connection, *names: str) -> dict[str, int]:
 
 
 def user_ids(connection: Connection) -> dict[str, int]:
-    """The id of each user by name."""
     rows = connection.execute("SELECT username, dimension_user_id FROM dwh.dimension_users")
     return {str(name): int(number) for name, number in rows}
 
@@ -57,12 +56,10 @@ def add_facts(connection: Connection, facts: Iterable[Fact], country: str = "Col
 
 
 def opened(note: int, at: str, user: str) -> Fact:
-    """A note that is opened."""
     return ("opened", note, at, user, user)
 
 
 def closed(note: int, at: str, user: str | None, opener: str | None) -> Fact:
-    """A note that is closed."""
     return ("closed", note, at, user, opener)
 
 

@@ -37,14 +37,19 @@ class Tally:
         )
 
     def write(self, name: str, text: str) -> None:
-        """Write a file of the job."""
         (self.folder / name).write_text(text + "\n")
 
+    def work(self, body: str) -> None:
+        """Have each thing worked on by a function with this body; ``name`` is its key."""
+        self.connection.execute(
+            "CREATE FUNCTION work(name text) RETURNS void LANGUAGE plpgsql SET lock_timeout = 0"
+            f" AS $$ BEGIN {body} END $$".encode()
+        )
+        self.write("process.sql", "SELECT work(:'item_key')")
+
     def add(self, *keys: str) -> None:
-        """Add dirty things."""
         for key in keys:
             self.connection.execute("INSERT INTO thing (key) VALUES ($1)", [key])
 
     def run(self, *arguments: str) -> "Ran":
-        """Run a cycle."""
         return self._etl("tally", "--json", *arguments, ETL_JOBS_DIR=str(self.folder.parent))

@@ -5,10 +5,11 @@ from run to run.
 """
 
 import re
-import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.conftest import run_program
 
 _BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _HEREDOC = re.compile(r"<<'(\w+)'")
@@ -51,17 +52,9 @@ def run(step: Step, folder: Path, environment: Mapping[str, str]) -> str:
     script = (
         f"[[ ! -e {kept} ]] || . {kept}\n{step.command}\nstatus=$?; export -p >{kept}\nexit $status"
     )
-    done = subprocess.run(
-        ["bash", "-c", script],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    assert done.returncode == 0, f"$ {step.command}\n{done.stdout}{done.stderr}"
-    return "\n".join(line.rstrip() for line in done.stdout.splitlines())
+    done = run_program("bash", "-c", script, cwd=folder, env=environment, timeout=120)
+    assert done.status == 0, f"$ {step.command}\n{done.out}{done.err}"
+    return "\n".join(line.rstrip() for line in done.out.splitlines())
 
 
 def is_as_shown(step: Step, output: str) -> bool:

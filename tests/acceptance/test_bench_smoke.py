@@ -1,14 +1,12 @@
 """The benchmark runs: every bar at a tiny size, with a figure whose value means nothing."""
 
-import json
 import math
-import subprocess
 import sys
 
 import pytest
 
 from tests.bench.__main__ import BARS
-from tests.conftest import REPOSITORY
+from tests.conftest import REPOSITORY, run_program
 
 PARTS = ([*range(1, 9)], [*range(9, 16)], [*range(16, 21)], [*range(21, 24)])
 
@@ -19,19 +17,14 @@ def test_no_bar_is_left_out() -> None:
 
 @pytest.mark.parametrize("bars", PARTS, ids=lambda bars: f"{bars[0]} to {bars[-1]}")
 def test_every_bar_is_measured_and_told(bars: list[int]) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.bench", *map(str, bars), "--smoke", "--json"],
-        capture_output=True, text=True, check=False, cwd=REPOSITORY,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
+    command = [sys.executable, "-m", "tests.bench", *map(str, bars), "--smoke", "--json"]
+    done = run_program(*command, cwd=REPOSITORY).ended(0)
+    found = done.record
     assert {one["bar"] for one in found} == set(bars)
     assert all(math.isfinite(one["figure"]) and one["figure"] > 0 for one in found)
     for one in found:
         told = [
-            line
-            for line in done.stderr.splitlines()
-            if f"bar {one['bar']}: {one['what']}: " in line
+            line for line in done.err.splitlines() if f"bar {one['bar']}: {one['what']}: " in line
         ]
         assert len(told) == 1
         assert told[0].endswith(": ok" if one["is_met"] else ": missed")

@@ -80,8 +80,7 @@ def test_the_wheel_of_the_source_distribution_runs_every_command_alone(
     )
     assert packed == templates
     run = runner({**environment, "ETL_STATE_DIR": str(state), "PYTHONPATH": str(alone)}, tmp_path)
-    ran = run("demo", "--scale=200", "--max-users=20")
-    assert ran.status == 0, ran.err
+    ran = run("demo", "--scale=200", "--max-users=20").ended(0)
     assert "20 of 200 users done" in ran.out
     shown = run("sql", "list", "--json")
     assert str(alone / "etl" / "sql") in shown.out
@@ -91,18 +90,16 @@ def test_the_wheel_of_the_source_distribution_runs_every_command_alone(
     assert set(listed) == {command[0] for command in EVERY_COMMAND}
     (tmp_path / "notes.csv").write_text(HEADER)
     for command in EVERY_COMMAND:
-        ran = run(*command)
-        assert ran.status == STATUS.get(command[0], 0), (command, ran.out, ran.err)
-        assert "Traceback" not in ran.err
+        run(*command).ended(STATUS.get(command[0], 0))
 
 
 def test_the_demo_leaves_real_data_alone(
     environment: dict[str, str], dsn: str, connection: Connection
 ) -> None:
     add_users(connection, "ana")
-    ran = runner({**environment, "ETL_DSN": dsn})("demo")
-    assert ran.status == 2
-    assert "has data of datamart-users that are no sample" in ran.err
+    runner({**environment, "ETL_DSN": dsn})("demo").ended(
+        2, "has data of datamart-users that are no sample"
+    )
 
 
 def test_the_page_of_commands_names_each_and_its_options(environment: dict[str, str]) -> None:

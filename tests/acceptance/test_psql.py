@@ -1,7 +1,6 @@
 """Every SQL file of the job runs in psql as it stands, and does there what it does here."""
 
 import os
-import subprocess
 import tempfile
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import pytest
 from etl import db
 from etl.db import Connection
 from etl.embedded import EmbeddedServer
-from tests.conftest import shipped_job
+from tests.conftest import run_program, shipped_job
 from tests.support import DAY, dirty
 
 FOLDER = shipped_job().folder
@@ -22,14 +21,8 @@ def psql(dsn: str, name: str, *options: str, **variables: object) -> list[str]:
     server = EmbeddedServer.of(Path(tempfile.gettempdir()), os.environ)
     given = [part for key, value in variables.items() for part in ("-v", f"{key}={value}")]
     arguments = ["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", *options, *given]
-    done = subprocess.run(
-        [server.binary("psql"), "-d", dsn, *arguments, "-f", FOLDER / name],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.split()
+    ran = run_program(server.binary("psql"), "-d", dsn, *arguments, "-f", FOLDER / name)
+    return ran.ended(0).out.split()
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ left out, and say so; where CI is set they fail instead.
 """
 
 import gzip
-import json
 import os
 from collections.abc import Generator
 from dataclasses import asdict
@@ -46,7 +45,6 @@ LIMIT 500
 
 @pytest.fixture(scope="module")
 def notes() -> Path:
-    """The published file."""
     named = os.environ.get("ETL_TEST_NOTES")
     if named:
         return Path(named)
@@ -68,7 +66,6 @@ def real_dsn(server_address: Address) -> Generator[str]:
 
 @pytest.fixture
 def real(real_dsn: str) -> Generator[Connection]:
-    """A connection to it."""
     with connect(Target.parse(real_dsn), "tests") as connection:
         yield connection
 
@@ -89,12 +86,10 @@ def test_1_the_file_loads_whole(etl_real: Etl, real: Connection, notes: Path) ->
     rejects = notes.with_name(f"{notes.name}.rejects.csv")
     existed = rejects.exists()
     ran = etl_real("load-notes", notes, "--json")
-    report = json.loads(ran.out)
+    report = ran.record
     if not existed:
         Path(report["rejects_file"]).unlink()
-    assert ran.status == 0
-    assert (report["notes"], report["rejected"]) == (314_810, 162)
-    assert (report["new_facts"], report["new_anonymous"]) == (629_620, 84_383)
+    ran.ended(0, notes=314_810, rejected=162, new_facts=629_620, new_anonymous=84_383)
     assert report["users"] == report["new_users"] == report["users_dirtied"] == 63_887
     assert count(real, "SELECT count(*) FROM dwh.facts") == 629_620
     assert count(real, "SELECT count(*) FROM dwh.dimension_users WHERE modified") == 63_887
@@ -105,10 +100,8 @@ def test_2_the_first_500_are_those_of_the_cascade(
     etl_real: Etl, real: Connection, environment: dict[str, str]
 ) -> None:
     expected = [key for (key,) in real.execute(CASCADE.encode())]
-    record = json.loads(
-        etl_real("datamart-users", AS_OF, "--max-users=500", "--reserved-percent=0", "--json").out
-    )
-    assert (record["found"], record["done"], record["remaining"]) == (63_887, 500, 63_387)
+    options = ("--max-users=500", "--reserved-percent=0", "--json")
+    etl_real("datamart-users", AS_OF, *options).told(found=63_887, done=500, remaining=63_387)
     (queue,) = Path(environment["ETL_STATE_DIR"]).glob("cycles/*/*/*/queue.tsv")
     assert [line.split("\t")[0] for line in queue.read_text().splitlines()[1:]] == expected
     refreshed = real.execute("SELECT dimension_user_id::text FROM dwh.datamart_users").fetchall()
@@ -118,15 +111,13 @@ def test_2_the_first_500_are_those_of_the_cascade(
 def test_3_cycles_drain_everybody_and_every_row_is_right(etl_real: Etl, real: Connection) -> None:
     remaining = 63_387
     while remaining:
-        ran = etl_real("datamart-users", AS_OF, "--max-users=30000", "--workers=2", "--json")
-        record = json.loads(ran.out)
-        assert ran.status == 0
+        options = ("--max-users=30000", "--workers=2", "--json")
+        record = etl_real("datamart-users", AS_OF, *options).ended(0).record
         assert record["found"] == remaining == record["done"] + record["remaining"]
         remaining = record["remaining"]
     assert count(real, "SELECT count(*) FROM dwh.datamart_users") == 63_887
     assert count(real, "SELECT count(*) FROM dwh.dimension_users WHERE modified") == 0
-    verified = json.loads(etl_real("verify", "datamart-users", AS_OF, "--json").out)
-    assert (verified["wrong"], verified["items"]) == (0, [])
+    etl_real("verify", "datamart-users", AS_OF, "--json").told(wrong=0, items=[])
     done = count(real, "SELECT count(*) FROM etl.attempt WHERE outcome = 'done'")
     assert done == count(real, "SELECT sum(done) FROM etl.cycle") == 63_887
 
@@ -134,9 +125,8 @@ def test_3_cycles_drain_everybody_and_every_row_is_right(etl_real: Etl, real: Co
 def test_4_a_second_load_is_nothing_new(etl_real: Etl, real: Connection, notes: Path) -> None:
     packed = gzip.decompress(notes.read_bytes())
     ran = etl_real("load-notes", "-", "--json", stdin=packed)
-    report = json.loads(ran.out)
-    Path(report["rejects_file"]).unlink()
-    assert (report["new_facts"], report["new_users"], report["users_dirtied"]) == (0, 0, 0)
+    Path(ran.record["rejects_file"]).unlink()
+    ran.told(new_facts=0, new_users=0, users_dirtied=0)
     assert count(real, "SELECT count(*) FROM dwh.dimension_users WHERE modified") == 0
 
 
@@ -144,9 +134,7 @@ def test_5_days_later_the_clock_has_made_some_dirty_and_the_others_are_right(
     etl_real: Etl, real: Connection
 ) -> None:
     later = "--as-of=2026-02-20"
-    before = json.loads(etl_real("verify", "datamart-users", later, "--json").out)
-    assert before["wrong"] == 0
-    record = json.loads(etl_real("datamart-users", later, "--max-users=5000", "--json").out)
+    etl_real("verify", "datamart-users", later, "--json").told(wrong=0)
+    record = etl_real("datamart-users", later, "--max-users=5000", "--json").record
     assert 500 < record["found"] == record["done"] < 5000
-    after = json.loads(etl_real("verify", "datamart-users", later, "--json").out)
-    assert after["wrong"] == 0
+    etl_real("verify", "datamart-users", later, "--json").told(wrong=0)

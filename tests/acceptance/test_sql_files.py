@@ -2,7 +2,6 @@
 
 import os
 import re
-import subprocess
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
@@ -13,7 +12,7 @@ from etl import deploy, job
 from etl.db import Target, connect
 from etl.embedded import EmbeddedServer
 from etl.folders import sql_folder
-from tests.conftest import Address
+from tests.conftest import Address, Ran, run_program
 from tests.support import DAY
 
 SQL = sql_folder()
@@ -79,13 +78,11 @@ def files() -> list[str]:
     return [str(path) for path in found if not set(path.parts) & set(_INSTALLED)]
 
 
-def psql(dsn: str, text: str) -> subprocess.CompletedProcess[str]:
+def psql(dsn: str, text: str) -> Ran:
     """Run this script; the first error ends it."""
     server = EmbeddedServer.of(Path(tempfile.gettempdir()), os.environ)
-    return subprocess.run(
-        [server.binary("psql"), "-X", "-q", "-d", dsn, "-v", "ON_ERROR_STOP=1"],
-        input=text, capture_output=True, text=True, check=False, cwd=SQL,
-    )  # fmt: skip
+    options = ("-X", "-q", "-d", dsn, "-v", "ON_ERROR_STOP=1")
+    return run_program(server.binary("psql"), *options, input=text, cwd=SQL)
 
 
 def variables(path: Path) -> set[str]:
@@ -104,12 +101,10 @@ def installed(server_address: Address) -> Generator[str]:
         with connect(Target.parse(dsn), "tests") as here:
             found = deploy.compare(here, jobs)
         for file in found:
-            done = psql(dsn, f"BEGIN;\n\\i {file.path}\nCOMMIT;\n")
-            assert done.returncode == 0, done.stderr
+            psql(dsn, f"BEGIN;\n\\i {file.path}\nCOMMIT;\n").ended(0)
         for sample in ("datamart_users", "cache_warm"):
             given = f"\\set scale 20\n\\set as_of {DAY}\nBEGIN;\n"
-            done = psql(dsn, f"{given}\\i jobs/{sample}/sample.sql\nCOMMIT;\n")
-            assert done.returncode == 0, done.stderr
+            psql(dsn, f"{given}\\i jobs/{sample}/sample.sql\nCOMMIT;\n").ended(0)
         yield dsn
         connection.execute("DROP DATABASE every_sql_file (FORCE)")
 
@@ -122,7 +117,7 @@ def test_a_file_runs_in_psql(installed: str, name: str) -> None:
     begin, end = ("", "") if "VACUUM" in (SQL / name).read_text() else ("BEGIN;", "ROLLBACK;")
     done = psql(installed, "\n".join([*given, begin, BEFORE.get(name, ""), f"\\i {name}", end, ""]))
     if name not in NEEDS:
-        assert done.returncode == 0, done.stderr
+        done.ended(0)
 
 
 def quoted(value: str) -> str:

@@ -104,11 +104,6 @@ def _arguments() -> argparse.Namespace:
 
 
 def _bar(text: str) -> int:
-    """The number of a bar.
-
-    Raises:
-        ValueError: There is no such bar.
-    """
     number = int(text)
     if number not in BARS:
         raise ValueError(f"there is no bar {number}")

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from tests.bench.drain import drained_s
-from tests.bench.measure import Measurement, Samples, alternate
+from tests.bench.measure import Measurement, Samples, alone, alternate, compared, took_s
 from tests.bench.server import run
 from tests.bench.warehouse import SQL, Bench
 from tests.conftest import REPOSITORY
@@ -68,16 +68,8 @@ def nothing_changed(bench: Bench) -> Iterator[Measurement]:
         return (time.perf_counter() - begun) * 1000
 
     ours, floor = alternate(bench.size.rounds, lambda: timed(_JOB), lambda: timed("nothing"))
-    yield Measurement(
-        bar=17,
-        what="a warm run in which nothing changed",
-        ours=ours.told("ms"),
-        rival=f"a cycle of a job without items {floor.told('ms')}",
-        figure=ours.median / floor.median,
-        unit="x",
-        bar_at=1.1,
-        is_least=False,
-    )
+    what, rival = "a warm run in which nothing changed", "a cycle of a job without items"
+    yield compared(17, what, ours, rival, floor, "ms", most=1.1)
 
 
 def reading(bench: Bench) -> Iterator[Measurement]:
@@ -97,17 +89,8 @@ def reading(bench: Bench) -> Iterator[Measurement]:
             refresh.result()
     for what, taken in (("in peace", quiet), ("while all are replaced", busy)):
         middle, late = (Samples([one[place] for one in taken]) for place in range(2))
-        yield Measurement(
-            bar=18,
-            what=f"cache.fetch, one reader, {what}, 99 of 100 within",
-            ours=late.told("ms"),
-            rival="",
-            figure=late.median,
-            unit="ms",
-            bar_at=1.0,
-            is_least=False,
-            details=(f"half of them within {middle.told('ms')}",),
-        )
+        told = f"cache.fetch, one reader, {what}, 99 of 100 within"
+        yield alone(18, told, late, "ms", f"half of them within {middle.told('ms')}", most=1.0)
 
 
 def _computing(bench: Bench) -> str:
@@ -145,9 +128,7 @@ def _waiting(bench: Bench) -> str:
 def _warmed(bench: Bench, database: str, workers: int) -> tuple[float, float]:
     """Mark all dashboards and warm them. Returns what it took, in all and draining, seconds."""
     bench.server.psql(database, "-c", _MARK, "-c", "CHECKPOINT")
-    begun = time.perf_counter()
-    bench.server.cycle(database, _JOB, f"--workers={workers}")
-    whole_s = time.perf_counter() - begun
+    whole_s = took_s(lambda: bench.server.cycle(database, _JOB, f"--workers={workers}"))
     return whole_s, drained_s(bench, database, _DASHBOARDS)[0]
 
 

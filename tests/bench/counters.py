@@ -1,7 +1,6 @@
 """Bar 14: counter caches of a social network, against plain UPDATEs of the whole table."""
 
 import statistics
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
@@ -10,7 +9,7 @@ from pathlib import Path
 from etl import db
 from etl.sqlfile import statements
 from tests import network
-from tests.bench.measure import Measurement, Samples, alternate
+from tests.bench.measure import Measurement, Samples, alternate, compared, took_s
 from tests.bench.server import run
 from tests.bench.warehouse import SQL, Bench
 
@@ -35,10 +34,7 @@ def measure(bench: Bench) -> Iterator[Measurement]:
         *(f"{what}: {quiet[what]} without, {busy[what]} while it runs" for what in quiet),
     )
     what = f"counters of {stage.told}"
-    yield Measurement(
-        14, what, ours.told("s"), f"3 plain UPDATEs {plain.told('s')}",
-        ours.median / plain.median, "x", 1.5, is_least=False, details=details,
-    )  # fmt: skip
+    yield compared(14, what, ours, "3 plain UPDATEs", plain, "s", *details, most=1.5)
     yield Measurement(
         14, f"{what}, beside background jobs", ours.told("s"), f"published {_PUBLISHED_S:.0f} s",
         _PUBLISHED_S / ours.median, "x", 10, is_least=True,
@@ -64,28 +60,14 @@ class _Network:
                     db.run(connection, statement, scale=self._bench.size.counter_users)
             connection.execute("VACUUM ANALYZE")
 
-    def _stale(self) -> str:
-        """A new copy, on disk."""
-        name = f"{_NAME}_{next(self._numbers)}"
-        with self._server.connect("postgres") as connection:
-            made = f"CREATE DATABASE {name} TEMPLATE {_NAME} STRATEGY file_copy"
-            connection.execute(made.encode())
-            connection.execute("CHECKPOINT")
-        with self._server.connect(name) as connection:
-            network.install(connection)  # a template's rights are not copied with it
-        return name
-
     def _cycle(self, name: str) -> None:
         record = self._server.cycle(name, "counter-caches", "--workers=1")
         if record["remaining"] or record["failed"]:
             raise ValueError(f"not everybody has been counted: {record}")
 
     def cycle_s(self) -> float:
-        """A cycle, seconds."""
-        name = self._stale()
-        begun = time.perf_counter()
-        self._cycle(name)
-        taken = time.perf_counter() - begun
+        name = self._server.copy(_NAME)
+        taken = took_s(lambda: self._cycle(name))
         ((longest,),) = self._bench.rows("SELECT max(duration_ms) FROM etl.attempt", name)
         self.longest_ms = max(self.longest_ms, float(longest))
         with self._server.connect(name) as connection:
@@ -96,17 +78,14 @@ class _Network:
         return taken
 
     def plain_s(self) -> float:
-        """The rival, seconds."""
-        name = self._stale()
-        begun = time.perf_counter()
-        self._server.psql(name, "-f", SQL / "counters_plain.sql")
-        taken = time.perf_counter() - begun
+        name = self._server.copy(_NAME)
+        taken = took_s(lambda: self._server.psql(name, "-f", SQL / "counters_plain.sql"))
         self._server.drop(name)
         return taken
 
     def latencies(self, seconds: int) -> tuple[dict[str, str], dict[str, str]]:
         """What readers and writers wait, without a cycle and while one runs."""
-        name = self._stale()
+        name = self._server.copy(_NAME)
         quiet = self._load(name, seconds)
         with ThreadPoolExecutor(1) as threads:
             cycle = threads.submit(self._cycle, name)

@@ -6,10 +6,9 @@ What a cycle did is read from its ledger, the order from its queue file.
 """
 
 import re
-import time
 from collections.abc import Callable, Iterator
 
-from tests.bench.measure import Measurement, Samples, alternate
+from tests.bench.measure import Measurement, Samples, alternate, compared, took_s
 from tests.bench.server import run
 from tests.bench.warehouse import Bench
 
@@ -35,18 +34,14 @@ class Drain:
     """
 
     def __init__(self, bench: Bench, database: str, job: str, call: str) -> None:
-        self._bench = bench
-        self._database = database
-        self._job = job
-        self._call = call
+        self._bench, self._database, self._job, self._call = bench, database, job, call
         self.is_in_order = True
 
     def ours(self, items: int, workers: int, *arguments: str) -> tuple[float, float]:
         """Items a second while draining, and from shell to shell."""
-        begun = time.perf_counter()
         job, server = self._job, self._bench.server
-        server.cycle(self._database, job, f"--workers={workers}", *arguments)
-        whole_s = time.perf_counter() - begun
+        options = (f"--workers={workers}", *arguments)
+        whole_s = took_s(lambda: server.cycle(self._database, job, *options))
         queues = server.folder.glob(f"cycles/*/{job.replace('-', '_')}/cycle-*/queue.tsv")
         newest = max(queues, key=lambda path: path.stat().st_mtime_ns)
         keys = [line.split("\t")[0] for line in newest.read_text().splitlines()[1:]]
@@ -96,9 +91,8 @@ def everybody(bench: Bench) -> tuple[Samples, Samples]:
     while len(bench.drained) < bench.size.rounds:
         bench.make_dirty()
         bench.drained.append(drain.ours(bench.users, _WORKERS, *bench.arguments))
-    return Samples([rate for rate, _ in bench.drained]), Samples(
-        [cycle for _, cycle in bench.drained]
-    )
+    draining, whole = zip(*bench.drained, strict=True)
+    return Samples(draining), Samples(whole)
 
 
 def nothing(bench: Bench) -> Iterator[Measurement]:
@@ -141,28 +135,15 @@ def _rates(
 
 
 def _compared(
-    bar: int,
-    what: str,
-    rates: tuple[Samples, Samples, Samples],
-    bar_at: float,
-    drain: Drain,
+    bar: int, what: str, rates: tuple[Samples, Samples, Samples], bar_at: float, drain: Drain
 ) -> Measurement:
     whole, ours, theirs = rates
     order = "in the order of the keys on both sides"
-    return Measurement(
-        bar=bar,
-        what=what,
-        ours=ours.told("/s"),
-        rival=f"pgbench {theirs.told('/s')}",
-        figure=ours.median / theirs.median,
-        unit="x",
-        bar_at=bar_at,
-        is_least=True,
-        details=(
-            f"from shell to shell {whole.told('/s')}",
-            order if drain.is_in_order else f"NOT {order}: the queue has another one",
-        ),
+    details = (
+        f"from shell to shell {whole.told('/s')}",
+        order if drain.is_in_order else f"NOT {order}: the queue has another one",
     )
+    return compared(bar, what, ours, "pgbench", theirs, "/s", *details, least=bar_at)
 
 
 def fill_nothing(bench: Bench, items: int) -> str:

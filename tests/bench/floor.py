@@ -1,10 +1,9 @@
 """Bars 4 and 12: against the floor, one set-based computation of every user's row."""
 
-import time
 from collections.abc import Iterator
 
 from tests.bench.drain import everybody
-from tests.bench.measure import Measurement, Samples, alternate
+from tests.bench.measure import Measurement, Samples, alternate, compared, took_s
 from tests.bench.warehouse import SQL, Bench
 
 
@@ -19,11 +18,10 @@ def drain(bench: Bench) -> Iterator[Measurement]:
 def verify(bench: Bench) -> Iterator[Measurement]:
     """Bar 12: verify of everybody; all are clean."""
     bench.refresh()
+    command = ("verify", "datamart-users", f"--as-of={bench.as_of}")
 
     def ours() -> float:
-        begun = time.perf_counter()
-        bench.server.etl(bench.database, "verify", "datamart-users", f"--as-of={bench.as_of}")
-        return time.perf_counter() - begun
+        return took_s(lambda: bench.server.etl(bench.database, *command))
 
     both = alternate(bench.size.rounds, ours, lambda: _floor_s(bench))
     yield _compared(bench, 12, "verify", both, 3)
@@ -31,23 +29,13 @@ def verify(bench: Bench) -> Iterator[Measurement]:
 
 def _floor_s(bench: Bench) -> float:
     """What the floor takes, seconds; rolled back, so its commit is not waited for."""
-    begun = time.perf_counter()
     script = ("-c", "BEGIN", "-f", SQL / "floor.sql", "-c", "ROLLBACK")
-    bench.server.psql(bench.database, "-v", f"as_of={bench.as_of}", *script)
-    return time.perf_counter() - begun
+    return took_s(lambda: bench.server.psql(bench.database, "-v", f"as_of={bench.as_of}", *script))
 
 
 def _compared(
     bench: Bench, bar: int, what: str, both: tuple[Samples, Samples], bar_at: float
 ) -> Measurement:
     ours, floor = both
-    return Measurement(
-        bar=bar,
-        what=f"{what}, {bench.users:,} users ({bench.source})",
-        ours=ours.told("s"),
-        rival=f"floor.sql {floor.told('s')}",
-        figure=ours.median / floor.median,
-        unit="x",
-        bar_at=bar_at,
-        is_least=False,
-    )
+    what = f"{what}, {bench.users:,} users ({bench.source})"
+    return compared(bar, what, ours, "floor.sql", floor, "s", most=bar_at)

@@ -1,15 +1,12 @@
 """Bar 15: repair of invoices, against the best loop that was written for it by hand."""
 
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from itertools import count
 
 from etl import db, folders, job
-from etl.deploy import roles
 from etl.job.shape import FIRST, LAST
 from etl.sqlfile import statements
-from tests.bench.measure import Measurement, Samples, alternate
+from tests.bench.measure import Measurement, Samples, alternate, compared, took_s
 from tests.bench.memory import Peaks, watch
 from tests.bench.server import etl_command
 from tests.bench.warehouse import SQL, Bench
@@ -28,19 +25,10 @@ def measure(bench: Bench) -> Iterator[Measurement]:
     size = bench.size
     many, few = (_Invoices(bench, scale) for scale in (size.many_invoices, size.few_invoices))
     ours, by_hand = alternate(size.rounds, many.cycle_s, many.by_hand_s)
-    yield Measurement(
-        bar=15,
-        what=f"repair of {many.told}",
-        ours=ours.told("s"),
-        rival=f"a loop by hand, 50,000 a batch {by_hand.told('s')}",
-        figure=ours.median / by_hand.median,
-        unit="x",
-        bar_at=1.3,
-        is_least=False,
-        details=(
-            f"prioritize.sql {many.listing_s().told('s')}; longest batch {many.longest_ms:,.0f} ms",
-        ),
-    )
+    what, rival = f"repair of {many.told}", "a loop by hand, 50,000 a batch"
+    listing = f"prioritize.sql {many.listing_s().told('s')}"
+    detail = f"{listing}; longest batch {many.longest_ms:,.0f} ms"
+    yield compared(15, what, ours, rival, by_hand, "s", detail, most=1.3)
     small, large = few.peaks(), many.peaks()
     for role, peaks in large.items():
         yield Measurement(
@@ -65,7 +53,6 @@ class _Invoices:
             "SELECT count(*), min(invoice_id), max(invoice_id) FROM billing.invoices", self._name
         )
         self.told = f"{rows:,} invoices, keys from {lowest:,} to {highest:,}"
-        self._numbers = count(1)
         self.longest_ms = 0.0
 
     def _fill(self, name: str) -> None:
@@ -76,62 +63,40 @@ class _Invoices:
             connection.execute("UPDATE billing.invoices SET rate = 0.19 WHERE rate IS NULL")
             connection.execute("VACUUM ANALYZE billing.invoices")
 
-    def _wrong(self) -> str:
-        """A new copy, on disk."""
-        name = f"{self._name}_{next(self._numbers)}"
-        with self._server.connect("postgres") as connection:
-            made = f"CREATE DATABASE {name} TEMPLATE {self._name} STRATEGY file_copy"
-            connection.execute(made.encode())
-            connection.execute("CHECKPOINT")
-        with self._server.connect(name) as connection:
-            roles.create(connection)  # a template's rights are not copied with it
-        return name
-
     def _close(self, name: str) -> None:
-        """See that all is right, and drop the copy.
-
-        Raises:
-            ValueError: It is not.
-        """
+        """See that all is right, and drop the copy."""
         ((left,),) = self._bench.rows("SELECT count(*) FROM billing.wrong_invoices", name)
         if left:
             raise ValueError(f"{left} invoices are wrong")
         self._server.drop(name)
 
     def cycle_s(self) -> float:
-        """A cycle, seconds."""
-        name = self._wrong()
-        begun = time.perf_counter()
-        self._server.cycle(name, *_CYCLE)
-        taken = time.perf_counter() - begun
+        name = self._server.copy(self._name)
+        taken = took_s(lambda: self._server.cycle(name, *_CYCLE))
         ((longest,),) = self._bench.rows("SELECT max(duration_ms) FROM etl.attempt", name)
         self.longest_ms = max(self.longest_ms, float(longest))
         self._close(name)
         return taken
 
     def by_hand_s(self) -> float:
-        """The rival, seconds."""
-        name = self._wrong()
-        begun = time.perf_counter()
-        self._server.psql(name, "-f", SQL / "invoices_loop.sql")
-        taken = time.perf_counter() - begun
+        name = self._server.copy(self._name)
+        taken = took_s(lambda: self._server.psql(name, "-f", SQL / "invoices_loop.sql"))
         self._close(name)
         return taken
 
     def listing_s(self) -> Samples:
-        """What prioritize.sql takes, seconds."""
         values = {"round": 0, "from_key": FIRST, "to_key": LAST, "most": 50_000}
-        taken: list[float] = []
         with self._server.connect(self._name) as connection:
-            for _ in range(self._bench.size.rounds):
-                begun = time.perf_counter()
-                db.run(connection, _JOB.prioritize, **values, now=datetime.now(UTC)).fetchall()
-                taken.append(time.perf_counter() - begun)
-        return Samples(taken)
+
+            def listed() -> object:
+                now = datetime.now(UTC)
+                return db.run(connection, _JOB.prioritize, **values, now=now).fetchall()
+
+            return Samples([took_s(listed) for _ in range(self._bench.size.rounds)])
 
     def peaks(self) -> dict[str, Peaks]:
         """The peaks of the processes of a cycle, once: they hardly vary."""
-        name = self._wrong()
+        name = self._server.copy(self._name)
         with self._server.connect(name) as connection:
 
             def backends() -> list[int]:

@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Iterator
 
-from tests.bench.measure import Measurement, alternate
+from tests.bench.measure import Measurement, alternate, compared, took_s
 from tests.bench.warehouse import Bench
 
 _DATABASE = "bench_load"
@@ -38,23 +38,15 @@ def measure(bench: Bench) -> Iterator[Measurement]:
     def theirs() -> float:
         server.database(_DATABASE)
         server.psql(_DATABASE, "-c", _TABLE)
-        begun = time.perf_counter()
-        server.psql(_DATABASE, "-c", f"\\copy public.note from '{bench.csv}' (format csv, header)")
-        taken_s = time.perf_counter() - begun
+        copy = f"\\copy public.note from '{bench.csv}' (format csv, header)"
+        taken_s = took_s(lambda: server.psql(_DATABASE, "-c", copy))
         ((notes,),) = bench.rows("SELECT count(*) FROM public.note", _DATABASE)
         server.drop(_DATABASE)
         counts.add(notes)
         return float(notes) / taken_s
 
     mine, rival = alternate(bench.size.rounds, ours, theirs)
-    yield Measurement(
-        bar=11,
-        what=f"load-notes {bench.notes.name if bench.notes else 'of sample notes'}",
-        ours=mine.told("notes/s"),
-        rival=f"\\copy of the same as plain CSV {rival.told('notes/s')}",
-        figure=mine.median / rival.median,
-        unit="x",
-        bar_at=0.25,
-        is_least=True,
-        details=(f"notes loaded: {' and '.join(f'{count:,}' for count in sorted(counts))}",),
-    )
+    what = f"load-notes {bench.notes.name if bench.notes else 'of sample notes'}"
+    loaded = f"notes loaded: {' and '.join(f'{count:,}' for count in sorted(counts))}"
+    copied = "\\copy of the same as plain CSV"
+    yield compared(11, what, mine, copied, rival, "notes/s", loaded, least=0.25)

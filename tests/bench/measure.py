@@ -2,17 +2,14 @@
 
 import json
 import statistics
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 
 
 @dataclass(frozen=True)
 class Samples:
-    """The same figure, measured several times.
-
-    Attributes:
-        values: In the order of measuring.
-    """
+    """The same figure, measured several times, in that order."""
 
     values: Sequence[float]
 
@@ -61,7 +58,6 @@ class Measurement:
         return self.figure >= self.bar_at if self.is_least else self.figure <= self.bar_at
 
     def cells(self) -> tuple[str, ...]:
-        """As a row of the table."""
         sign = ">=" if self.is_least else "<="
         limit = f"{sign} {short(self.bar_at)} {self.unit}"
         verdict = "ok" if self.is_met else "missed"
@@ -69,7 +65,6 @@ class Measurement:
         return (str(self.bar), self.what, self.ours, self.rival or "-", figure, limit, verdict)
 
     def line(self) -> str:
-        """As the line that is printed when it is done."""
         number, what, ours, rival, figure, limit, verdict = self.cells()
         head = f"bar {number}: {what}: {ours}; {rival}; {figure}; bar {limit}: {verdict}"
         return "\n".join([head, *(f"    {detail}" for detail in self.details)])
@@ -91,6 +86,46 @@ def alternate(
     return Samples(mine), Samples(rivals)
 
 
+def compared(
+    bar: int,
+    what: str,
+    ours: Samples,
+    rival: str,
+    theirs: Samples,
+    unit: str,
+    *details: str,
+    least: float | None = None,
+    most: float = 0.0,
+) -> Measurement:
+    """Our median as a multiple of the rival's; the bar is the least or the most that it may be."""
+    return Measurement(
+        bar=bar,
+        what=what,
+        ours=ours.told(unit),
+        rival=f"{rival} {theirs.told(unit)}",
+        figure=ours.median / theirs.median,
+        unit="x",
+        bar_at=most if least is None else least,
+        is_least=least is not None,
+        details=details,
+    )
+
+
+def alone(bar: int, what: str, ours: Samples, unit: str, *details: str, most: float) -> Measurement:
+    """Our median, where the bar names no rival."""
+    told = ours.told(unit)
+    return Measurement(
+        bar, what, told, "", ours.median, unit, most, is_least=False, details=details
+    )
+
+
+def took_s(action: Callable[[], object]) -> float:
+    """What it takes, seconds."""
+    begun = time.perf_counter()
+    action()
+    return time.perf_counter() - begun
+
+
 def short(number: float) -> str:
     """Three digits, or all before the point."""
     return f"{number:,.0f}" if abs(number) >= 100 else f"{number:.3g}"
@@ -109,5 +144,4 @@ def table(found: Sequence[Measurement]) -> str:
 
 
 def as_json(found: Iterable[Measurement]) -> str:
-    """All of it, as one array of objects."""
     return json.dumps([{**asdict(one), "is_met": one.is_met} for one in found])

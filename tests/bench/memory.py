@@ -44,16 +44,8 @@ def measure(bench: Bench) -> Iterator[Measurement]:
             details=(seen,),
         )
     growth = max(peaks["VmHWM"] / few[role]["VmHWM"] for role, peaks in many.items())
-    yield Measurement(
-        9,
-        "the same, growth from few items to many",
-        f"{growth:.3f} x",
-        "",
-        growth,
-        "x",
-        _FLAT,
-        False,
-    )
+    what = "the same, growth from few items to many"
+    yield Measurement(9, what, f"{growth:.3f} x", "", growth, "x", _FLAT, is_least=False)
 
 
 def _peaks(bench: Bench, items: int) -> dict[str, Peaks]:
@@ -84,9 +76,7 @@ def watch(
         env=environment,
     ) as process:  # fmt: skip
         while not _has_ended(process):
-            _look(process.pid, found["the supervisor"])
-            for worker in _children(process.pid):
-                _look(worker, found["a worker"])
+            look(process, found["the supervisor"], found["a worker"])
             for backend in backends():
                 _look(backend, found.setdefault("a server process", defaultdict(float)))
     if process.returncode != 0:
@@ -102,9 +92,8 @@ def _has_ended(process: "subprocess.Popen[bytes]") -> bool:
 
 def _children(pid: int) -> list[int]:
     with suppress(OSError):
-        return [
-            int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        ]
+        children = Path(f"/proc/{pid}/task/{pid}/children")
+        return [int(child) for child in children.read_text().split()]
     return []
 
 

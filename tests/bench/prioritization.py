@@ -2,10 +2,9 @@
 
 import shutil
 import time
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, date, datetime
-from typing import Any
 
 from etl import db
 from etl.backlog import Backlog
@@ -14,9 +13,10 @@ from etl.ledger.cost import Budget
 from etl.model import CycleRecord
 from etl.queue import FileQueue
 from etl.settings import ItemLimit
-from tests.bench.measure import Measurement, Samples, alternate
+from tests.bench.measure import Measurement, Samples, alone, alternate, compared
 from tests.bench.warehouse import SQL, Bench
 from tests.conftest import shipped_job
+from tests.support import nodes
 
 _AS_OF = date(2026, 1, 16)
 _RESERVED_PERCENT = 10
@@ -34,19 +34,10 @@ def growth(bench: Bench) -> Iterator[Measurement]:
             times, lambda: _freeze(bench, large)[1], lambda: _freeze(bench, small)[1]
         )
         read = [_rows_read(connection, size.listed_users) for connection in (small, large)]
-    yield Measurement(
-        bar=5,
-        what=f"prioritization of {size.listed_users:,} dirty users with {size.many_facts:,} facts",
-        ours=ours.told("ms"),
-        rival=f"with {size.few_facts:,} facts {rival.told('ms')}",
-        figure=ours.median / rival.median,
-        unit="x",
-        bar_at=1.2,
-        is_least=False,
-        details=(
-            f"rows read per dirty user: {read[0]:.2f} with few facts, {read[1]:.2f} with many",
-        ),
-    )
+    what = f"prioritization of {size.listed_users:,} dirty users with {size.many_facts:,} facts"
+    with_few = f"with {size.few_facts:,} facts"
+    detail = f"rows read per dirty user: {read[0]:.2f} with few facts, {read[1]:.2f} with many"
+    yield compared(5, what, ours, with_few, rival, "ms", detail, most=1.2)
 
 
 def duration(bench: Bench) -> Iterator[Measurement]:
@@ -55,17 +46,9 @@ def duration(bench: Bench) -> Iterator[Measurement]:
     with bench.server.connect(_warehouse(bench, size.few_facts)) as connection:
         taken = [_freeze(bench, connection) for _ in range(_TIMES * size.rounds)]
     counted, frozen = (Samples([both[place] for both in taken]) for place in (0, 1))
-    yield Measurement(
-        bar=6,
-        what=f"prioritization of {size.listed_users:,} dirty users, written to the queue",
-        ours=frozen.told("ms"),
-        rival="",
-        figure=frozen.median,
-        unit="ms",
-        bar_at=250,
-        is_least=False,
-        details=(f"the count of the backlog before it: {counted.told('ms')}",),
-    )
+    what = f"prioritization of {size.listed_users:,} dirty users, written to the queue"
+    detail = f"the count of the backlog before it: {counted.told('ms')}"
+    yield alone(6, what, frozen, "ms", detail, most=250)
 
 
 def _warehouse(bench: Bench, facts: int) -> str:
@@ -120,13 +103,7 @@ def _rows_read(connection: Connection, users: int) -> float:
         ).fetchall()
     read = sum(
         (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]
-        for node in _nodes(plan[0]["Plan"])
+        for node in nodes(plan[0]["Plan"])
         if "Relation Name" in node
     )
     return float(read) / users
-
-
-def _nodes(plan: Mapping[str, Any]) -> Generator[Mapping[str, Any]]:
-    yield plan
-    for child in plan.get("Plans", ()):
-        yield from _nodes(child)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from etl.model import Outcome, Result
 from etl.queue import FileQueue
-from tests.bench.measure import Measurement, Samples, alternate
+from tests.bench.measure import Measurement, Samples, alternate, compared, took_s
 from tests.bench.warehouse import Bench
 
 _DONE = Result(Outcome.DONE, 1.0)
@@ -28,16 +28,8 @@ def measure(bench: Bench) -> Iterator[Measurement]:
             partial(long.claim_us, claims, is_pair),
             partial(short.claim_us, claims, is_pair),
         )
-        yield Measurement(
-            bar=7,
-            what=f"{what}, queue of {size.long_queue:,} items",
-            ours=ours.told("us"),
-            rival=f"of {size.short_queue:,} items {rival.told('us')}",
-            figure=ours.median / rival.median,
-            unit="x",
-            bar_at=1.2,
-            is_least=False,
-        )
+        what = f"{what}, queue of {size.long_queue:,} items"
+        yield compared(7, what, ours, f"of {size.short_queue:,} items", rival, "us", most=1.2)
     for what, is_pair in (("claims", False), ("claims and acknowledgements", True)):
         many, one = alternate(
             size.rounds,
@@ -52,31 +44,16 @@ def _rates(what: str, many: Samples, one: Samples, is_pair: bool) -> Iterator[Me
         yield Measurement(
             7, f"{what} of one process", one.told("/s"), "", one.median, "/s", 30_000, True
         )
-    yield Measurement(
-        bar=7,
-        what=f"{what} of {_PROCESSES} processes in total",
-        ours=many.told("/s"),
-        rival=f"one process {one.told('/s')}",
-        figure=many.median / one.median,
-        unit="x",
-        bar_at=1,
-        is_least=True,
-    )
+    what = f"{what} of {_PROCESSES} processes in total"
+    yield compared(7, what, many, "one process", one, "/s", least=1)
 
 
 class _Queues:
-    """Queues of one length; another one where the last is used up.
-
-    Args:
-        folder: Where to make them.
-        items: Of each.
-    """
+    """Queues of one length; another one where the last is used up."""
 
     def __init__(self, folder: Path, items: int) -> None:
-        self._folder = folder
-        self._items = items
-        self._made = 0
-        self._left = 0
+        self._folder, self._items = folder, items
+        self._made = self._left = 0
         self._queue: FileQueue | None = None
 
     def claim_us(self, claims: int, is_pair: bool) -> float:
@@ -86,9 +63,7 @@ class _Queues:
         while made < claims:
             queue = self._next()
             part = min(claims - made, self._left)
-            begun = time.perf_counter()
-            _claim(queue, part, is_pair)
-            taken_s += time.perf_counter() - begun
+            taken_s += took_s(partial(_claim, queue, part, is_pair))
             self._left -= part
             made += part
         return 1e6 * taken_s / claims

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from etl.db import Connection, Target, connect
 from etl.deploy import roles
 from etl.embedded import EmbeddedServer
-from tests.conftest import RUNNER, load_schema
+from tests.conftest import RUNNER, load_schema, surroundings
 
 SETTINGS: Mapping[str, str] = {
     "shared_buffers": "1GB",
@@ -47,6 +48,7 @@ class Server:
         self._server = EmbeddedServer.of(self.folder, os.environ)
         self._host = str(conninfo_to_dict(self._server.target.dsn)["host"])
         self._made: set[str] = set()
+        self._copies = count(1)
 
     def __enter__(self) -> "Server":
         self._server.start()
@@ -67,7 +69,6 @@ class Server:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def said(self) -> str:
-        """Which server this is."""
         shown = ", ".join(f"{name} = {value}" for name, value in SETTINGS.items())
         return f"PostgreSQL {self._server.version()}, {shown}"
 
@@ -102,27 +103,30 @@ class Server:
                 raise
         return name
 
+    def copy(self, template: str) -> str:
+        """A new copy of a database, on disk. Returns its name."""
+        name = f"{template}_{next(self._copies)}"
+        with self.connect("postgres") as connection:
+            made = f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy"
+            connection.execute(made.encode())
+            connection.execute("CHECKPOINT")
+        with self.connect(name) as connection:
+            roles.create(connection)  # a template's rights are not copied with it
+        return name
+
     def drop(self, name: str) -> None:
-        """Drop a database."""
         with self.connect("postgres") as connection:
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
         self._made.discard(name)
 
     def environment(self, database: str, user: str = RUNNER) -> dict[str, str]:
         """Of `etl` on a database, with nothing of the surrounding settings."""
-        kept = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(("PG", "ETL_", "MAX_", "CATCHUP_", "XDG_"))
-            # The program is compiled once, as on a user's machine.
-            and name != "PYTHONDONTWRITEBYTECODE"
-        }
         own = {
             "ETL_STATE_DIR": str(self.folder),
             "ETL_JOBS_DIR": str(JOBS),
             "ETL_DSN": self.dsn(database, user),
         }
-        return kept | own
+        return surroundings() | own
 
     def etl(self, database: str, *arguments: str | Path, user: str = RUNNER) -> str:
         """Run the program as a user does. Returns its standard output."""
@@ -139,7 +143,6 @@ class Server:
         return run([self.program("psql"), *options, *arguments])
 
     def program(self, name: str) -> Path:
-        """Where psql or pgbench is."""
         return self._server.binary(name)
 
 

@@ -7,7 +7,7 @@ from contextlib import closing
 from etl.model import Outcome, Result
 from etl.queue import RowQueue, TableQueue
 from tests.bench.drain import drained_s
-from tests.bench.measure import Measurement, Samples, alternate
+from tests.bench.measure import Measurement, alternate, compared
 from tests.bench.warehouse import SQL, Bench
 
 _WORKERS = 2
@@ -31,16 +31,8 @@ def users(bench: Bench) -> Iterator[Measurement]:
 
     bench.rows(_FORGET)
     ours, rival = alternate(bench.size.rounds, lambda: drain("postgres"), lambda: drain("file"))
-    yield Measurement(
-        bar=19,
-        what=f"drain of {bench.users:,} users ({bench.source}), {_WORKERS} workers",
-        ours=ours.told("/s"),
-        rival=f"file queue {rival.told('/s')}",
-        figure=ours.median / rival.median,
-        unit="x",
-        bar_at=0.6,
-        is_least=True,
-    )
+    what = f"drain of {bench.users:,} users ({bench.source}), {_WORKERS} workers"
+    yield compared(19, what, ours, "file queue", rival, "/s", least=0.6)
     ((inserted, ended, dead, megabytes),) = bench.rows(_DEAD)
     yield Measurement(
         bar=19,
@@ -86,17 +78,5 @@ def claims(bench: Bench) -> Iterator[Measurement]:
     ours, rival = alternate(
         size.rounds, lambda: claim_us(size.many_items), lambda: claim_us(size.short_queue)
     )
-    yield _compared(size.many_items, size.short_queue, ours, rival)
-
-
-def _compared(long: int, short: int, ours: Samples, rival: Samples) -> Measurement:
-    return Measurement(
-        bar=20,
-        what=f"claim and acknowledge, table of {long:,} items",
-        ours=ours.told("us"),
-        rival=f"of {short:,} items {rival.told('us')}",
-        figure=ours.median / rival.median,
-        unit="x",
-        bar_at=1.2,
-        is_least=False,
-    )
+    what = f"claim and acknowledge, table of {size.many_items:,} items"
+    yield compared(20, what, ours, f"of {size.short_queue:,} items", rival, "us", most=1.2)

@@ -1,13 +1,12 @@
 """Bar 3: the usual shell way: a shell queue file under flock and one psql for each user."""
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from psycopg.conninfo import conninfo_to_dict
 
 from tests.bench.drain import everybody
-from tests.bench.measure import Measurement, Samples
+from tests.bench.measure import Measurement, Samples, compared, took_s
 from tests.bench.server import run
 from tests.bench.warehouse import Bench
 
@@ -31,16 +30,8 @@ def measure(bench: Bench) -> Iterator[Measurement]:
         return rate
 
     rival = Samples([theirs() for _ in range(bench.size.rounds)])
-    yield Measurement(
-        bar=3,
-        what=f"drain of {bench.users:,} users, {_WORKERS} workers",
-        ours=mine.told("/s"),
-        rival=f"the shell way, {some} of them: {rival.told('/s')}",
-        figure=mine.median / rival.median,
-        unit="x",
-        bar_at=100,
-        is_least=True,
-    )
+    what = f"drain of {bench.users:,} users, {_WORKERS} workers"
+    yield compared(3, what, mine, f"the shell way, {some} of them:", rival, "/s", least=100)
 
 
 def _shell_rate(bench: Bench, keys: list[int]) -> float:
@@ -54,6 +45,6 @@ def _shell_rate(bench: Bench, keys: list[int]) -> float:
         "PGUSER": str(parts["user"]),
         "PGDATABASE": str(parts["dbname"]),
     }
-    begun = time.perf_counter()
-    run([_SCRIPT, queue, str(_WORKERS), bench.as_of], environment)
-    return len(keys) / (time.perf_counter() - begun)
+    workers = str(_WORKERS)
+    taken_s = took_s(lambda: run([_SCRIPT, queue, workers, bench.as_of], environment))
+    return len(keys) / taken_s

@@ -5,57 +5,31 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Size:
-    """The sizes of one run.
+    """The sizes of one run."""
 
-    Attributes:
-        users: Of the sample warehouse; 63,887 is what the published notes have.
-        rounds: How often each side is measured; the median counts.
-        nothing_items: Of the job that does nothing, for its drain.
-        shell_users: That the shell way refreshes in a round.
-        listed_users: Dirty users of the prioritization.
-        few_facts: Facts of the small warehouse they are listed from.
-        many_facts: Facts of the large one.
-        short_queue: Items of a short queue.
-        long_queue: Items of a long one.
-        claims: Claims that are timed together.
-        makespan_s: Work of each worker in the drain of items of unlike cost, seconds.
-        few_items: Items of the cycle with which memory use is compared.
-        many_items: Items of the cycle whose memory use counts.
-        nights: Of the simulated year.
-        night_users: Users of its warehouse.
-        cache_entries: Entries that dashboards are computed from.
-        cache_wait_s: What a dashboard takes that waits, seconds.
-        cache_reads: Payloads that a reader fetches in a round.
-        counter_users: Of the social network whose counters are stale.
-        few_invoices: Of the repair with which memory use is compared.
-        many_invoices: Of the one that is measured.
-        stream_messages: Messages of a usual size.
-        stream_many: Small ones, through one service.
-    """
-
-    users: int = 63_887
-    rounds: int = 5
-    nothing_items: int = 100_000
-    shell_users: int = 300
-    listed_users: int = 100_000
-    few_facts: int = 1_000_000
-    many_facts: int = 10_000_000
-    short_queue: int = 1_000
-    long_queue: int = 10_000_000
-    claims: int = 100_000
-    makespan_s: float = 20.0
-    few_items: int = 1_000
-    many_items: int = 1_000_000
-    nights: int = 365
-    night_users: int = 5_000
-    cache_entries: int = 1_000_000
-    cache_wait_s: float = 0.1
-    cache_reads: int = 50_000
-    counter_users: int = 1_091_000
-    few_invoices: int = 100_000
-    many_invoices: int = 10_000_000
-    stream_messages: int = 600
-    stream_many: int = 100_000
+    users: int = 63_887  # of the sample warehouse; 63,887 is what the published notes have
+    rounds: int = 5  # how often each side is measured; the median counts
+    nothing_items: int = 100_000  # of the job that does nothing, for its drain
+    shell_users: int = 300  # that the shell way refreshes in a round
+    listed_users: int = 100_000  # dirty users of the prioritization
+    few_facts: int = 1_000_000  # facts of the small warehouse they are listed from
+    many_facts: int = 10_000_000  # facts of the large one
+    short_queue: int = 1_000  # items of a short queue
+    long_queue: int = 10_000_000  # items of a long one
+    claims: int = 100_000  # claims that are timed together
+    makespan_s: float = 20.0  # work of each worker in the drain of items of unlike cost, seconds
+    few_items: int = 1_000  # items of the cycle with which memory use is compared
+    many_items: int = 1_000_000  # items of the cycle whose memory use counts
+    nights: int = 365  # of the simulated year
+    night_users: int = 5_000  # users of its warehouse
+    cache_entries: int = 1_000_000  # entries that dashboards are computed from
+    cache_wait_s: float = 0.1  # what a dashboard takes that waits, seconds
+    cache_reads: int = 50_000  # payloads that a reader fetches in a round
+    counter_users: int = 1_091_000  # of the social network whose counters are stale
+    few_invoices: int = 100_000  # of the repair with which memory use is compared
+    many_invoices: int = 10_000_000  # of the one that is measured
+    stream_messages: int = 600  # messages of a usual size
+    stream_many: int = 100_000  # small ones, through one service
 
 
 SMOKE = Size(

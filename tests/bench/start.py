@@ -1,10 +1,10 @@
 """Bar 10: what it takes from shell to shell to do nothing."""
 
 import sys
-import time
 from collections.abc import Iterator
+from functools import partial
 
-from tests.bench.measure import Measurement, Samples
+from tests.bench.measure import Measurement, Samples, took_s
 from tests.bench.server import etl_command, run
 from tests.bench.warehouse import Bench
 
@@ -28,9 +28,8 @@ def measure(bench: Bench) -> Iterator[Measurement]:
     taken: dict[str, list[float]] = {what: [] for what in commands}
     for _ in range(_TIMES * bench.size.rounds):
         for what, command in commands.items():
-            begun = time.perf_counter()
-            run([str(word) for word in command], environment)
-            taken[what].append(1000 * (time.perf_counter() - begun))
+            words = [str(word) for word in command]
+            taken[what].append(1000 * took_s(partial(run, words, environment)))
     told = {what: Samples(values).told("ms") for what, values in taken.items()}
     rivals = (("etl --help", "python -c pass", 200), ("empty cycle", "psql -c 'select 1'", 500))
     for what, rival, bar_at in rivals:

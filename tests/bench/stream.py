@@ -15,7 +15,7 @@ from typing import Any
 import pika
 
 from etl import db, folders, job
-from tests.bench.measure import Measurement, Samples, alternate
+from tests.bench.measure import Measurement, Samples, alternate, compared
 from tests.bench.memory import Peaks, look
 from tests.bench.server import CommandError, etl_command
 from tests.bench.warehouse import Bench
@@ -43,10 +43,8 @@ def throughput(bench: Bench) -> Iterator[Measurement]:
         ours, plain = alternate(
             bench.size.rounds, lambda: stage.ours(messages), lambda: stage.plain(messages)
         )
-    yield Measurement(
-        21, f"messages of {size:,.0f} kB with {_WORKERS} workers", ours.told("/s"),
-        f"plain script {plain.told('/s')}", ours.median / plain.median, "x", 1.6, is_least=True,
-    )  # fmt: skip
+    what = f"messages of {size:,.0f} kB with {_WORKERS} workers"
+    yield compared(21, what, ours, "plain script", plain, "/s", least=1.6)
 
 
 def memory(bench: Bench) -> Iterator[Measurement]:
@@ -89,7 +87,6 @@ class _Stage:
         self._job = job.load(folders.sql_folder() / "jobs" / "telemetry")
 
     def messages(self, how_many: int, players: int, events: int) -> Messages:
-        """Sample messages."""
         values = {"players": players, "events": events, "seed": 1, "first": 1, "last": how_many}
         with self._server.connect(self._server.database("bench_stream")) as connection:
             rows = db.run(connection, self._job.sample_messages, **values)

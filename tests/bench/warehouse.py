@@ -48,11 +48,7 @@ class Bench:
 
     @cached_property
     def users(self) -> int:
-        """How many users it has.
-
-        Raises:
-            ValueError: They are not numbered from 1 without a gap.
-        """
+        """How many users it has; they must be numbered from 1 without a gap."""
         query = "SELECT count(*), min(dimension_user_id), max(dimension_user_id)"
         ((users, lowest, highest),) = self.rows(f"{query} FROM dwh.dimension_users")
         if (lowest, highest) != (1, users):
@@ -61,7 +57,6 @@ class Bench:
 
     @cached_property
     def source(self) -> str:
-        """What the warehouse is made of."""
         return f"{self.notes.name}" if self.notes else "sample.sql"
 
     @cached_property

@@ -52,10 +52,7 @@ def test_what_is_dirty_and_why(connection: Connection) -> None:
         DIGITAL: "missing",
         GENERAL: "changed",
     }
-    asked = {
-        "dashboards_only": [DIGITAL, GENERAL],
-        "stale_only": [GENERAL, "tag:1", "tag:4"],
-    }
+    asked = {"dashboards_only": [DIGITAL, GENERAL], "stale_only": [GENERAL, "tag:1", "tag:4"]}
     for option, expected in asked.items():
         assert sorted(listed(connection, **{option: "true"})) == sorted(expected)
     assert sorted(listed(connection, topic="1")) == [DIGITAL, GENERAL]

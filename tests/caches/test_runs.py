@@ -1,6 +1,5 @@
 """`etl cache-warm`: runs, failures, changes meanwhile, what a payload is."""
 
-import json
 import threading
 
 import psycopg
@@ -31,14 +30,12 @@ LARGEST = 2**63 - 1
 
 
 def test_a_run_warms_everything_and_the_next_one_nothing(etl: Etl, connection: Connection) -> None:
-    ran = etl("cache-warm", "--workers=2", "--json")
-    record = json.loads(ran.out)
-    assert (ran.status, record["found"], record["done"]) == (0, 342, 342), ran.err
+    record = etl("cache-warm", "--workers=2", "--json").ended(0, found=342, done=342).record
     levels = [(level["name"], level["done"]) for level in record["levels"]]
     assert levels == [("dashboards", TOPICS * len(DASHBOARDS)), ("tags", TAGS)]
     assert one(connection, "SELECT count(*) FROM cache.warmed") == 342
     assert wrong(connection) == []
-    assert json.loads(etl("cache-warm", "--json").out)["found"] == 0
+    assert etl("cache-warm", "--json").record["found"] == 0
 
 
 def test_the_options_say_what_a_run_is_about(etl: Etl, connection: Connection) -> None:
@@ -53,30 +50,24 @@ def test_the_options_say_what_a_run_is_about(etl: Etl, connection: Connection) -
         (["--clear"], 341, 0, 0),
     ]
     for arguments, found, left, cached in runs:
-        ran = etl("cache-warm", "--json", *arguments)
-        record = json.loads(ran.out)
-        assert (ran.status, record["found"]) == (0, found), (arguments, ran.err)
-        assert sum(level.get("left") or 0 for level in record["levels"]) == left, arguments
+        ran = etl("cache-warm", "--json", *arguments).ended(0, found=found)
+        assert sum(level.get("left") or 0 for level in ran.record["levels"]) == left, arguments
         assert one(connection, "SELECT count(*) FROM cache.warmed") == cached, arguments
-    ran = etl("cache-warm", "--topic", "99")
-    assert (ran.status, "no topic has the id '99'" in ran.err) == (2, True), ran.err
-    assert "Traceback" not in ran.err
+    etl("cache-warm", "--topic", "99").ended(2, "no topic has the id '99'")
 
 
 def test_a_failing_topic_is_named_and_the_others_go_on(etl: Etl, connection: Connection) -> None:
     connection.execute("UPDATE cache.topics SET name = 'Water' WHERE topic_id = 7")
     add_entry(connection, 7, "twitter", LARGEST)
     add_entry(connection, 7, "twitter", LARGEST)
-    ran = etl("cache-warm", "--workers=2", "--json")
-    record = json.loads(ran.out)
-    assert (ran.status, record["done"], record["failed"]) == (1, 340, 2)
+    ran = etl("cache-warm", "--workers=2", "--json").ended(1, done=340, failed=2)
     for key in ("topic:7/twitter", "topic:7/general"):
         assert f"item {key} failed: topic 7 (Water): bigint out of range [22003]" in ran.err
     assert listed(connection) == []  # held
     assert len(listed(connection, refresh="true")) == 340
     summary = cache_job().summary_of_cycle
     assert summary is not None
-    assert dict(db.run(connection, summary, cycle_id=record["cycle_id"]).fetchall()) == {
+    assert dict(db.run(connection, summary, cycle_id=ran.record["cycle_id"]).fetchall()) == {
         "topics ok": "72",
         "topics failed": "1",
         "dashboards": "290",
@@ -85,9 +76,9 @@ def test_a_failing_topic_is_named_and_the_others_go_on(etl: Etl, connection: Con
         "items cached": "340",
         "topic 7 (Water)": "failed: bigint out of range [22003] (general, twitter)",
     }
-    asked = etl("cache-warm", "--item", "topic:7/general")
-    assert asked.status == 1
-    assert "topic 7 (Water): bigint out of range [22003]" in asked.err
+    etl("cache-warm", "--item", "topic:7/general").ended(
+        1, "topic 7 (Water): bigint out of range [22003]"
+    )
     for key, reason in (
         ("topic:99/general", "no topic has the id 99"),
         ("tag:99", "no tag has the id 99"),

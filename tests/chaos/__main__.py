@@ -50,7 +50,6 @@ def table(report: Report) -> str:
 
 
 def tell(line: str) -> None:
-    """Print at once."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 

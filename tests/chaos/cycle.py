@@ -6,12 +6,11 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from tests.chaos.plan import Fault
 from tests.chaos.watch import Watch
-from tests.conftest import REPOSITORY
+from tests.conftest import REPOSITORY, run_program
 
 AS_OF = "--as-of=2026-01-16"
 
@@ -56,16 +55,11 @@ class ChaosCycle:
     def __enter__(self) -> "ChaosCycle":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.process.kill()
         self.process.wait()
         os.close(self._pidfd)
-        self._watch.__exit__(kind, error, traceback)
+        self._watch.__exit__(*error)
 
     def wait_for_claims(self, number: int) -> int:
         """Wait until so many further items are claimed. Returns fewer where it has ended."""
@@ -82,11 +76,7 @@ class ChaosCycle:
         return self.process.wait()
 
     def workers(self) -> list[int]:
-        """Process ids of its workers."""
-        found = subprocess.run(
-            ["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True, check=False
-        )
-        return [int(pid) for pid in found.stdout.split()]
+        return [int(pid) for pid in run_program("pgrep", "-P", str(self.process.pid)).out.split()]
 
     def last_keys(self) -> list[int]:
         """The users claimed last: in hand, or just done."""
@@ -98,7 +88,6 @@ class ChaosCycle:
         return dict(json.loads(lines[-1])) if lines else None
 
     def said(self) -> str:
-        """What it said on standard error."""
         return self._err.read_text()
 
     def _folders(self) -> list[Path]:

@@ -20,13 +20,7 @@ _WORKERS, _SUPERVISOR = "etl:datamart-users w%", "etl:datamart-users"
 
 
 class Faults:
-    """Everything that can go wrong here.
-
-    Args:
-        server: The server.
-        proxy: What cycles connect through.
-        warehouse: The data.
-    """
+    """Everything that can go wrong here."""
 
     def __init__(self, server: OwnServer, proxy: Proxy, warehouse: Warehouse) -> None:
         self._server = server

@@ -34,13 +34,7 @@ CRASHES = frozenset({Kind.KILL_BACKEND, Kind.RESTART_IMMEDIATE})
 
 OUTAGES = frozenset({*CRASHES, Kind.RESTART_FAST})
 COSTLY = frozenset(
-    {
-        Kind.KILL_WORKER,
-        Kind.TERMINATE_WORKER,
-        Kind.CANCEL_WORKER,
-        Kind.KILL_BACKEND,
-        Kind.CUT,
-    }
+    {Kind.KILL_WORKER, Kind.TERMINATE_WORKER, Kind.CANCEL_WORKER, Kind.KILL_BACKEND, Kind.CUT}
 )
 """They may cost an item in hand an attempt."""
 

@@ -1,6 +1,5 @@
 """The chaos run: cycle after cycle while the plan is carried out, and the reckoning at the end."""
 
-import os
 import shutil
 import tempfile
 import time
@@ -15,7 +14,7 @@ from tests.chaos.faults import Faults
 from tests.chaos.invariants import TICKS, Reckoning, broken_promises, reckon
 from tests.chaos.plan import COSTLY, DEADLY, LOADER, OUTAGES, Fault, Kind, draw
 from tests.chaos.warehouse import Warehouse
-from tests.conftest import RUNNER, Etl, runner
+from tests.conftest import RUNNER, Etl, runner, surroundings
 from tests.faults.proxy import Proxy
 from tests.faults.servers import OwnServer
 
@@ -80,9 +79,8 @@ class Chaos:
         self._state = folder / "state"
         self._warehouse = Warehouse(server, folder, users)
         self._faults = Faults(server, proxy, self._warehouse)
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("PG", "ETL_", "MAX_"))}
         self._environment = {
-            **kept,
+            **surroundings(),
             "ETL_STATE_DIR": str(self._state),
             "QUEUE": queue,
             "ETL_DSN": proxy.dsn(self._warehouse.name, RUNNER),
@@ -108,11 +106,7 @@ class Chaos:
         allowed = MOST_IN_HAND * self._workers * faults
         with warehouse.connect() as connection:
             report.reckoning = reckon(
-                connection,
-                self._faults.crashes,
-                self._faults.losses,
-                allowed,
-                tick=self._tick,
+                connection, self._faults.crashes, self._faults.losses, allowed, tick=self._tick
             )
         report.broken += report.reckoning.broken
         return report
@@ -222,10 +216,7 @@ def run(
     """
     folder = Path(tempfile.mkdtemp(prefix="etl-chaos-"))
     try:
-        with (
-            OwnServer({"track_commit_timestamp": "on"}) as server,
-            Proxy(server.socket) as proxy,
-        ):
+        with OwnServer({"track_commit_timestamp": "on"}) as server, Proxy(server.socket) as proxy:
             return Chaos(server, proxy, folder, workers, users, tell, queue=queue).run(seed, faults)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -66,7 +66,6 @@ class Warehouse:
 
     @property
     def dsn(self) -> str:
-        """Its connection string, by no proxy."""
         return self._server.dsn(self.name)
 
     def connect(self) -> Connection:

@@ -32,7 +32,6 @@ class MakeQueue:
     address: str
 
     def __call__(self) -> Queue:
-        """Open it in this process."""
         return open_queue(self.implementation, self.address)
 
     @property

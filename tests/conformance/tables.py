@@ -73,7 +73,6 @@ class SharedQueue:
         return True
 
     def build(self, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
-        """Write these rows."""
         given = {"job": "conformance", "parameters": "{}", "files": told_as_json({})}
         self._watched.to_be_built(self._connect, {**given, "batch_size": None})
         return self._watched.build(columns, rows)
@@ -96,7 +95,6 @@ class SharedQueue:
         return _HOLDERS.pop((str(self._folder), claim.position))
 
     def claim(self, worker: int) -> Claim | None:
-        """Take the first item that nobody has."""
         holder = self._holder(worker)
         claim = holder.queue.claim(worker)
         if claim is None:
@@ -115,20 +113,17 @@ class SharedQueue:
         return [claim for claim in claims if claim is not None]
 
     def acknowledge(self, worker: int, claim: Claim, result: Result) -> list[Claim]:
-        """Record what became of a claim."""
         holder = self._take_holder(claim)
         rest = holder.queue.acknowledge(worker, claim, result)
         self._idle.setdefault(holder.worker, []).append(holder)
         return rest
 
     def release(self, worker: int, claim: Claim) -> None:
-        """Give a claim back without an attempt."""
         holder = self._take_holder(claim)
         holder.queue.release(worker, claim)
         self._idle.setdefault(holder.worker, []).append(holder)
 
     def defer(self, worker: int, claim: Claim, result: Result, *, is_slow: bool) -> None:
-        """Give back a claim that has failed for now."""
         holder = self._take_holder(claim)
         holder.queue.defer(worker, claim, result, is_slow=is_slow)
         self._idle.setdefault(holder.worker, []).append(holder)
@@ -137,17 +132,13 @@ class SharedQueue:
         """Nothing is taken back here: what the server undoes, it undoes with its outcome."""
 
     def depth(self) -> int:
-        """How many items nobody has claimed."""
         return self._watched.depth()
 
     def entries(self) -> list[Entry]:
-        """What has happened since the last call."""
         return self._watched.entries()
 
     def history(self) -> Iterator[Entry]:
-        """Everything that has happened."""
         return self._watched.history()
 
     def close(self) -> None:
-        """Let go of it, and of what was claimed."""
         self._watched.close()

@@ -2,7 +2,6 @@
 
 import os
 import stat
-import subprocess
 import sys
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from etl.errors import StateFolderError
 from etl.model import Outcome, Result
 from etl.queue import FileQueue
 from etl.queue.journal import escape, unescape
+from tests.conftest import run_program
 
 COLUMNS = ("item_key", "level")
 FILES = ("queue.tsv", "journal.tsv", "cursor", "lock")
@@ -22,7 +22,6 @@ ALL = (*FILES, "reserve")
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Where the queue lives."""
     return tmp_path / "queue"
 
 
@@ -161,22 +160,16 @@ def test_a_full_disk_is_an_error_that_changes_nothing(folder: Path, action: str,
     """The kernel refuses, or writes the first bytes only: RLIMIT_FSIZE does both."""
     queue = FileQueue(folder)
     queue.build(COLUMNS, [(f"a long key {n:05}", 1) for n in range(100)])
-    done = subprocess.run(
-        [sys.executable, "-c", FULL_DISK, str(folder), str(room), action],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.stdout.startswith(f"cannot write {folder}"), done.stderr
-    assert done.stdout.endswith("and all is as before\n")
+    done = run_program(sys.executable, "-c", FULL_DISK, folder, str(room), action)
+    assert done.out.startswith(f"cannot write {folder}"), done.err
+    assert done.out.endswith("and all is as before\n")
 
 
 def test_the_queue_goes_on_when_there_is_room_again(folder: Path) -> None:
     queue = FileQueue(folder)
     queue.build(COLUMNS, [(f"a long key {n:05}", 1) for n in range(100)])
-    arguments = [sys.executable, "-c", FULL_DISK, str(folder), "5"]
     for action in ("claim", "release"):
-        subprocess.run([*arguments, action], capture_output=True, check=False)
+        run_program(sys.executable, "-c", FULL_DISK, folder, "5", action)
     keys: list[str] = []
     while (claim := queue.claim(1)) is not None:
         keys.append(claim.item_key)
@@ -200,8 +193,6 @@ try:
 except StateFolderError as error:
     print(error.message)
 """
-    done = subprocess.run(
-        [sys.executable, "-c", script, str(folder)], capture_output=True, text=True, check=False
-    )
-    assert done.stdout.startswith(f"cannot write the queue in {folder}: "), done.stderr
+    done = run_program(sys.executable, "-c", script, folder)
+    assert done.out.startswith(f"cannot write the queue in {folder}: "), done.err
     assert list(FileQueue(folder).history()) == []

@@ -75,25 +75,18 @@ def commit_unheard(
     return queue, claim, part, db.connect(target, "worker")
 
 
-def test_a_part_that_was_committed_unheard_is_not_told_again(
-    table: TableQueue, target: db.Target
+@pytest.mark.parametrize("is_deferred", [False, True])
+def test_a_part_that_was_committed_unheard_is_neither_told_again_nor_deferred(
+    table: TableQueue, target: db.Target, is_deferred: bool
 ) -> None:
     queue, _, part, second = commit_unheard(table, target)
     with closing(second):
         queue.attach(second)
-        (rest,) = queue.acknowledge(1, part, LOST)
-        assert rest.item_key == "odd:6..10"
-        queue.close()
-    assert standing(target) == (["odd:6..10"], [("odd:1..5", "done")])
-
-
-def test_the_rest_of_a_part_that_was_committed_unheard_is_not_deferred(
-    table: TableQueue, target: db.Target
-) -> None:
-    queue, _, part, second = commit_unheard(table, target)
-    with closing(second):
-        queue.attach(second)
-        queue.defer(1, part, LOST, is_slow=False)
+        if is_deferred:
+            queue.defer(1, part, LOST, is_slow=False)
+        else:
+            (rest,) = queue.acknowledge(1, part, LOST)
+            assert rest.item_key == "odd:6..10"
         queue.close()
     assert standing(target) == (["odd:6..10"], [("odd:1..5", "done")])
 

@@ -35,7 +35,6 @@ def make_queue(
 
 @pytest.fixture
 def queue(make_queue: MakeQueue) -> Queue:
-    """A queue with four items."""
     queue = make_queue()
     assert queue.build(COLUMNS, ROWS) == 4
     return queue
@@ -49,7 +48,6 @@ def claimed(queue: Queue, worker: int = 1) -> Claim:
 
 
 def remaining(queue: Queue, worker: int = 1) -> Iterator[Claim]:
-    """Claims until there is nothing left."""
     while (claim := queue.claim(worker)) is not None:
         yield claim
 

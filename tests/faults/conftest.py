@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from etl.db import Connection
-from tests.conftest import Connect
+from tests.conftest import Connect, Ran, run_program
 from tests.gates import put_gate, shut_gate
 from tests.support import DAY, add_facts, add_users, opened, user_ids
 from tests.waiting import WAITS_AT_GATE, until, until_found, until_gone
@@ -70,11 +70,7 @@ class Run:
         )
 
     def workers(self) -> list[int]:
-        """Process ids of its workers."""
-        found = subprocess.run(
-            ["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True, check=False
-        )
-        return [int(pid) for pid in found.stdout.split()]
+        return [int(pid) for pid in run_program("pgrep", "-P", str(self.process.pid)).out.split()]
 
     def wait_for(self, words: str) -> str:
         """Read what it says on standard error until it says this. Returns the line."""
@@ -83,12 +79,16 @@ class Run:
             assert line, f"it ended and did not say: {words}"
         return str(line)
 
-    def end(self) -> tuple[int, str, str]:
-        """Wait. Returns exit status, output and the rest of what it said."""
+    def end(self) -> Ran:
+        """Wait. Returns how it ended, with the rest of what it said."""
         if self.process.stdout and self.process.stdout.closed:
-            return self.process.returncode, "", ""
+            return Ran(self.process.returncode, "", "")
         out, err = self.process.communicate()
-        return self.process.returncode, out, err
+        return Ran(self.process.returncode, out, err)
+
+    def ended(self, status: int, *said: str, **record: object) -> Ran:
+        """Wait. It must end so (`Ran.ended`)."""
+        return self.end().ended(status, *said, **record)
 
 
 Start = Callable[..., Run]
@@ -112,8 +112,6 @@ def runs() -> Generator[list[Run]]:
 
 @pytest.fixture
 def start(environment: dict[str, str], dsn: str, runs: list[Run]) -> Start:
-    """Starts cycles."""
-
     def begin(
         *arguments: str,
         job: str = "datamart-users",
@@ -143,6 +141,14 @@ def start_crew(environment: dict[str, str], dsn: str, runs: list[Run], tmp_path:
 def wait_until_at_gate(gate: Connection) -> int:
     """Wait for a refresh at the gate. Returns the process id of its server process."""
     return int(until_found(gate, WAITS_AT_GATE)[0][0])
+
+
+@pytest.fixture
+def run(start: Start, gate: Connection) -> Run:
+    """A cycle with one worker, which waits at the gate."""
+    run = start("--workers=1")
+    wait_until_at_gate(gate)
+    return run
 
 
 def wait_until_gone(pid: int) -> None:

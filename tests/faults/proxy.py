@@ -1,15 +1,11 @@
 """A TCP proxy in front of a server, which a test can break in every way.
 
 It is real: the client has a TCP connection that can be reset, closed, frozen or refused,
-while the server goes on. ``python -m tests.faults.proxy SOCKET HOST`` runs one as a process
-of its own, for a network namespace: it prints its port and ends with its standard input.
-"""
+while the server goes on."""
 
 import asyncio
-import contextlib
 import socket
 import struct
-import sys
 import threading
 from collections.abc import Coroutine
 from pathlib import Path
@@ -31,12 +27,10 @@ class Proxy:
 
     Args:
         server: The server's Unix socket, or its port on this host.
-        host: Address to listen on.
     """
 
-    def __init__(self, server: Path | int, host: str = "127.0.0.1") -> None:
+    def __init__(self, server: Path | int) -> None:
         self._server = server
-        self._host = host
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._listener: asyncio.Server | None = None
@@ -60,8 +54,7 @@ class Proxy:
         self._loop.close()
 
     def dsn(self, dbname: str, user: str) -> str:
-        """Connection string of a database behind it."""
-        return make_conninfo(host=self._host, port=self.port, user=user, dbname=dbname)
+        return make_conninfo(host="127.0.0.1", port=self.port, user=user, dbname=dbname)
 
     def accept(self) -> None:
         """Take new connections, on the same port as before, and forward them."""
@@ -93,7 +86,7 @@ class Proxy:
         return asyncio.run_coroutine_threadsafe(what, self._loop).result(timeout=30)
 
     async def _listen(self) -> None:
-        self._listener = await asyncio.start_server(self._forward, self._host, self.port)
+        self._listener = await asyncio.start_server(self._forward, "127.0.0.1", self.port)
 
     async def _stop_listening(self) -> None:
         if self._listener is not None:
@@ -172,16 +165,3 @@ async def _pump(
         await flowing.wait()
         sink.write(chunk)
         await sink.drain()
-
-
-def main() -> None:
-    """Run one until standard input ends."""
-    server, host = sys.argv[1:]
-    with Proxy(Path(server), host) as proxy, contextlib.suppress(KeyboardInterrupt):
-        sys.stdout.write(f"{proxy.port}\n")
-        sys.stdout.flush()
-        sys.stdin.read()
-
-
-if __name__ == "__main__":
-    main()

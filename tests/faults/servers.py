@@ -56,12 +56,10 @@ class OwnServer:
 
     @property
     def socket(self) -> Path:
-        """Its Unix socket."""
         return Path(self.folder) / ".s.PGSQL.5432"
 
     @property
     def version(self) -> int:
-        """Its major version."""
         return int((self._server.version() or "0").split(".")[0].split()[0])
 
     def dsn(self, dbname: str, user: str = "etl") -> str:
@@ -131,12 +129,10 @@ class OwnServer:
         return True
 
     def suspend(self, pid: int) -> None:
-        """SIGSTOP one of its processes."""
         self._suspended.add(pid)
         os.kill(pid, signal.SIGSTOP)
 
     def resume_all(self) -> None:
-        """SIGCONT those that were suspended."""
         for pid in self._suspended:
             try:
                 os.kill(pid, signal.SIGCONT)

@@ -66,9 +66,7 @@ def one_or_many(request: pytest.FixtureRequest) -> None:
 def assert_cancelled(run: Run, gate: Connection, connection: Connection, number: int) -> None:
     wait_until_at_gate(gate)
     os.kill(run.process.pid, number)
-    status, out, err = run.end()
-    assert (status, out) == (128 + number, ""), err
-    assert "Traceback" not in err
+    assert run.ended(128 + number).out == ""
     wait_until_disconnected(connection)
     assert connection.execute("SELECT is_called FROM cancellations").fetchall() == [(True,)]
     assert dirty(connection) == set(USERS)
@@ -104,8 +102,7 @@ def test_a_killed_bench_leaves_nothing_to_the_next_one(
     assert connection.execute("SELECT is_called FROM cancellations").fetchall() == [(True,)]
     assert scratch(environment).exists()
     open_gate(cancellations)
-    ran = etl("bench", "datamart-users", AS_OF, "--workers=1")
-    assert ran.status == 0, ran.err
+    etl("bench", "datamart-users", AS_OF, "--workers=1").ended(0)
     assert not scratch(environment).exists()
     assert dirty(connection) == set(USERS)
 
@@ -114,9 +111,7 @@ def test_a_lost_connection_is_one_error(start: Start, gate: Connection) -> None:
     run = start("datamart-users", "--workers=1", job="bench")
     pid = wait_until_at_gate(gate)
     gate.execute("SELECT pg_terminate_backend($1)", [pid])
-    status, out, err = run.end()
-    assert (status, out) == (69, ""), err
-    assert "the connection was lost" in err
+    assert run.ended(69, "the connection was lost").out == ""
 
 
 def test_a_second_bench_is_refused_while_one_runs(
@@ -124,10 +119,7 @@ def test_a_second_bench_is_refused_while_one_runs(
 ) -> None:
     run = start("datamart-users", "--workers=1", job="bench")
     wait_until_at_gate(gate)
-    ran = etl("bench", "datamart-users", AS_OF)
-    assert ran.status == 75
-    assert "another bench is running" in ran.err
+    etl("bench", "datamart-users", AS_OF).ended(75, "another bench is running")
     open_gate(gate)
-    status, _, err = run.end()
-    assert status == 0, err
+    run.ended(0)
     assert not scratch(environment).exists()

@@ -1,7 +1,5 @@
 """Cancellations that meet a worker between two items: they cost no item anything, nor the cycle."""
 
-import json
-
 import pytest
 
 from etl.db import Connection
@@ -24,9 +22,7 @@ def test_a_storm_of_cancellations_fails_items_and_never_the_cycle(
     run = start("--workers=2", f"--queue={queue}")
     while run.process.poll() is None:
         connection.execute(_CANCEL)
-    status, out, err = run.end()
-    assert status == 1, err
-    record = json.loads(out)
-    assert record["done"] + record["failed"] == record["found"] == len(_USERS), err
+    ran = run.ended(1)
+    assert ran.record["done"] + ran.record["failed"] == ran.record["found"] == len(_USERS), ran.err
     states = connection.execute("SELECT DISTINCT last_sqlstate FROM etl.held_item").fetchall()
     assert states == [("57014",)]

@@ -1,6 +1,5 @@
 """An operator's say in a cycle that runs elsewhere: pause, resume, cancel, workers; and health."""
 
-import json
 import signal
 import threading
 from typing import Any
@@ -11,7 +10,7 @@ import pytest
 from etl.cycle import health
 from etl.db import Connection
 from tests.conftest import Connect, Etl
-from tests.faults.conftest import AS_OF, USERS, Start, wait_until_at_gate
+from tests.faults.conftest import AS_OF, USERS, Run, Start, wait_until_at_gate
 from tests.gates import GATE, open_gate
 from tests.integration.test_desk import told
 from tests.support import dirty
@@ -37,10 +36,8 @@ def wait_for_progress(connection: Connection) -> None:
 
 
 def test_a_paused_cycle_claims_nothing_until_it_is_resumed(
-    start: Start, gate: Connection, etl: Etl
+    run: Run, gate: Connection, etl: Etl
 ) -> None:
-    run = start("--workers=1")
-    wait_until_at_gate(gate)
     paused = told(etl, "control", "pause", JOB, "--reason=backup")
     assert (paused["cycle_id"], paused["paused_until"]) == (1, None)
     run.wait_for("claiming nothing for now: paused: backup")
@@ -56,10 +53,7 @@ def test_a_paused_cycle_claims_nothing_until_it_is_resumed(
     assert status["running"]["cycle"]["waits_for"] == "paused: backup"
     assert "it waits: paused: backup" in etl("status", AS_OF).out
     assert told(etl, "control", "resume", JOB)["result"] == "resumed"
-    status_, out, err = run.end()
-    assert status_ == 0, err
-    assert "claiming again, after" in err
-    record = json.loads(out)
+    record = run.ended(0, "claiming again, after").record
     assert (record["done"], record["stop_reason"], dirty(gate)) == (len(USERS), "drained", set())
     ((waits, waits_for),) = gate.execute("SELECT waits, waits_for FROM etl.cycle").fetchall()
     assert [wait["reason"] for wait in waits] == ["paused: backup"]
@@ -69,9 +63,7 @@ def test_a_paused_cycle_claims_nothing_until_it_is_resumed(
 
 
 @pytest.mark.parametrize("how", ["signal", "cancel"])
-def test_a_paused_cycle_can_be_ended(start: Start, gate: Connection, etl: Etl, how: str) -> None:
-    run = start("--workers=1")
-    wait_until_at_gate(gate)
+def test_a_paused_cycle_can_be_ended(run: Run, gate: Connection, etl: Etl, how: str) -> None:
     etl("pause", JOB)
     run.wait_for("claiming nothing for now: paused")
     open_gate(gate)
@@ -79,9 +71,8 @@ def test_a_paused_cycle_can_be_ended(start: Start, gate: Connection, etl: Etl, h
         run.process.send_signal(signal.SIGTERM)
     else:
         assert etl("cancel", JOB).out.startswith("User datamarts: is being cancelled; cycle 1")
-    status, out, err = run.end()
-    expected = (128 + signal.SIGTERM, "stopped") if how == "signal" else (0, "cancelled")
-    assert (status, json.loads(out)["stop_reason"]) == expected, err
+    status, reason = (128 + signal.SIGTERM, "stopped") if how == "signal" else (0, "cancelled")
+    run.ended(status, stop_reason=reason)
 
 
 @pytest.mark.parametrize("queue", ["file", "postgres"])
@@ -102,9 +93,7 @@ def test_a_session_that_the_server_ends_because_it_was_idle_costs_nobody_an_atte
     )
     wait_for(connection, workers, 0)
     etl("resume", JOB)
-    status, out, err = run.end()
-    record = json.loads(out)
-    assert (status, record["done"], record["failed"]) == (0, len(USERS), 0), err
+    run.ended(0, done=len(USERS), failed=0)
 
 
 def test_the_time_limit_ends_a_paused_cycle(start: Start, gate: Connection, etl: Etl) -> None:
@@ -113,9 +102,7 @@ def test_the_time_limit_ends_a_paused_cycle(start: Start, gate: Connection, etl:
     etl("pause", JOB)
     run.wait_for("claiming nothing for now: paused")
     open_gate(gate)
-    status, out, err = run.end()
-    record = json.loads(out)
-    assert (status, record["stop_reason"]) == (0, "time limit"), err
+    record = run.ended(0, stop_reason="time limit").record
     assert record["found"] == record["done"] + record["remaining"] > record["done"] >= 3
 
 
@@ -124,38 +111,32 @@ def test_a_cycle_that_begins_while_its_job_is_paused_ends_at_once(
 ) -> None:
     until = told(etl, "control", "pause", JOB, "--for=1h")["paused_until"]
     assert until is not None
-    ran = etl(JOB, AS_OF, "--json")
-    record = json.loads(ran.out)
-    assert (ran.status, record["stop_reason"]) == (0, "paused"), ran.err
-    assert (record["found"], record["claimed"], record["remaining"]) == (6, 0, 6)
-    assert "claiming nothing for now: paused" in ran.err
+    etl(JOB, AS_OF, "--json").ended(
+        0, "claiming nothing for now: paused", stop_reason="paused", found=6, claimed=0, remaining=6
+    )
     user = one(gate, "SELECT dimension_user_id FROM dwh.dimension_users WHERE username = 'user0'")
     asked = etl(JOB, AS_OF, f"--user={user}", "--json")
-    assert (asked.status, json.loads(asked.out)["done"]) == (0, 1)  # a person asked for it
+    assert (asked.status, asked.record["done"]) == (0, 1)  # a person asked for it
     gate.execute("UPDATE etl.control SET paused_until = now()")
     open_gate(gate)
-    assert json.loads(etl(JOB, AS_OF, "--json").out)["done"] == 5
+    assert etl(JOB, AS_OF, "--json").record["done"] == 5
 
 
 @pytest.mark.parametrize("is_now", [False, True], ids=["drained", "now"])
 def test_a_cancelled_cycle_leaves_the_rest(
-    start: Start, gate: Connection, etl: Etl, is_now: bool
+    run: Run, gate: Connection, etl: Etl, is_now: bool
 ) -> None:
-    run = start("--workers=1")
-    wait_until_at_gate(gate)
     cancelled = told(etl, "control", "cancel", JOB, *(["--now"] if is_now else []))
     assert cancelled["cycle_id"] == 1
     run.wait_for("cancelled by an operator")
     if not is_now:
         open_gate(gate)
-    status, out, err = run.end()
-    record = json.loads(out)
-    assert (status, record["stop_reason"]) == (0, "cancelled"), err
+    record = run.ended(0, stop_reason="cancelled").record
     assert record["done"] + record["remaining"] == len(USERS)
     assert record["done"] == 2 if is_now else 3 <= record["done"] < len(USERS)
     open_gate(gate)
     # It was that cycle which was cancelled, not the next one.
-    assert json.loads(etl(JOB, AS_OF, "--json").out)["stop_reason"] == "drained"
+    assert etl(JOB, AS_OF, "--json").record["stop_reason"] == "drained"
 
 
 def test_a_running_cycle_gets_more_and_fewer_workers(
@@ -174,9 +155,7 @@ def test_a_running_cycle_gets_more_and_fewer_workers(
     etl("workers", JOB, "2")  # while the second still finishes its item
     wait_for(gate, "SELECT workers FROM etl.cycle", 2)
     open_gate(gate)
-    status, out, err = run.end()
-    record = json.loads(out)
-    assert (status, record["done"], record["workers"]) == (0, len(USERS), 2), err
+    run.ended(0, done=len(USERS), workers=2)
 
 
 def test_without_a_running_cycle_there_is_nothing_to_cancel_or_to_change(
@@ -205,8 +184,7 @@ def test_without_a_running_cycle_there_is_nothing_to_cancel_or_to_change(
 def test_what_makes_no_sense_is_one_clear_error(
     dsn: str, etl: Etl, arguments: list[str], problem: str
 ) -> None:
-    ran = etl(*arguments)
-    assert (ran.status, problem in ran.err) == (2, True), ran.err
+    etl(*arguments).ended(2, problem)
 
 
 def test_sessions_that_wait_for_a_lock_are_seen(
@@ -251,9 +229,7 @@ def test_a_bad_signal_pauses_the_cycle_with_its_reason(
     run = start("--workers=1", "--time-limit=15s", job="tally", ETL_JOBS_DIR=folder)
     run.wait_for("MB of WAL a second (limit 1e-09)")
     keeper.execute("SELECT pg_advisory_unlock($1)", [GATE])
-    status, out, err = run.end()
-    record = json.loads(out)
-    assert status == 0, err
+    record = run.ended(0).record
     assert record["done"] >= 1
     assert record["waited_s"] > 0
     assert "MB of WAL" in one(tally.connection, "SELECT waits -> 0 ->> 'reason' FROM etl.cycle")

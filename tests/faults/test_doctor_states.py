@@ -52,12 +52,7 @@ def mended(server: OwnServer, dbname: str, words: str, state: Path) -> Finding:
     ],
 )
 def test_a_setting_is_found_and_mended(
-    server: OwnServer,
-    dbname: str,
-    tmp_path: Path,
-    name: str,
-    value: str,
-    severity: Severity,
+    server: OwnServer, dbname: str, tmp_path: Path, name: str, value: str, severity: Severity
 ) -> None:
     server.set(name, value)
     try:

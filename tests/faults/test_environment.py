@@ -1,9 +1,5 @@
 """What is not an item's fault: settings, privileges, folders. Nobody is held for it."""
 
-import json
-import os
-import signal
-import subprocess
 import sys
 from pathlib import Path
 
@@ -11,14 +7,20 @@ import psycopg
 import pytest
 
 from etl.db import Connection
-from tests.conftest import Address, Etl, runner
-from tests.faults.conftest import AS_OF, USERS, Start, wait_until_at_gate, wait_until_disconnected
+from tests.conftest import Address, Etl, run_program, runner
+from tests.faults.conftest import (
+    AS_OF,
+    USERS,
+    Run,
+    Start,
+    kill_whole_cycle,
+    wait_until_disconnected,
+)
 from tests.support import add_facts, add_users, dirty, opened
 
 
 @pytest.fixture
 def six(connection: Connection) -> Connection:
-    """Six dirty users."""
     add_users(connection, *USERS)
     add_facts(connection, [opened(i, "2026-01-15", name) for i, name in enumerate(USERS, 1)])
     return connection
@@ -30,11 +32,8 @@ def test_nothing_is_imported_from_the_current_folder(
     (tmp_path / "psycopg.py").write_text("raise SystemExit('hijacked')\n")
     (tmp_path / "etl").mkdir()
     program = Path(sys.executable).with_name("etl")
-    done = subprocess.run(
-        [program, "datamart-users", AS_OF], cwd=tmp_path, check=False, capture_output=True,
-        env={**environment, "ETL_DSN": dsn},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    known = {**environment, "ETL_DSN": dsn}
+    run_program(program, "datamart-users", AS_OF, cwd=tmp_path, env=known).ended(0)
     assert dirty(six) == set()
 
 
@@ -52,9 +51,7 @@ def test_nothing_is_imported_from_the_current_folder(
 def test_settings_of_the_session_change_nothing(
     six: Connection, etl: Etl, settings: dict[str, str]
 ) -> None:
-    ran = etl("datamart-users", AS_OF, "--workers=2", "--json", **settings)
-    assert ran.status == 0, ran.err
-    assert json.loads(ran.out)["done"] == 6
+    etl("datamart-users", AS_OF, "--workers=2", "--json", **settings).ended(0, done=6)
     assert etl("verify", "datamart-users", AS_OF, **settings).status == 0
     assert etl("sql", "list", **settings).status == 0
 
@@ -73,11 +70,10 @@ def test_a_database_that_is_not_utf8_is_refused(
 
 def test_a_missing_privilege_stops_the_cycle_after_three(six: Connection, etl: Etl) -> None:
     six.execute("REVOKE INSERT ON dwh.datamart_users FROM etl_runner")
-    ran = etl("datamart-users", AS_OF, "--json")
-    assert ran.status == 2
+    ran = etl("datamart-users", AS_OF, "--json").ended(2)
     said = "etl: worker 1 gave up: permission denied for table datamart_users [42501]"
     assert ran.err.count(said) == 1
-    record = json.loads(ran.out)
+    record = ran.record
     assert (record["failed"], record["remaining"], record["held"]) == (3, 3, 3)
     assert dirty(six) == set(USERS)
     stopped = six.execute("SELECT stop_reason FROM etl.cycle").fetchall()
@@ -91,45 +87,35 @@ def test_workers_that_find_no_connection_leave_the_work_to_the_others(
     connection.execute("CREATE ROLE few LOGIN CONNECTION LIMIT 2 IN ROLE etl_runner")
     try:
         gate.execute("SELECT pg_advisory_unlock(42)")
-        run = start("--workers=4", ETL_DSN=f"{dsn} user=few")
-        status, out, err = run.end()
+        ran = start("--workers=4", ETL_DSN=f"{dsn} user=few").end()
     finally:
         wait_until_disconnected(connection)
         connection.execute("DROP ROLE few")
-    assert status == 0, err
-    assert json.loads(out)["done"] == 6
+    ran.ended(0, done=6)
 
 
 @pytest.mark.parametrize("damage", [b"17953", b"\0\0\n", b"\xff\xfe\tx\n1\t2\n"])
 def test_a_damaged_journal_of_a_killed_cycle_is_recovered_from(
-    start: Start,
+    run: Run,
     gate: Connection,
     connection: Connection,
     etl: Etl,
     environment: dict[str, str],
     damage: bytes,
 ) -> None:
-    run = start("--workers=1")
-    wait_until_at_gate(gate)
-    (worker,) = run.workers()
-    os.kill(run.process.pid, signal.SIGSTOP)
-    os.kill(worker, signal.SIGKILL)
-    run.process.kill()
+    kill_whole_cycle(run)
     gate.execute("SELECT pg_advisory_unlock(42)")
     run.end()
     wait_until_disconnected(connection)
     (journal,) = Path(environment["ETL_STATE_DIR"]).glob("cycles/*/*/*/journal.tsv")
     with journal.open("ab") as file:
         file.write(damage)
-    ran = etl("datamart-users", AS_OF)
-    assert ran.status == 0, ran.err
-    assert "was cut off: 3 users attempted, 1 of them in hand" in ran.err
+    etl("datamart-users", AS_OF).ended(0, "was cut off: 3 users attempted, 1 of them in hand")
     assert connection.execute("SELECT FROM etl.cycle WHERE finished_at IS NULL").rowcount == 0
 
 
 def test_a_day_that_lies_in_the_future_is_refused(six: Connection, etl: Etl) -> None:
-    ran = etl("datamart-users", "--as-of=2999-01-01")
-    assert (ran.status, "lies in the future" in ran.err) == (2, True)
+    etl("datamart-users", "--as-of=2999-01-01").ended(2, "lies in the future")
     assert dirty(six) == set(USERS)
     assert etl("datamart-users", "--as-of=2999-01-01", "--dry-run").status == 0
 
@@ -139,9 +125,5 @@ def test_output_that_goes_nowhere_does_not_change_the_cycle(
     six: Connection, environment: dict[str, str], dsn: str, redirection: str
 ) -> None:
     command = f'set -o pipefail; "{sys.executable}" -m etl datamart-users {AS_OF} {redirection}'
-    done = subprocess.run(
-        ["bash", "-c", command], env={**environment, "ETL_DSN": dsn}, check=False,
-        capture_output=True,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    run_program("bash", "-c", command, env={**environment, "ETL_DSN": dsn}).ended(0)
     assert dirty(six) == set()

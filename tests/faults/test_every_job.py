@@ -4,10 +4,8 @@ The middle of its items waits at a gate when it is written, and fails where that
 a job has to say for itself is below; the tests know none of them.
 """
 
-import json
 import os
 import signal
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pytest
@@ -16,12 +14,12 @@ from etl import db, folders, job
 from etl.db import Connection
 from etl.sqlfile import statements
 from tests.conftest import Connect, Etl, shipped_jobs
-from tests.faults.conftest import Run, Start, kill_whole_cycle, wait_until_disconnected
+from tests.faults.conftest import AS_OF, Run, Start, kill_whole_cycle, wait_until_disconnected
 from tests.faults.sums import wrong_sums
+from tests.gates import GATE, open_gate, shut_gate
 from tests.support import DAY
 from tests.waiting import WAITS_AT_GATE, until_found, until_gone
 
-GATE = 42
 # Written is a row of this table; the condition finds one of the sample's, in the middle.
 WRITES = {
     "datamart_users": ("dwh.datamart_users", "NEW.dimension_user_id = 33"),
@@ -42,13 +40,7 @@ CASES = [
 
 @dataclass
 class Case:
-    """A job with sample data.
-
-    Attributes:
-        name: Of the job.
-        command: Its command.
-        connection: A superuser's.
-    """
+    """A job with sample data."""
 
     name: str
     command: str
@@ -71,14 +63,9 @@ class Case:
         """Do what is left, and see that all is right."""
         self.on_write("")
         etl("held", "release", self.command, "--all")
-        ran = etl(self.command, AS_OF, "--json", "--verify")
-        told = json.loads(ran.out)
-        assert (ran.status, told["failed"], told["busy"], told["wrong"]) == (0, 0, 0, 0), ran.err
+        etl(self.command, AS_OF, "--json", "--verify").ended(0, failed=0, busy=0, wrong=0)
         assert wrong_sums(self.connection) == []
         assert not self.connection.execute("SELECT FROM etl.held_item").fetchall()
-
-
-AS_OF = f"--as-of={DAY}"
 
 
 @pytest.fixture(params=CASES, ids="-".join)
@@ -101,7 +88,7 @@ def keeper(case: Case, connect_again: Connect) -> Connection:
     """Holds the gate: whoever writes the one row waits."""
     case.on_write(f"PERFORM pg_advisory_xact_lock_shared({GATE});")
     keeper = connect_again()
-    keeper.execute("SELECT pg_advisory_lock($1)", [GATE])
+    shut_gate(keeper)
     return keeper
 
 
@@ -110,21 +97,17 @@ def wait_at_gate(case: Case, run: Run) -> int:
     return int(until_found(case.connection, WAITS_AT_GATE, running=run.process)[0][0])
 
 
-def kill(processes: Iterable[int]) -> None:
-    for process in processes:
-        os.kill(process, signal.SIGKILL)
-
-
 def test_every_shipped_job_is_tried() -> None:
     assert {one.name for one in shipped_jobs() if one.stream is None} == set(WRITES)
 
 
 def test_a_cycle_makes_all_right(case: Case, etl: Etl) -> None:
-    ran = etl(case.command, AS_OF, "--json", "--verify")
-    told = json.loads(ran.out)
-    assert ran.status == 0, ran.err
+    told = (
+        etl(case.command, AS_OF, "--json", "--verify")
+        .ended(0, stop_reason="drained", wrong=0)
+        .record
+    )
     assert told["found"] == told["done"] > SCALE / 2
-    assert (told["stop_reason"], told["wrong"]) == ("drained", 0)
     case.settle(etl)
 
 
@@ -133,12 +116,11 @@ def test_a_killed_worker_costs_what_it_had_in_hand_an_attempt(
 ) -> None:
     run = start("--workers=1", job=case.command)
     pid = wait_at_gate(case, run)
-    kill(run.workers())
+    (worker,) = run.workers()
+    os.kill(worker, signal.SIGKILL)
     until_gone(case.connection, "SELECT FROM pg_stat_activity WHERE pid = $1", [pid], run.process)
-    keeper.execute("SELECT pg_advisory_unlock($1)", [GATE])
-    status, out, err = run.end()
-    told = json.loads(out)
-    assert (status, told["failed"]) == (1, 0), err
+    open_gate(keeper)
+    told = run.ended(1, failed=0).record
     assert told["orphaned"] > 0
     assert told["found"] == told["done"] + told["orphaned"]
     case.settle(etl)
@@ -151,12 +133,11 @@ def test_all_killed_at_once_leave_nothing_to_clean_up(
     wait_at_gate(case, run)
     kill_whole_cycle(run)
     run.end()
-    keeper.execute("SELECT pg_advisory_unlock($1)", [GATE])
+    open_gate(keeper)
     wait_until_disconnected(case.connection)
     case.on_write("")
-    after = etl(case.command, AS_OF, "--json")
+    after = etl(case.command, AS_OF, "--json").told(failed=0)
     assert "was cut off" in after.err
-    assert json.loads(after.out)["failed"] == 0
     case.settle(etl)
 
 
@@ -165,24 +146,21 @@ def test_a_server_process_that_is_ended_takes_the_item_with_it_and_nothing_else(
 ) -> None:
     run = start("--workers=1", job=case.command)
     pid = wait_at_gate(case, run)
-    keeper.execute("SELECT pg_advisory_unlock($1)", [GATE])
+    open_gate(keeper)
     case.connection.execute("SELECT pg_terminate_backend($1)", [pid])
-    status, out, err = run.end()
-    told = json.loads(out)
-    assert status in (0, 1), err
-    assert told["found"] == told["done"] + told["failed"]
+    ran = run.end()
+    assert ran.status in (0, 1), ran.err
+    assert ran.record["found"] == ran.record["done"] + ran.record["failed"]
     case.settle(etl)
 
 
 def test_what_fails_costs_its_own_attempts_only(case: Case, etl: Etl) -> None:
     case.on_write("RAISE EXCEPTION 'poison' USING ERRCODE = 'P0001';")
-    ran = etl(case.command, AS_OF, "--json", "--workers=2")
-    told = json.loads(ran.out)
-    assert (ran.status, told["failed"]) == (1, 1), ran.err
+    told = etl(case.command, AS_OF, "--json", "--workers=2").ended(1, failed=1).record
     assert told["done"] == told["found"] - 1 > SCALE / 2
     held = case.connection.execute("SELECT attempts, last_message FROM etl.held_item").fetchall()
     assert held == [(1, "poison")]
-    again = json.loads(etl(case.command, AS_OF, "--json").out)
+    again = etl(case.command, AS_OF, "--json").record
     assert (again["found"], again["held"]) == (0, 1)  # it is left alone until its time comes
     case.settle(etl)
 
@@ -194,11 +172,7 @@ def test_a_signal_leaves_the_rest_for_the_next_cycle(
     wait_at_gate(case, run)
     os.kill(run.process.pid, signal.SIGTERM)
     run.wait_for("SIGTERM: finishing the")
-    keeper.execute("SELECT pg_advisory_unlock($1)", [GATE])
-    status, out, err = run.end()
-    told = json.loads(out)
-    assert (status, told["stop_reason"], told["failed"]) == (128 + signal.SIGTERM, "stopped", 0), (
-        err
-    )
+    open_gate(keeper)
+    told = run.ended(128 + signal.SIGTERM, stop_reason="stopped", failed=0).record
     assert told["found"] == told["done"] + told["remaining"]
     case.settle(etl)

@@ -1,6 +1,5 @@
 """Real kills: whoever dies, every user is done once or still dirty, and the sums are right."""
 
-import json
 import os
 import signal
 from collections.abc import Generator
@@ -13,7 +12,8 @@ from tests.conftest import Address, Etl
 from tests.faults.conftest import (
     AS_OF,
     USERS,
-    Start,
+    Run,
+    kill_whole_cycle,
     wait_until_at_gate,
     wait_until_disconnected,
     wait_until_gone,
@@ -31,17 +31,11 @@ def ledger(connection: Connection) -> list[tuple[object, ...]]:
 
 @pytest.mark.usefixtures("each_queue")
 def test_a_killed_worker_costs_its_item_an_attempt_and_is_replaced(
-    start: Start, gate: Connection, connection: Connection
+    run: Run, connection: Connection
 ) -> None:
-    run = start("--workers=1")
-    wait_until_at_gate(gate)
     (worker,) = run.workers()
     os.kill(worker, signal.SIGKILL)
-    status, out, err = run.end()
-    record = json.loads(out)
-    assert status == 1
-    assert (record["done"], record["orphaned"], record["remaining"]) == (5, 1, 0)
-    assert "worker 1: died of SIGKILL, replaced" in err
+    run.ended(1, "worker 1: died of SIGKILL, replaced", done=5, orphaned=1, remaining=0)
     assert dirty(connection) == {"user2"}
     held = connection.execute("SELECT attempts, last_outcome FROM etl.held_item").fetchall()
     assert held == [(1, "orphaned")]
@@ -49,10 +43,8 @@ def test_a_killed_worker_costs_its_item_an_attempt_and_is_replaced(
 
 @pytest.mark.usefixtures("each_queue")
 def test_the_workers_of_a_killed_supervisor_give_their_items_back_and_end(
-    start: Start, gate: Connection, connection: Connection, etl: Etl
+    run: Run, gate: Connection, connection: Connection, etl: Etl
 ) -> None:
-    run = start("--workers=1")
-    wait_until_at_gate(gate)
     (worker,) = run.workers()
     run.process.kill()
     run.process.wait()
@@ -62,23 +54,14 @@ def test_the_workers_of_a_killed_supervisor_give_their_items_back_and_end(
     assert dirty(connection) == set(USERS[2:])
     ran = etl("datamart-users", AS_OF, "--json")
     assert "was cut off: 2 users attempted, 0 of them in hand" in ran.err
-    assert ledger(connection) == [
-        (6, 2, 0, 0, 0, 4, "crashed"),
-        (4, 4, 0, 0, 0, 0, "drained"),
-    ]
+    assert ledger(connection) == [(6, 2, 0, 0, 0, 4, "crashed"), (4, 4, 0, 0, 0, 0, "drained")]
     assert connection.execute("SELECT FROM etl.held_item").rowcount == 0
 
 
 def test_a_worker_that_dies_with_its_supervisor_costs_its_item_an_attempt(
-    start: Start, gate: Connection, connection: Connection, etl: Etl
+    run: Run, gate: Connection, connection: Connection, etl: Etl
 ) -> None:
-    run = start("--workers=1")
-    wait_until_at_gate(gate)
-    (worker,) = run.workers()
-    os.kill(run.process.pid, signal.SIGSTOP)  # it must not see its worker die
-    os.kill(worker, signal.SIGKILL)
-    run.process.kill()
-    run.process.wait()
+    kill_whole_cycle(run)
     open_gate(gate)
     wait_until_disconnected(connection)
     # The server finished the statement of the dead worker: it was on its way.
@@ -86,55 +69,34 @@ def test_a_worker_that_dies_with_its_supervisor_costs_its_item_an_attempt(
     assert left in (set(USERS[3:]), set(USERS[2:]))
     ran = etl("datamart-users", AS_OF, "--json")
     assert "was cut off: 3 users attempted, 1 of them in hand" in ran.err
-    assert ledger(connection) == [
-        (6, 2, 0, 0, 1, 3, "crashed"),
-        (3, 3, 0, 0, 0, 0, "drained"),
-    ]
+    assert ledger(connection) == [(6, 2, 0, 0, 1, 3, "crashed"), (3, 3, 0, 0, 0, 0, "drained")]
     assert dirty(connection) == left - set(USERS[3:])
-    attempts = connection.execute(
-        "SELECT outcome, count(*) FROM etl.attempt GROUP BY outcome ORDER BY outcome"
-    ).fetchall()
-    assert attempts == [("done", 5), ("orphaned", 1)]
+    outcomes = "SELECT outcome, count(*) FROM etl.attempt GROUP BY outcome ORDER BY outcome"
+    assert connection.execute(outcomes.encode()).fetchall() == [("done", 5), ("orphaned", 1)]
 
 
 @pytest.mark.usefixtures("each_queue")
 def test_a_terminated_server_process_fails_its_item_and_the_worker_goes_on(
-    start: Start, gate: Connection, connection: Connection
+    run: Run, gate: Connection, connection: Connection
 ) -> None:
-    run = start("--workers=1")
     backend = wait_until_at_gate(gate)
     connection.execute("SELECT pg_terminate_backend($1)", [backend])
-    status, out, err = run.end()
-    record = json.loads(out)
-    assert status == 1
-    assert (record["done"], record["failed"]) == (5, 1)
-    assert "[57P01]" in err
+    run.ended(1, "[57P01]", done=5, failed=1)
     assert dirty(connection) == {"user2"}
 
 
+@pytest.mark.parametrize("is_elsewhere", [False, True], ids=["this host", "another host"])
 def test_a_second_cycle_ends_at_once_and_says_who_runs(
-    start: Start, gate: Connection, etl: Etl
+    run: Run, gate: Connection, etl: Etl, tmp_path: Path, is_elsewhere: bool
 ) -> None:
-    run = start("--workers=1")
-    wait_until_at_gate(gate)
-    ran = etl("datamart-users", AS_OF)
-    assert ran.status == 75
-    assert f"is running on this database: process {run.process.pid} on " in ran.err
+    if is_elsewhere:
+        there = etl("datamart-users", AS_OF, ETL_STATE_DIR=str(tmp_path / "another"))
+        there.ended(75, "server process", "etl:datamart-users from")
+    else:
+        said = f"is running on this database: process {run.process.pid} on "
+        etl("datamart-users", AS_OF).ended(75, said)
     open_gate(gate)
-    assert run.end()[0] == 0
-
-
-def test_a_second_cycle_from_another_host_ends_at_once_too(
-    start: Start, gate: Connection, etl: Etl, tmp_path: Path
-) -> None:
-    run = start("--workers=1")
-    wait_until_at_gate(gate)
-    ran = etl("datamart-users", AS_OF, ETL_STATE_DIR=str(tmp_path / "another"))
-    assert ran.status == 75
-    assert "server process" in ran.err
-    assert "etl:datamart-users from" in ran.err
-    open_gate(gate)
-    assert run.end()[0] == 0
+    run.ended(0)
 
 
 def refuse_connections(elsewhere: Connection, connection: Connection) -> None:
@@ -159,41 +121,31 @@ def elsewhere(server_address: Address) -> Generator[Connection]:
 
 @pytest.mark.usefixtures("each_queue")
 def test_a_database_that_comes_back_is_waited_for(
-    start: Start, gate: Connection, connection: Connection, elsewhere: Connection
+    run: Run, gate: Connection, connection: Connection, elsewhere: Connection
 ) -> None:
-    run = start("--workers=1")
-    wait_until_at_gate(gate)
     refuse_connections(elsewhere, connection)
     run.wait_for("lost the database")
     accept_connections(elsewhere, connection)
     open_gate(gate)
-    status, out, err = run.end()
-    assert "found the database again" in err
-    record = json.loads(out)
     # Its session was terminated and no server went down: the item in hand may be to blame.
-    assert (status, record["done"], record["failed"]) == (1, 5, 1)
+    run.ended(1, "found the database again", done=5, failed=1)
     assert ledger(connection) == [(6, 5, 1, 0, 0, 0, "drained")]
 
 
 @pytest.mark.usefixtures("each_queue")
 def test_a_database_that_does_not_come_back_loses_nothing(
-    start: Start, gate: Connection, connection: Connection, elsewhere: Connection, etl: Etl
+    run: Run, gate: Connection, connection: Connection, elsewhere: Connection, etl: Etl
 ) -> None:
-    run = start("--workers=1")
-    wait_until_at_gate(gate)
     refuse_connections(elsewhere, connection)
     run.wait_for("lost the database")
     for words in ("finishing the users in hand", "cancelling the users in hand"):
         os.kill(run.process.pid, signal.SIGTERM)  # somebody does not want to wait a minute
         run.wait_for(words)
-    status, _, err = run.end()
+    ran = run.end()
     accept_connections(elsewhere, connection)
-    assert status == 128 + signal.SIGTERM, err
-    assert "the next cycle closes the record of this one" in err
+    ran.ended(128 + signal.SIGTERM, "the next cycle closes the record of this one")
     open_gate(gate)
     assert dirty(connection) == set(USERS[2:])
-    again = etl("datamart-users", AS_OF, "--json")
-    assert again.status == 0
-    assert json.loads(again.out)["done"] == 4
+    etl("datamart-users", AS_OF, "--json").ended(0, done=4)
     assert connection.execute("SELECT FROM etl.held_item").rowcount == 0
     assert [row[6] for row in ledger(connection)] == ["crashed", "drained"]

@@ -40,12 +40,10 @@ def link(proxy: Proxy, connection: db.Connection, told: list[Event]) -> Iterator
 
 
 def ask(connection: db.Connection) -> None:
-    """Ask the server for something."""
     assert db.one(connection, shipped("deploy/has_ledger")) == (True,)
 
 
 def insist(link: Link) -> None:
-    """Ask the server until it answers."""
     link.insist(ask, lambda: False)
 
 

@@ -1,7 +1,5 @@
 """What is tried again at once: a serialization failure and a deadlock, three times."""
 
-import json
-
 import pytest
 
 from etl.db import Connection
@@ -15,13 +13,10 @@ def fail_at_first(tally: Tally, times: int, state: str) -> None:
     """Make the statement fail that often; a sequence counts, whatever is rolled back."""
     tally.connection.execute("CREATE SEQUENCE tries")
     tally.connection.execute("GRANT USAGE ON SEQUENCE tries TO etl_runner")
-    function = (
-        "CREATE FUNCTION work(key text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN"
-        f" IF nextval('tries') <= {times} THEN RAISE EXCEPTION 'once more'"
-        f" USING ERRCODE = '{state}'; END IF; END $$"
+    tally.work(
+        f"IF nextval('tries') <= {times} THEN RAISE EXCEPTION 'once more'"
+        f" USING ERRCODE = '{state}'; END IF;"
     )
-    tally.connection.execute(function.encode())
-    tally.write("process.sql", "SELECT work(:'item_key')")
     tally.add("a")
 
 
@@ -32,20 +27,17 @@ def tries(tally: Tally) -> int:
 @pytest.mark.parametrize("state", ["40001", "40P01"])
 def test_it_succeeds_at_the_fourth_try_and_was_one_attempt(tally: Tally, state: str) -> None:
     fail_at_first(tally, 3, state)
-    ran = tally.run()
-    assert (ran.status, json.loads(ran.out)["done"], tries(tally)) == (0, 1, 4)
+    tally.run().ended(0, done=1)
+    assert tries(tally) == 4
     assert tally.connection.execute("SELECT FROM etl.attempt").rowcount == 1
 
 
 @pytest.mark.parametrize("state", ["40001", "40P01"])
 def test_after_four_tries_it_has_failed_once(tally: Tally, state: str) -> None:
     fail_at_first(tally, 99, state)
-    ran = tally.run()
-    record = json.loads(ran.out)
-    assert (ran.status, record["failed"], tries(tally)) == (1, 1, 4)
-    assert f"once more [{state}]" in ran.err
-    held = tally.connection.execute("SELECT attempts FROM etl.held_item").fetchall()
-    assert held == [(1,)]
+    tally.run().ended(1, f"once more [{state}]", failed=1)
+    assert tries(tally) == 4
+    assert tally.connection.execute("SELECT attempts FROM etl.held_item").fetchall() == [(1,)]
 
 
 def test_no_other_failure_is_tried_again_at_once(tally: Tally) -> None:
@@ -59,12 +51,10 @@ def test_a_real_deadlock_with_a_loader_is_no_failure(
 ) -> None:
     tally.add("a", "z")
     tally.connection.execute("UPDATE thing SET dirty = FALSE WHERE key = 'z'")
-    tally.connection.execute(
-        "CREATE FUNCTION work(name text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN"
-        " UPDATE thing SET dirty = FALSE WHERE key = name;"
-        " UPDATE thing SET level = 2 WHERE key = 'z'; END $$"
+    tally.work(
+        "UPDATE thing SET dirty = FALSE WHERE key = name;"
+        " UPDATE thing SET level = 2 WHERE key = 'z';"
     )
-    tally.write("process.sql", "SELECT work(:'item_key')")
     toml = 'title = "T"\nunit = "thing"\n[defaults]\nlock_timeout = "1h"'
     tally.write("job.toml", toml)
     # The worker is the one who notices, once, so long after it has begun to wait.
@@ -76,5 +66,4 @@ def test_a_real_deadlock_with_a_loader_is_no_failure(
         run = start("--workers=1", job="tally", ETL_JOBS_DIR=str(tally.folder.parent))
         until_found(connect_again(), WAITS_FOR_LOCK, running=run.process)
         connection.execute("UPDATE thing SET level = 3 WHERE key = 'a'")
-    status, out, err = run.end()
-    assert (status, json.loads(out)["done"]) == (0, 1), err
+    run.ended(0, done=1)

@@ -1,7 +1,6 @@
 """A password shows nowhere: not in output, queue, ledger, process list, nor in an error."""
 
 import os
-import signal
 from collections.abc import Generator
 from pathlib import Path
 from urllib.parse import quote
@@ -11,10 +10,11 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from etl.db import Connection
-from tests.conftest import Address, clear, runner
+from tests.conftest import Address, runner
 from tests.faults.conftest import (
     Run,
     Start,
+    kill_whole_cycle,
     wait_until_at_gate,
     wait_until_disconnected,
     wait_until_gone,
@@ -105,10 +105,9 @@ def test_a_cycle_that_works_shows_no_password(
     state = environment["ETL_STATE_DIR"]
     assert SECRET not in _kept(state, gate)
     open_gate(gate)
-    status, out, err = run.end()
-    assert status == 0, err
-    assert ("can be read in the process list" in err) == (way == "flag")
-    assert SECRET not in out + err + _kept(state, gate)
+    ran = run.ended(0)
+    assert ("can be read in the process list" in ran.err) == (way == "flag")
+    assert SECRET not in ran.out + ran.err + _kept(state, gate)
 
 
 @pytest.mark.parametrize("log_format", ["text", "json"])
@@ -124,26 +123,21 @@ def test_a_crash_and_what_is_left_of_it_show_no_password(
     state, said = environment["ETL_STATE_DIR"], ""
     run = start("--workers=1", f"--log-format={log_format}", **settings)
     wait_until_at_gate(gate)
-    (worker,) = run.workers()
-    os.kill(run.process.pid, signal.SIGSTOP)
-    os.kill(worker, signal.SIGKILL)
-    run.process.kill()
-    run.process.wait()
+    (worker,) = kill_whole_cycle(run)
     wait_until_gone(worker)
     said += "".join(run.end()[1:]) + _kept(state, gate)
     open_gate(gate)
     wait_until_disconnected(gate)
-    status, out, err = start("--workers=1", f"--log-format={log_format}", **settings).end()
-    assert "was cut off" in err
-    assert status == 0, err
-    assert SECRET not in said + out + err + _kept(state, gate)
+    ran = start("--workers=1", f"--log-format={log_format}", **settings).ended(0, "was cut off")
+    assert SECRET not in said + ran.out + ran.err + _kept(state, gate)
 
 
 def test_a_wrong_password_shows_neither_it_nor_the_right_one(
     guarded: str, environment: dict[str, str]
 ) -> None:
-    ran = runner(environment)("init", ETL_DSN=make_conninfo(guarded, password="wr0ng"))
-    assert clear(ran, 69, "password authentication failed")
+    ran = runner(environment)("init", ETL_DSN=make_conninfo(guarded, password="wr0ng")).ended(
+        69, "password authentication failed"
+    )
     assert "wr0ng" not in ran.out + ran.err
 
 
@@ -196,14 +190,14 @@ NOWHERE = [
 def test_a_broken_connection_string_is_one_error_without_its_password(
     environment: dict[str, str], dsn: str, status: int, said: str
 ) -> None:
-    ran = runner(environment)("sql", "list", "--dsn", dsn)
-    assert clear(ran, status, said)
+    ran = runner(environment)("sql", "list", "--dsn", dsn).ended(status, said)
     assert SECRET not in ran.out + ran.err
 
 
 def test_a_misplaced_uri_in_a_variable_is_refused_too(environment: dict[str, str]) -> None:
     for name in ("PGHOST", "PGDATABASE", "PGUSER"):
         uri = {name: f"postgresql://me:{SECRET}@127.0.0.1/db"}
-        ran = runner(environment)("sql", "list", **{"PGHOST": "127.0.0.1", "PGPORT": "1", **uri})
-        assert clear(ran, 2, "may be a part of a password")
+        ran = runner(environment)(
+            "sql", "list", **{"PGHOST": "127.0.0.1", "PGPORT": "1", **uri}
+        ).ended(2, "may be a part of a password")
         assert SECRET not in ran.out + ran.err

@@ -1,6 +1,5 @@
 """Who runs into the statement timeout comes again at the end of the cycle, with a longer one."""
 
-import json
 import os
 import signal
 
@@ -9,7 +8,7 @@ import pytest
 from etl.db import Connection
 from tests.conftest import Connect, Etl
 from tests.faults.conftest import Run, Start, wait_until_at_gate
-from tests.gates import GATE, open_gate
+from tests.gates import GATE, open_gate, shut_gate
 from tests.tally import Tally
 from tests.waiting import until_found
 
@@ -17,16 +16,13 @@ from tests.waiting import until_found
 @pytest.fixture
 def lanes(tally: Tally, connect_again: Connect) -> Connection:
     """Things of which ``slow`` waits at a gate. Returns who holds the gate."""
-    function = (
-        "CREATE FUNCTION work(name text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN"
-        f" IF name = 'b slow' THEN PERFORM pg_advisory_xact_lock_shared({GATE}); END IF;"
-        " UPDATE thing SET dirty = FALSE WHERE key = name; END $$"
+    tally.work(
+        f"IF name = 'b slow' THEN PERFORM pg_advisory_xact_lock_shared({GATE}); END IF;"
+        " UPDATE thing SET dirty = FALSE WHERE key = name;"
     )
-    tally.connection.execute(function.encode())
-    tally.write("process.sql", "SELECT work(:'item_key')")
     tally.add("a", "b slow", "c")
     keeper = connect_again()
-    keeper.execute("SELECT pg_advisory_lock($1)", [GATE])
+    shut_gate(keeper)
     return keeper
 
 
@@ -39,8 +35,8 @@ def timeouts(tally: Tally, ordinary: str, slow: str) -> None:
     )
 
 
-def begin(start: Start, tally: Tally) -> Run:
-    return start("--workers=1", job="tally", ETL_JOBS_DIR=str(tally.folder.parent))
+def begin(start: Start, tally: Tally, *more: str) -> Run:
+    return start("--workers=1", *more, job="tally", ETL_JOBS_DIR=str(tally.folder.parent))
 
 
 def attempts(connection: Connection) -> list[tuple[str, str, str | None]]:
@@ -57,9 +53,7 @@ def test_it_is_done_after_the_others_and_has_one_attempt(
     run = begin(start, tally)
     run.wait_for("thing b slow comes again at the end of the cycle: canceling statement")
     open_gate(lanes)
-    status, out, err = run.end()
-    record = json.loads(out)
-    assert (status, record["found"], record["done"]) == (0, 3, 3), err
+    run.ended(0, found=3, done=3)
     done = [("a", "done", None), ("c", "done", None), ("b slow", "done", None)]
     assert attempts(tally.connection) == done
 
@@ -68,22 +62,17 @@ def test_one_that_is_too_slow_there_too_has_failed(
     start: Start, lanes: Connection, tally: Tally
 ) -> None:
     timeouts(tally, "100ms", "300ms")
-    status, out, _ = begin(start, tally).end()
-    record = json.loads(out)
-    assert (status, record["done"], record["failed"], record["held"]) == (1, 2, 1, 1)
+    begin(start, tally).ended(1, done=2, failed=1, held=1)
     assert attempts(tally.connection)[-1] == ("b slow", "failed", "57014")
-    lasted = tally.connection.execute(
-        "SELECT duration_ms >= 300 FROM etl.attempt WHERE outcome = 'failed'"
-    ).fetchall()
-    assert lasted == [(True,)]
+    lasted = "SELECT duration_ms >= 300 FROM etl.attempt WHERE outcome = 'failed'"
+    assert tally.connection.execute(lasted).fetchall() == [(True,)]
 
 
 def test_there_is_no_second_try_where_it_would_not_be_longer(
     start: Start, lanes: Connection, tally: Tally
 ) -> None:
     timeouts(tally, "100ms", "100ms")
-    status, _, err = begin(start, tally).end()
-    assert (status, "comes again" in err) == (1, False)
+    assert "comes again" not in begin(start, tally).ended(1).err
     assert attempts(tally.connection)[1] == ("b slow", "failed", "57014")
 
 
@@ -95,12 +84,8 @@ def test_one_whose_second_try_never_came_has_failed(
     run = begin(start, tally)
     wait_until_at_gate(lanes)
     os.kill(run.process.pid, signal.SIGTERM)
-    status, out, err = run.end()
-    record = json.loads(out)
-    assert status == 128 + signal.SIGTERM
-    counts = [record[name] for name in ("done", "failed", "remaining", "held")]
-    assert counts == [1, 1, 1, 1]
-    assert "the cycle ended before it came again [57014]" in err
+    said = "the cycle ended before it came again [57014]"
+    run.ended(128 + signal.SIGTERM, said, done=1, failed=1, remaining=1, held=1)
 
 
 @pytest.mark.usefixtures("each_queue")
@@ -111,9 +96,7 @@ def test_a_statement_that_a_dba_cancels_is_no_slow_one(
     run = begin(start, tally)
     backend = wait_until_at_gate(lanes)
     tally.connection.execute("SELECT pg_cancel_backend($1)", [backend])
-    status, out, err = run.end()
-    assert (status, json.loads(out)["failed"]) == (1, 1)
-    assert "b slow failed: canceling statement due to user request [57014]" in err
+    run.ended(1, "b slow failed: canceling statement due to user request [57014]", failed=1)
 
 
 @pytest.mark.usefixtures("each_queue")
@@ -121,34 +104,24 @@ def test_no_claim_is_made_after_the_time_limit(
     start: Start, lanes: Connection, tally: Tally
 ) -> None:
     timeouts(tally, "1h", "2h")
-    run = start(
-        "--workers=1", "--time-limit=9s", job="tally", ETL_JOBS_DIR=str(tally.folder.parent)
-    )
+    run = begin(start, tally, "--time-limit=9s")
     wait_until_at_gate(lanes)
     is_over = "SELECT FROM etl.cycle WHERE now() > started_at + interval '9 s'"
     until_found(tally.connection, is_over)
     open_gate(lanes)
-    status, out, err = run.end()
-    record = json.loads(out)
-    assert (status, record["stop_reason"]) == (0, "time limit"), err
-    assert (record["done"], record["remaining"]) == (2, 1)
+    run.ended(0, stop_reason="time limit", done=2, remaining=1)
     assert attempts(tally.connection) == [("a", "done", None), ("b slow", "done", None)]
 
 
 @pytest.mark.parametrize("from_where", ["flag", "environment", "job.toml"])
 def test_a_time_limit_ends_the_prioritization_too(tally: Tally, etl: Etl, from_where: str) -> None:
     tally.add("a")
-    tally.write(
-        "prioritize.sql",
-        "SELECT key AS item_key, level FROM thing, pg_sleep(3600) LIMIT :max_items",
-    )
-    flags, environment = [], {}
-    if from_where == "flag":
-        flags = ["--time-limit=900ms"]
-    elif from_where == "environment":
-        environment = {"CYCLE_TIME_LIMIT": "900ms"}
-    else:
+    listing = "SELECT key AS item_key, level FROM thing, pg_sleep(3600) LIMIT :max_items"
+    tally.write("prioritize.sql", listing)
+    flags = ["--time-limit=900ms"] if from_where == "flag" else []
+    environment = {"CYCLE_TIME_LIMIT": "900ms"} if from_where == "environment" else {}
+    if from_where == "job.toml":
         tally.write("job.toml", 'title = "T"\nunit = "thing"\n[defaults]\ntime_limit = "900ms"')
-    ran = etl("tally", "--json", *flags, ETL_JOBS_DIR=str(tally.folder.parent), **environment)
-    record = json.loads(ran.out)
-    assert (ran.status, record["stop_reason"], record["remaining"]) == (0, "time limit", 1)
+    etl("tally", "--json", *flags, ETL_JOBS_DIR=str(tally.folder.parent), **environment).ended(
+        0, stop_reason="time limit", remaining=1
+    )

@@ -3,7 +3,6 @@
 Only the first can have been the cause of what happens; the others were not begun.
 """
 
-import json
 import os
 import signal
 from collections.abc import Callable
@@ -20,7 +19,7 @@ from tests.faults.conftest import (
     wait_until_disconnected,
     wait_until_gone,
 )
-from tests.gates import GATE, open_gate
+from tests.gates import GATE, open_gate, shut_gate
 from tests.tally import Tally
 from tests.waiting import WAITS_AT_GATE, until
 
@@ -35,17 +34,14 @@ def gated(tally: Tally, connect_again: Connect) -> Keeper:
 
     def make(*waiting: str, before: str = "") -> Connection:
         names = ", ".join(f"'{name}'" for name in waiting)
-        function = (
-            "CREATE FUNCTION work(name text) RETURNS void LANGUAGE plpgsql SET lock_timeout = 0"
-            f" AS $$ BEGIN {before}"
+        tally.work(
+            f"{before}"
             f" IF name IN ({names}) THEN PERFORM pg_advisory_xact_lock_shared({GATE}); END IF;"
-            " UPDATE thing SET dirty = FALSE WHERE key = name; END $$"
+            " UPDATE thing SET dirty = FALSE WHERE key = name;"
         )
-        tally.connection.execute(function.encode())
-        tally.write("process.sql", "SELECT work(:'item_key')")
         tally.add(*ALL)
         keeper = connect_again()
-        keeper.execute("SELECT pg_advisory_lock($1)", [GATE])
+        shut_gate(keeper)
         return keeper
 
     return make
@@ -76,11 +72,6 @@ def attempts(tally: Tally, *keys: str) -> list[tuple[str, str]]:
     ).fetchall()
 
 
-def counts(out: str) -> dict[str, int]:
-    record = json.loads(out)
-    return {name: record[name] for name in ("done", "failed", "orphaned", "remaining")}
-
-
 def test_the_second_one_is_claimed_while_the_first_runs(
     start: Start, gated: Keeper, tally: Tally
 ) -> None:
@@ -88,40 +79,26 @@ def test_the_second_one_is_claimed_while_the_first_runs(
     run = begin(start, tally)
     wait_until_two_in_hand(tally, keeper)
     open_gate(keeper)
-    status, out, err = run.end()
-    assert (status, counts(out)["done"]) == (0, len(ALL)), err
+    run.ended(0, done=len(ALL))
     assert attempts(tally, FIRST, SECOND) == [(FIRST, "done"), (SECOND, "done")]
 
 
-def test_a_killed_worker_costs_only_the_first_an_attempt(
-    start: Start, gated: Keeper, tally: Tally
-) -> None:
-    keeper = gated(FIRST)
-    run = begin(start, tally)
-    wait_until_two_in_hand(tally, keeper)
-    (worker,) = run.workers()
-    os.kill(worker, signal.SIGKILL)
-    status, out, err = run.end()
-    assert status == 1
-    expected = {"done": len(ALL) - 1, "failed": 0, "orphaned": 1, "remaining": 0}
-    assert counts(out) == expected, err
-    assert sorted(attempts(tally, FIRST, SECOND)) == [(FIRST, "orphaned"), (SECOND, "done")]
-    # Its session was ended first: else the server would have done the second one as well.
-    assert tally.connection.execute(WAITS_AT_GATE.encode()).rowcount == 0
-
-
-def test_a_session_that_was_ended_costs_only_the_first_an_attempt(
-    start: Start, gated: Keeper, tally: Tally
+@pytest.mark.parametrize(("outcome", "other"), [("orphaned", "failed"), ("failed", "orphaned")])
+def test_a_killed_worker_or_an_ended_session_costs_only_the_first_an_attempt(
+    start: Start, gated: Keeper, tally: Tally, outcome: str, other: str
 ) -> None:
     keeper = gated(FIRST)
     run = begin(start, tally)
     backend = wait_until_two_in_hand(tally, keeper)
-    tally.connection.execute("SELECT pg_terminate_backend($1)", [backend])
-    status, out, err = run.end()
-    assert status == 1
-    expected = {"done": len(ALL) - 1, "failed": 1, "orphaned": 0, "remaining": 0}
-    assert counts(out) == expected, err
-    assert sorted(attempts(tally, FIRST, SECOND)) == [(FIRST, "failed"), (SECOND, "done")]
+    if outcome == "orphaned":
+        (worker,) = run.workers()
+        os.kill(worker, signal.SIGKILL)
+    else:
+        tally.connection.execute("SELECT pg_terminate_backend($1)", [backend])
+    run.ended(1, done=len(ALL) - 1, remaining=0, **{outcome: 1, other: 0})
+    assert sorted(attempts(tally, FIRST, SECOND)) == [(FIRST, outcome), (SECOND, "done")]
+    # A dead worker's session was ended first: else the server would have done the second as well.
+    assert tally.connection.execute(WAITS_AT_GATE.encode()).rowcount == 0
 
 
 def test_a_second_signal_gives_all_back(
@@ -133,12 +110,9 @@ def test_a_second_signal_gives_all_back(
     os.kill(run.process.pid, signal.SIGTERM)
     run.wait_for("finishing")
     os.kill(run.process.pid, signal.SIGTERM)
-    status, out, err = run.end()
-    assert status == 128 + signal.SIGTERM
-    expected = {"done": 10, "failed": 0, "orphaned": 0, "remaining": 90}
-    assert counts(out) == expected, err
+    run.ended(128 + signal.SIGTERM, done=10, failed=0, orphaned=0, remaining=90)
     open_gate(keeper)
-    assert counts(tally.run("--max-things=1000").out)["done"] == 90
+    tally.run("--max-things=1000").told(done=90)
 
 
 def test_the_next_cycle_counts_only_the_first_where_all_died(
@@ -176,8 +150,7 @@ def test_what_the_server_still_runs_for_a_dead_cycle_ends_before_the_next_one_be
 
     assert len(until(others, run.process)) == 1  # never both of them
     open_gate(keeper)
-    status, out, err = run.end()
-    assert (status, counts(out)["done"]) == (0, 1), err
+    run.ended(0, done=1)
 
 
 def test_one_that_is_too_slow_does_not_fail_the_one_behind_it(
@@ -192,8 +165,7 @@ def test_one_that_is_too_slow_does_not_fail_the_one_behind_it(
     run = begin(start, tally)
     run.wait_for(f"thing {FIRST} comes again at the end of the cycle")
     open_gate(keeper)
-    status, out, err = run.end()
-    assert (status, counts(out)["done"]) == (0, len(ALL)), err
+    run.ended(0, done=len(ALL))
     assert attempts(tally, FIRST, SECOND, ALL[-1])[-1] == (FIRST, "done")
 
 
@@ -207,8 +179,7 @@ def test_one_that_is_tried_again_at_once_waits_for_the_one_behind_it(
         before=f"IF name = '{FIRST}' AND nextval('try') < 3 THEN"
         " RAISE EXCEPTION 'not now' USING ERRCODE = '40001'; END IF;",
     )
-    status, out, err = begin(start, tally).end()
-    assert (status, counts(out)["done"]) == (0, len(ALL)), err
+    begin(start, tally).ended(0, done=len(ALL))
     assert sorted(attempts(tally, FIRST, SECOND)) == [(FIRST, "done"), (SECOND, "done")]
 
 
@@ -216,9 +187,7 @@ def test_failures_do_not_touch_the_items_behind_them(
     start: Start, gated: Keeper, tally: Tally
 ) -> None:
     gated("nobody", before="IF right(name, 1) = '7' THEN RAISE EXCEPTION 'odd'; END IF;")
-    status, out, err = begin(start, tally).end()
-    expected = {"done": len(ALL) - 10, "failed": 10, "orphaned": 0, "remaining": 0}
-    assert (status, counts(out)) == (1, expected), err
+    begin(start, tally).ended(1, done=len(ALL) - 10, failed=10, orphaned=0, remaining=0)
     failed = tally.connection.execute(
         "SELECT item_key FROM etl.attempt WHERE outcome = 'failed' ORDER BY item_key"
     ).fetchall()

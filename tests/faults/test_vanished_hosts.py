@@ -21,12 +21,7 @@ _KEEPALIVES = {
     "tcp_user_timeout": "50000",
 }
 _CHECK = {"client_connection_check_interval": "10s"}
-_OPTIONS = (
-    socket.TCP_KEEPIDLE,
-    socket.TCP_KEEPINTVL,
-    socket.TCP_KEEPCNT,
-    socket.TCP_USER_TIMEOUT,
-)
+_OPTIONS = (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT, socket.TCP_USER_TIMEOUT)
 
 
 @pytest.fixture(scope="module")

@@ -33,7 +33,6 @@ def found(findings: dict[str, Finding], words: str) -> Finding:
 
 
 def is_found(findings: dict[str, Finding], words: str) -> bool:
-    """Whether there is any whose text has these words."""
     return any(words in what for what in findings)
 
 

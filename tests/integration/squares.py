@@ -1,6 +1,5 @@
 """A small job whose items are ranges of the keys of a table."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -111,11 +110,9 @@ class Squares:
             self.write(name, text)
 
     def write(self, name: str, text: str) -> None:
-        """Write a file of the job."""
         (self.folder / name).write_text(text + "\n")
 
     def add(self, keys: Sequence[int]) -> None:
-        """Add numbers."""
         self.connection.execute("INSERT INTO number (id) SELECT unnest($1::bigint[])", [list(keys)])
 
     def spoil(self, *keys: int) -> None:
@@ -123,22 +120,18 @@ class Squares:
         self.connection.execute("UPDATE number SET is_bad = id = ANY($1::bigint[])", [list(keys)])
 
     def run(self, *arguments: str, **more: str) -> Ran:
-        """Run a cycle."""
         folder = str(self.folder.parent)
         return self._etl("squares", "--json", *arguments, **{"ETL_JOBS_DIR": folder, **more})
 
     def times(self) -> dict[int, int]:
-        """How often each number was done."""
         return dict(self.connection.execute("SELECT id, times FROM number ORDER BY id").fetchall())
 
     def left(self) -> list[int]:
-        """The numbers that were not."""
         return [key for key, times in self.times().items() if not times]
 
 
 def counts(ran: Ran) -> tuple[int, int, int, int]:
-    """Found, done, failed and remaining."""
-    told = json.loads(ran.out)
+    told = ran.record
     assert told["found"] == sum(
         told[name] for name in ("done", "failed", "busy", "orphaned", "remaining")
     )

@@ -3,84 +3,26 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 
 import pytest
 
-from tests.conftest import clear
+from tests.faults.conftest import Run
 from tests.tally import Tally
 from tests.waiting import until_found
 
-HOSTILE = [
-    "it's",
-    'a "b"',
-    "tab\there",
-    "new\nline",
-    "back\\slash",
-    "\\N",
-    "'; DROP TABLE thing; --",
-    "😀 ü\u2028",
-    "$1 :item_key",
-    "[/red] %s {x}",
-    "  spaces  ",
-]
-
 
 def test_workers_are_added_as_long_as_they_bring_something(tally: Tally) -> None:
-    tally.write("process.sql", "SELECT work(:'item_key')")
-    tally.connection.execute(
-        "CREATE FUNCTION work(name text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN"
-        " PERFORM pg_sleep(0.02); UPDATE thing SET dirty = FALSE WHERE key = name; END $$"
-    )
+    tally.work("PERFORM pg_sleep(0.02); UPDATE thing SET dirty = FALSE WHERE key = name;")
     tally.connection.execute("INSERT INTO thing (key) SELECT generate_series(1, 1500)::text")
-    ran = tally.run("--workers=auto", "--max-things=2000", "--log-format=json")
-    record = json.loads(ran.out)
-    assert (ran.status, record["done"]) == (0, 1500), ran.err
-    assert record["workers"] > max(1, (os.cpu_count() or 1) - 1)
+    ran = tally.run("--workers=auto", "--max-things=2000", "--log-format=json").ended(0, done=1500)
+    assert ran.record["workers"] > max(1, (os.cpu_count() or 1) - 1)
     told = [json.loads(line) for line in ran.err.splitlines() if line.startswith("{")]
     workers = {line["worker"] for line in told if line["event"] == "ItemAttempted"}
     assert len(workers) >= 3
 
 
-def test_any_text_is_a_key_and_never_sql(tally: Tally) -> None:
-    tally.add(*HOSTILE)
-    ran = tally.run("--workers=2")
-    assert json.loads(ran.out)["done"] == len(HOSTILE), ran.err
-    rows = tally.connection.execute("SELECT DISTINCT dirty, seen = tags FROM thing").fetchall()
-    assert rows == [(False, True)]
-
-
 def test_nothing_dirty_is_all_right_whatever_columns_the_job_has(tally: Tally) -> None:
-    ran = tally.run()
-    assert ran.status == 0, ran.err
-    assert json.loads(ran.out)["stop_reason"] == "drained"
-
-
-def test_keys_that_fail_are_told_on_one_line_each_and_held(tally: Tally) -> None:
-    tally.add(*HOSTILE)
-    tally.write("process.sql", "SELECT 1 / (length(CAST(:'item_key' AS text)) * 0)")
-    ran = tally.run()
-    assert ran.status == 1
-    assert sum("failed: division by zero [22012]" in line for line in ran.err.splitlines()) == len(
-        HOSTILE
-    )
-    held = tally.connection.execute("SELECT item_key FROM etl.held_item").fetchall()
-    assert {key for (key,) in held} == set(HOSTILE)
-
-
-@pytest.mark.parametrize("state", ["XX001", "53200", "58030"])
-def test_a_server_fault_of_one_item_costs_nobody_else(tally: Tally, state: str) -> None:
-    tally.add("a", "b", "c")
-    tally.connection.execute(
-        "CREATE FUNCTION count_it(key text, state text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN"
-        " IF key = 'a' THEN RAISE EXCEPTION 'damaged' USING ERRCODE = state; END IF; END $$"
-    )
-    tally.write("process.sql", f"SELECT count_it(:'item_key', '{state}')")
-    ran = tally.run("--workers=1")
-    record = json.loads(ran.out)
-    assert ran.status == 1, ran.err
-    assert (record["done"], record["failed"], record["held"]) == (2, 1, 1)
+    tally.run().ended(0, stop_reason="drained")
 
 
 @pytest.mark.parametrize(
@@ -90,8 +32,7 @@ def test_a_server_fault_of_one_item_costs_nobody_else(tally: Tally, state: str) 
 def test_the_sums_hold_also_where_the_backlog_is_counted_wrong(tally: Tally, counts: str) -> None:
     tally.add("a", "b", "c")
     tally.write("backlog.sql", counts)
-    record = json.loads(tally.run().out)
-    assert record["done"] == 3
+    record = tally.run().told(done=3).record
     assert record["found"] == record["claimed"] + record["remaining"]
     assert all(level["found"] >= level["done"] for level in record["levels"])
 
@@ -115,16 +56,13 @@ def test_a_wrong_prioritization_is_one_clear_error(tally: Tally, query: str, sai
     tally.add("a")
     tally.write("process.sql", "SELECT CAST(:'item_key' AS text)")
     tally.write("prioritize.sql", query)
-    ran = tally.run()
-    assert clear(ran, 2, said)
-    closed = tally.connection.execute("SELECT FROM etl.cycle WHERE finished_at IS NULL").rowcount
-    assert closed == 0
+    tally.run().ended(2, said)
+    assert tally.connection.execute("SELECT FROM etl.cycle WHERE finished_at IS NULL").rowcount == 0
 
 
 def test_a_backlog_without_its_columns_is_one_clear_error(tally: Tally) -> None:
     tally.write("backlog.sql", "SELECT 1, 2")
-    ran = tally.run()
-    assert (ran.status, "must return level, items and oldest_dirty_at" in ran.err) == (2, True)
+    tally.run().ended(2, "must return level, items and oldest_dirty_at")
 
 
 def test_a_process_statement_with_an_unknown_variable_is_refused_before_any_work(
@@ -132,9 +70,7 @@ def test_a_process_statement_with_an_unknown_variable_is_refused_before_any_work
 ) -> None:
     tally.add("a")
     tally.write("process.sql", "SELECT :item_key,\n  :nothing")
-    ran = tally.run()
-    assert ran.status == 2
-    assert f"{tally.folder}/process.sql:2: unknown variable :nothing" in ran.err
+    tally.run().ended(2, f"{tally.folder}/process.sql:2: unknown variable :nothing")
 
 
 def test_a_signal_ends_a_long_prioritization(
@@ -145,21 +81,13 @@ def test_a_signal_ends_a_long_prioritization(
         "prioritize.sql",
         "SELECT key AS item_key, level FROM thing, pg_sleep(3600) LIMIT :max_items",
     )
-    with subprocess.Popen(
-        [sys.executable, "-m", "etl", "tally", "--json"],
-        env={**environment, "ETL_DSN": dsn, "ETL_JOBS_DIR": str(tally.folder.parent)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    ) as process:
-        sleeping = "SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = $1"
-        until_found(tally.connection, sleeping, [tally.connection.info.dbname], running=process)
-        process.terminate()
-        out, err = process.communicate()
-    assert process.returncode == 128 + signal.SIGTERM, err
-    record = json.loads(out)
-    assert (record["found"], record["remaining"], record["stop_reason"]) == (1, 1, "stopped")
+    jobs = str(tally.folder.parent)
+    run = Run({**environment, "ETL_DSN": dsn, "ETL_JOBS_DIR": jobs}, "tally")
+    sleeping = "SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = $1"
+    until_found(tally.connection, sleeping, [tally.connection.info.dbname], running=run.process)
+    run.process.terminate()
+    run.ended(128 + signal.SIGTERM, found=1, remaining=1, stop_reason="stopped")
 
 
 def test_a_key_that_is_no_text_is_a_usage_error(tally: Tally) -> None:
-    ran = tally.run(os.fsdecode(b"--thing=a\xffb"))
-    assert (ran.status, "is not UTF-8" in ran.err) == (2, True)
+    tally.run(os.fsdecode(b"--thing=a\xffb")).ended(2, "is not UTF-8")

@@ -35,7 +35,6 @@ def sql(name: str) -> Statement:
 
 
 def listed(connection: Connection, most: int = 100, **given: object) -> list[Row]:
-    """What prioritize.sql lists where nothing has been done."""
     values: dict[str, object] = {"round": 0, "from_key": FIRST, "to_key": LAST, "counter": ""}
     values |= {"most": most, "now": datetime.now(UTC)} | given
     return db.run(connection, sql("prioritize.sql"), **values).fetchall()

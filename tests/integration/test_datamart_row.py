@@ -208,8 +208,7 @@ def test_contributor_type_has_its_thresholds_where_the_sql_says(
     kind: str,
 ) -> None:
     found = connection.execute(
-        "SELECT dwh.contributor_type($1, $2, $3, $4, $5)",
-        [actions, active_days, first, last, DAY],
+        "SELECT dwh.contributor_type($1, $2, $3, $4, $5)", [actions, active_days, first, last, DAY]
     ).fetchall()
     assert found == [(kind,)]
 

@@ -1,6 +1,5 @@
 """fix_invoices: ranges made of the keys that exist, every invoice right, the bad ones alone."""
 
-import json
 import threading
 from datetime import UTC, datetime
 
@@ -13,9 +12,7 @@ from etl.db import Connection, Row
 from etl.folders import sql_folder
 from etl.sqlfile import Statement, statements
 from tests.conftest import Connect, Etl
-from tests.faults.conftest import Run, kill_whole_cycle, wait_until_disconnected
-from tests.gates import open_gate, put_gate, shut_gate
-from tests.waiting import WAITS_AT_GATE, WAITS_FOR_LOCK, until_found
+from tests.waiting import WAITS_FOR_LOCK, until_found
 
 SCALE = 3000
 WHOLE = (1 - 2**63, 2**63 - 2)
@@ -60,7 +57,6 @@ def invoices(billing: Connection) -> Connection:
 
 
 def keys(connection: Connection) -> list[int]:
-    """The keys that there are."""
     return [key for (key,) in connection.execute(_BY_NUMBER).fetchall()]
 
 
@@ -137,10 +133,11 @@ def test_a_cycle_repairs_all_but_those_that_nobody_can(invoices: Connection, etl
     bad = {keys(invoices)[number - 1] for number in BAD}
     before = wrong(invoices)
     assert before > SCALE / 4
-    ran = etl("fix-invoices", "--workers=2", "--json", "--verify")
-    told = json.loads(ran.out)
-    assert ran.status == 1
-    assert (told["found"], told["done"], told["failed"]) == (SCALE, SCALE - 3, 3)
+    told = (
+        etl("fix-invoices", "--workers=2", "--json", "--verify")
+        .ended(1, found=SCALE, done=SCALE - 3, failed=3)
+        .record
+    )
     assert wrong(invoices) == 0
     assert {int(item["item_key"].partition(":")[2]) for item in told["wrong_items"]} == bad
     reason = "SELECT item_key, last_sqlstate, last_message FROM etl.held_item"
@@ -155,10 +152,10 @@ def test_a_cycle_repairs_all_but_those_that_nobody_can(invoices: Connection, etl
     assert passes["the invoice has no rate"].startswith("3, such as ")
     invoices.execute("UPDATE billing.invoices SET rate = 0.5 WHERE rate IS NULL")
     assert etl("held", "release", "fix-invoices", "--all").status == 0
-    assert json.loads(etl("fix-invoices", "--json").out)["done"] == 3
+    assert etl("fix-invoices", "--json").record["done"] == 3
     assert wrong(invoices) == 0
     versions = invoices.execute("SELECT invoice_id, xmin::text FROM billing.invoices").fetchall()
-    assert json.loads(etl("fix-invoices", "--json").out)["done"] == SCALE  # another round
+    assert etl("fix-invoices", "--json").record["done"] == SCALE  # another round
     again = invoices.execute("SELECT invoice_id, xmin::text FROM billing.invoices").fetchall()
     assert sorted(versions) == sorted(again)  # what is right is not written
 
@@ -168,8 +165,7 @@ def test_an_amount_that_does_not_fit_costs_its_own_invoice_only(
 ) -> None:
     billing.execute(_SOME, [[1, 2, 3, 70, 80, 90]])
     billing.execute("UPDATE billing.invoices SET base_cents = 9e18, rate = 99 WHERE invoice_id = 3")
-    told = json.loads(etl("fix-invoices", "--json").out)
-    assert (told["found"], told["done"], told["failed"]) == (6, 5, 1)
+    etl("fix-invoices", "--json").told(found=6, done=5, failed=1)
     held = billing.execute("SELECT item_key, last_sqlstate FROM etl.held_item").fetchall()
     assert held == [("fee:3", "22003")]
     ((right,),) = billing.execute(
@@ -194,15 +190,11 @@ def test_invoices_that_come_while_it_runs_fail_alone_too(billing: Connection, et
         "CREATE TRIGGER add AFTER UPDATE ON billing.invoices FOR EACH ROW"
         " WHEN (NEW.is_service_fee) EXECUTE FUNCTION add()"
     )
-    ran = etl("fix-invoices", "--json", "--workers=1")
-    told = json.loads(ran.out)
-    assert ran.status == 1
-    assert {name: told[name] for name in ("found", "done", "failed", "remaining")} == {
-        "found": 3,  # and one that failed without having been found
-        "done": 1,
-        "failed": 2,
-        "remaining": 0,
-    }
+    # One failed without having been found.
+    ran = etl("fix-invoices", "--json", "--workers=1").ended(
+        1, found=3, done=1, failed=2, remaining=0
+    )
+    told = ran.record
     held = billing.execute("SELECT item_key FROM etl.held_item ORDER BY item_key").fetchall()
     assert held == [("regular:70",), ("regular:82",)]
     right = "SELECT invoice_id FROM billing.invoices WHERE repaired_at IS NOT NULL ORDER BY 1"
@@ -214,8 +206,7 @@ def test_invoices_that_come_while_it_runs_fail_alone_too(billing: Connection, et
 def test_a_window_or_one_key_repairs_these_invoices_alone(invoices: Connection, etl: Etl) -> None:
     few = keys(invoices)[100:200]
     window = ("--from", str(few[0]), "--to", str(few[-1]))
-    dry = json.loads(etl("fix-invoices", "--dry-run", "--json", *window).out)
-    assert dry["found"] == 100
+    dry = etl("fix-invoices", "--dry-run", "--json", *window).told(found=100).record
     assert sum(int(remark["value"]) for remark in dry["remarks"]) > 10
     assert all(remark["sample"].startswith("invoice ") for remark in dry["remarks"])
     before = wrong(invoices)
@@ -223,7 +214,7 @@ def test_a_window_or_one_key_repairs_these_invoices_alone(invoices: Connection, 
     some = before - wrong(invoices)
     assert some == sum(int(remark["value"]) for remark in dry["remarks"])
     one = invoices.execute("SELECT invoice_id FROM billing.wrong_invoices LIMIT 1").fetchall()[0][0]
-    assert json.loads(etl("fix-invoices", "--only", str(one), "--json").out)["done"] == 1
+    assert etl("fix-invoices", "--only", str(one), "--json").record["done"] == 1
     assert wrong(invoices) == before - some - 1
 
 
@@ -254,32 +245,7 @@ def test_an_invoice_that_somebody_holds_is_left_for_later(invoices: Connection, 
     ).fetchall()
     invoices.execute("BEGIN")
     invoices.execute("SELECT FROM billing.invoices WHERE invoice_id = $1 FOR UPDATE", [key])
-    told = json.loads(etl("fix-invoices", "--json", "--workers=1").out)
-    assert (told["done"], told["failed"], told["busy"]) == (SCALE - 4, 3, 1)
+    etl("fix-invoices", "--json", "--workers=1").told(done=SCALE - 4, failed=3, busy=1)
     invoices.execute("ROLLBACK")
-    assert json.loads(etl("fix-invoices", "--json").out)["done"] == 1
-    assert wrong(invoices) == 0
-
-
-def test_after_a_kill_just_the_rest_is_done(
-    invoices: Connection, environment: dict[str, str], dsn: str, connect_again: Connect, etl: Etl
-) -> None:
-    stop = keys(invoices)[SCALE // 3]
-    beyond = f"NEW.invoice_id > {stop} AND NOT NEW.is_service_fee"
-    put_gate(invoices, "billing.invoices", beyond, on="UPDATE")
-    keeper = connect_again()
-    shut_gate(keeper)
-    cycle = Run({**environment, "ETL_DSN": dsn, "BATCH_SIZE": "100"}, "fix-invoices", "--workers=1")
-    until_found(invoices, WAITS_AT_GATE, running=cycle.process)
-    kill_whole_cycle(cycle)
-    cycle.end()
-    open_gate(keeper)
-    wait_until_disconnected(invoices)  # the server finishes the batch that it has
-    ((done,),) = invoices.execute("SELECT sum(keys)::bigint FROM etl.done_range").fetchall()
-    assert 0 < done < SCALE
-    invoices.execute("DROP TRIGGER wait_at_gate ON billing.invoices")
-    first = json.loads(etl("fix-invoices", "--json").out)
-    invoices.execute("UPDATE etl.held_item SET held_until = now()")
-    second = json.loads(etl("fix-invoices", "--json").out)
-    assert done + first["done"] + second["done"] == SCALE - 3
+    assert etl("fix-invoices", "--json").record["done"] == 1
     assert wrong(invoices) == 0

@@ -44,7 +44,6 @@ def jobs(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def init(etl: Etl, dsn: str, connection: Connection) -> Etl:
-    """`etl init` on the test's database as a member of etl_owner."""
     roles.create(connection)  # rights on a database are not copied from its template
 
     def run(*arguments: str | Path, **more: str) -> Ran:
@@ -140,9 +139,9 @@ def test_a_broken_grant_is_told_with_its_line_and_costs_its_own_file_only(
     connection.execute("REVOKE SELECT ON etl.progress FROM etl_runner")
     path = jobs / "tally" / "grants" / "etl_runner.sql"
     path.write_text(path.read_text() + "GRANT SELECT\nON tally.nothing TO etl_runner;\n")
-    ran = init(ETL_JOBS_DIR=str(jobs))
-    assert ran.status == 2
-    assert f'{path}:3: relation "tally.nothing" does not exist [42P01]' in ran.err
+    init(ETL_JOBS_DIR=str(jobs)).ended(
+        2, f'{path}:3: relation "tally.nothing" does not exist [42P01]'
+    )
     found = connection.execute(
         "SELECT has_table_privilege($1, 'etl.progress', 'SELECT'),"
         " has_table_privilege($1, 'tally.thing', 'SELECT')",

@@ -1,14 +1,12 @@
 """`etl held`: what waits after failures is listed; it is released as asked for, or not at all."""
 
-import json
-import subprocess
-import sys
 from collections.abc import Callable
 
 import pytest
 
 from etl.db import Connection
-from tests.conftest import Connect, Etl, Ran, runner
+from tests.conftest import Connect, Etl, runner
+from tests.faults.conftest import Run
 from tests.waiting import WAITS_FOR_LOCK, until_found
 
 AHEAD, PAST = "2999-01-02T03:04:05Z", "2026-01-02T03:04:05Z"
@@ -54,18 +52,9 @@ def keys(connection: Connection) -> list[str]:
     return [str(key) for (key,) in rows]
 
 
-def refused(ran: Ran, *said: str) -> bool:
-    """Whether a command ended with one clear error and exit status 2."""
-    assert ran.status == 2, ran.err
-    assert ran.out == ""
-    assert "Traceback" not in ran.err
-    return all(words in ran.err for words in said)
-
-
 @pytest.mark.usefixtures("three")
 def test_the_list_is_a_table_with_those_that_wait_for_a_person_first(etl: Etl) -> None:
-    ran = etl("held", "list", "datamart-users")
-    assert ran.status == 0, ran.err
+    ran = etl("held", "list", "datamart-users").ended(0)
     assert ran.out.splitlines() == [
         "user  state        attempts  outcome   SQLSTATE  until, or since       cycle  message",
         f"12    quarantined  3         failed    22012     {PAST}  7      division by zero",
@@ -78,7 +67,7 @@ def test_the_list_is_a_table_with_those_that_wait_for_a_person_first(etl: Etl) -
 
 @pytest.mark.usefixtures("three")
 def test_the_list_as_json_has_every_fact(etl: Etl) -> None:
-    (first, *_) = listed = json.loads(etl("held", "list", "--json").out)
+    (first, *_) = listed = etl("held", "list", "--json").record
     assert [item["item_key"] for item in listed] == ["12", "11", "13"]
     assert listed[2]["sqlstate"] is None
     assert first == {
@@ -108,7 +97,7 @@ def test_the_list_as_json_has_every_fact(etl: Etl) -> None:
 )
 @pytest.mark.usefixtures("three")
 def test_the_list_can_be_narrowed(etl: Etl, options: list[str], expected: list[str]) -> None:
-    listed = json.loads(etl("held", "list", "datamart-users", "--json", *options).out)
+    listed = etl("held", "list", "datamart-users", "--json", *options).record
     assert [item["item_key"] for item in listed] == expected
 
 
@@ -121,13 +110,13 @@ def test_without_a_job_the_items_of_all_jobs_are_listed(etl: Etl, hold: Hold) ->
         ["another", "x"],
         ["datamart_users", "11"],
     ]
-    assert json.loads(etl("held", "list", "datamart-users", "--json").out)[0]["item_key"] == "11"
+    assert etl("held", "list", "datamart-users", "--json").record[0]["item_key"] == "11"
 
 
 def test_an_item_is_due_when_its_back_off_is_over(etl: Etl, hold: Hold) -> None:
     hold("11", until=PAST)
     hold("12", until="infinity")
-    listed = json.loads(etl("held", "list", "--json").out)
+    listed = etl("held", "list", "--json").record
     assert [(item["state"], item["held_until"]) for item in listed] == [
         ("due", PAST),
         ("held", "infinity"),
@@ -149,7 +138,7 @@ def test_any_key_and_message_is_one_line_that_controls_no_terminal(etl: Etl, hol
 def test_an_empty_list_says_so(etl: Etl, arguments: list[str]) -> None:
     ran = etl("held", "list", *arguments)
     assert (ran.status, ran.out) == (0, "nothing is held\n")
-    assert json.loads(etl("held", "list", *arguments, "--json").out) == []
+    assert etl("held", "list", *arguments, "--json").record == []
     assert etl("held", "list", "--quarantined").out == "nothing that is held matches\n"
 
 
@@ -176,13 +165,8 @@ def test_release_lets_go_what_is_named_and_nothing_else(
     left: list[str],
 ) -> None:
     hold("12", job="another")
-    ran = etl("held", "release", "datamart-users", *options, "--json")
-    assert ran.status == 0, ran.err
-    assert json.loads(ran.out) == {
-        "job": "datamart_users",
-        "released": len(released),
-        "items": released,
-    }
+    ran = etl("held", "release", "datamart-users", *options, "--json").ended(0)
+    assert ran.record == {"job": "datamart_users", "released": len(released), "items": released}
     assert keys(connection) == sorted([*left, "12"])
 
 
@@ -208,7 +192,7 @@ def test_any_text_is_a_key_and_never_sql(etl: Etl, connection: Connection, hold:
     ]
     for key in (*odd, "11"):
         hold(key)
-    listed = json.loads(etl("held", "list", "--json").out)
+    listed = etl("held", "list", "--json").record
     assert {item["item_key"] for item in listed} == {*odd, "11"}
     assert etl("held", "release", "datamart-users", "--", *odd).status == 0
     assert keys(connection) == ["11"]
@@ -237,7 +221,7 @@ def test_any_text_is_a_key_and_never_sql(etl: Etl, connection: Connection, hold:
 def test_what_cannot_be_released_is_one_error_and_releases_nothing(
     etl: Etl, connection: Connection, arguments: list[str], said: str
 ) -> None:
-    assert refused(etl("held", "release", *arguments), said)
+    assert etl("held", "release", *arguments).ended(2, said).out == ""
     assert keys(connection) == ["11", "12", "13"]
 
 
@@ -251,12 +235,12 @@ def test_what_cannot_be_released_is_one_error_and_releases_nothing(
     ],
 )
 def test_a_wrong_question_is_one_error(etl: Etl, arguments: list[str], said: str) -> None:
-    assert refused(etl("held", "list", *arguments), said)
+    assert etl("held", "list", *arguments).ended(2, said).out == ""
 
 
 def test_a_code_in_small_letters_is_the_same_code(etl: Etl, hold: Hold) -> None:
     hold("11", "P0001")
-    assert len(json.loads(etl("held", "list", "--sqlstate=p0001", "--json").out)) == 1
+    assert len(etl("held", "list", "--sqlstate=p0001", "--json").record) == 1
 
 
 @pytest.mark.parametrize("arguments", [["list"], ["release", "datamart-users", "--all"]])
@@ -264,9 +248,9 @@ def test_a_database_without_schema_and_no_database_are_told(
     environment: dict[str, str], bare_dsn: str, arguments: list[str]
 ) -> None:
     run = runner(environment)
-    assert refused(run("held", *arguments, ETL_DSN=bare_dsn), "no schema of etl yet", "etl init")
-    ran = run("held", *arguments, ETL_DSN="host=/nowhere dbname=x")
-    assert (ran.status, "cannot reach the database" in ran.err) == (69, True)
+    ran = run("held", *arguments, ETL_DSN=bare_dsn).ended(2, "no schema of etl yet", "etl init")
+    assert ran.out == ""
+    run("held", *arguments, ETL_DSN="host=/nowhere dbname=x").ended(69, "cannot reach the database")
 
 
 def test_a_release_waits_for_a_cycle_that_is_closing_and_neither_fails(
@@ -282,15 +266,8 @@ def test_a_release_waits_for_a_cycle_that_is_closing_and_neither_fails(
     closing = connect_again()
     closing.execute("BEGIN")
     closing.execute("DELETE FROM etl.held_item WHERE item_key = 'z'")
-    with subprocess.Popen(
-        [sys.executable, "-m", "etl", "held", "release", "datamart-users", "--all", "--json"],
-        env={**environment, "ETL_DSN": dsn},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    ) as process:
-        until_found(connection, WAITS_FOR_LOCK, running=process)
-        closing.execute("UPDATE etl.held_item SET attempts = 4 WHERE item_key = 'a'")
-        closing.execute("COMMIT")
-        out, err = process.communicate()
-    assert process.returncode == 0, err
-    assert json.loads(out)["items"] == ["a"]
+    run = Run({**environment, "ETL_DSN": dsn}, "held", "release", "datamart-users", "--all")
+    until_found(connection, WAITS_FOR_LOCK, running=run.process)
+    closing.execute("UPDATE etl.held_item SET attempts = 4 WHERE item_key = 'a'")
+    closing.execute("COMMIT")
+    run.ended(0, items=["a"])

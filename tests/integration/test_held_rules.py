@@ -1,6 +1,5 @@
 """What holds an item and for how long, and what lets it go: real cycles, a real init."""
 
-import json
 import shutil
 from pathlib import Path
 
@@ -57,8 +56,7 @@ def test_wrong_data_is_tried_once_again_and_then_waits_for_a_person(
     assert etl("datamart-users", AS_OF).status == 1
     assert states(connection) == [(users["ana"], "held", 1)]
     end_back_offs(connection)
-    record = json.loads(etl("datamart-users", AS_OF, "--json").out)
-    assert (record["failed"], record["held"], record["quarantined"]) == (1, 0, 1)
+    etl("datamart-users", AS_OF, "--json").told(failed=1, held=0, quarantined=1)
     end_back_offs(connection)
     assert etl("datamart-users", AS_OF).status == 3
     assert states(connection) == [(users["ana"], "quarantined", 2)]
@@ -108,10 +106,8 @@ def test_held_users_leave_their_slots_to_the_next_ones(
     etl: Etl, connection: Connection, users: dict[str, int]
 ) -> None:
     refuse(connection, "57014", users["ana"], users["bo"])
-    first = json.loads(etl("datamart-users", AS_OF, "--max-users=2", "--json").out)
-    assert (first["done"], first["failed"], first["remaining"]) == (0, 2, 2)
-    second = json.loads(etl("datamart-users", AS_OF, "--max-users=2", "--json").out)
-    assert (second["found"], second["done"], second["held"]) == (2, 2, 2)
+    etl("datamart-users", AS_OF, "--max-users=2", "--json").told(done=0, failed=2, remaining=2)
+    etl("datamart-users", AS_OF, "--max-users=2", "--json").told(found=2, done=2, held=2)
     rows = connection.execute("SELECT dimension_user_id FROM dwh.datamart_users").fetchall()
     assert {user for (user,) in rows} == {users["cy"], users["dora"]}
 
@@ -122,9 +118,9 @@ def test_a_released_user_is_taken_by_the_next_cycle(
     refuse(connection, "22012", users["ana"])
     etl("datamart-users", AS_OF)
     refuse(connection, "22012")
-    assert json.loads(etl("datamart-users", AS_OF, "--json").out)["found"] == 0
+    assert etl("datamart-users", AS_OF, "--json").record["found"] == 0
     assert etl("held", "release", "datamart-users", str(users["ana"])).status == 0
-    assert json.loads(etl("datamart-users", AS_OF, "--json").out)["done"] == 1
+    assert etl("datamart-users", AS_OF, "--json").record["done"] == 1
 
 
 @pytest.fixture
@@ -172,11 +168,11 @@ def test_a_changed_procedure_releases_what_its_job_holds(
 ) -> None:
     hold(connection, "tally", "other")
     first = init("init", "--json", ETL_JOBS_DIR=str(jobs))
-    assert json.loads(first.out)["released"] == []  # a new procedure is no changed one
+    assert first.record["released"] == []  # a new procedure is no changed one
     assert counted(connection) == {"tally": 2, "other": 2}
     mend(jobs, "SELECT 2")
     ran = init("init", "--dry-run", "--json", ETL_JOBS_DIR=str(jobs))
-    assert json.loads(ran.out)["released"] == []
+    assert ran.record["released"] == []
     assert counted(connection) == {"tally": 2, "other": 2}
     ran = init("init", ETL_JOBS_DIR=str(jobs))
     assert ran.out.splitlines() == [
@@ -197,7 +193,7 @@ def test_the_release_by_a_changed_procedure_is_told_in_json(
     mend(jobs, "SELECT 2")
     ran = init("init", "--json", ETL_JOBS_DIR=str(jobs))
     released = {"job": "tally", "name": "procedures/one.sql", "items": 2}
-    assert json.loads(ran.out)["released"] == [released]
+    assert ran.record["released"] == [released]
 
 
 def test_a_procedure_that_is_refused_releases_nothing(

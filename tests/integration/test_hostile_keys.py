@@ -21,6 +21,7 @@ KEYS = {
     "right to left": "\u202e\u2066abc",
     "beyond 16 bits": "😀\U000e0001",
     "option": "--dry-run",
+    "markup": "[/red]",
     "long": "ü" * 1000,
 }
 DONE = "UPDATE thing SET dirty = FALSE WHERE key = :'item_key'"
@@ -42,17 +43,16 @@ def keys(tally: Tally, query: str) -> set[str]:
 @pytest.mark.parametrize("key", KEYS.values(), ids=KEYS)
 def test_any_key_can_be_asked_for_by_name(tally: Tally, key: str) -> None:
     tally.add(key, "bystander")
-    ran = tally.run(f"--thing={key}", "--log-format=json")
-    assert (ran.status, json.loads(ran.out)["done"]) == (0, 1), ran.err
+    tally.run(f"--thing={key}", "--log-format=json").ended(0, done=1)
     assert keys(tally, "SELECT key FROM thing WHERE dirty") == {"bystander"}
     assert keys(tally, "SELECT item_key FROM etl.attempt") == {key}
 
 
 def test_any_key_is_listed_done_and_recorded(tally: Tally) -> None:
     tally.add(*KEYS.values())
-    ran = tally.run("--workers=2")
-    assert json.loads(ran.out)["done"] == len(KEYS), ran.err
-    assert keys(tally, "SELECT key FROM thing WHERE dirty") == set()
+    tally.write("process.sql", DONE.replace("FALSE", "FALSE, seen = :'tags'"))
+    tally.run("--workers=2").told(done=len(KEYS))
+    assert keys(tally, "SELECT key FROM thing WHERE dirty OR seen <> tags") == set()
     assert keys(tally, "SELECT item_key FROM etl.attempt") == set(KEYS.values())
 
 
@@ -62,8 +62,7 @@ def test_any_key_that_fails_is_one_harmless_line_and_held(
 ) -> None:
     tally.add(*KEYS.values())
     tally.write("process.sql", FAILS)
-    ran = tally.run("--workers=2", *arguments)
-    assert (ran.status, json.loads(ran.out)["failed"]) == (1, len(KEYS)), ran.err
+    ran = tally.run("--workers=2", *arguments).ended(1, failed=len(KEYS))
     assert is_harmless(ran)
     # Not splitlines(): that also splits where no other program sees an end of line.
     lines = [line for line in ran.err.split("\n") if "22007" in line]
@@ -75,9 +74,7 @@ def test_any_key_that_fails_is_one_harmless_line_and_held(
 
 def test_a_key_that_the_ledger_could_not_hold_is_refused_before_any_work(tally: Tally) -> None:
     tally.add("ü" * 1000 + "!", "a")
-    ran = tally.run()
-    assert (ran.status, json.loads(ran.out)["done"]) == (2, 0)
-    assert "a text of at most 2,000 bytes" in ran.err
+    ran = tally.run().ended(2, "a text of at most 2,000 bytes", done=0)
     assert len(ran.err) < 1000
     assert keys(tally, "SELECT job FROM etl.cycle WHERE finished_at IS NULL") == set()
 
@@ -94,4 +91,4 @@ def test_the_longest_key_can_be_held_however_little_it_can_be_compressed(tally: 
 def test_a_key_asked_for_by_name_may_be_longer(tally: Tally) -> None:
     key = "ü" * 60_000
     tally.add(key)
-    assert json.loads(tally.run(f"--thing={key}").out)["done"] == 1
+    assert tally.run(f"--thing={key}").record["done"] == 1

@@ -47,16 +47,18 @@ def test_a_state_folder_that_everybody_can_exchange_is_refused(etl: Etl, tmp_pat
     above.chmod(0o777)
     (tmp_path / "link").symlink_to(above)
     for path in (above / "state", tmp_path / "link" / "state", above / "deeper" / "state"):
-        ran = etl("datamart-users", ETL_STATE_DIR=str(path))
-        assert clear(ran, 2, f"can be exchanged by others, who can write {tmp_path}")
+        etl("datamart-users", ETL_STATE_DIR=str(path)).ended(
+            2, f"can be exchanged by others, who can write {tmp_path}"
+        )
     above.chmod(0o1777)  # as /tmp: nobody can rename what is another's
     assert etl("datamart-users", ETL_STATE_DIR=str(above / "state")).status == 0
 
 
 def test_a_state_folder_that_is_a_file_is_told(etl: Etl, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("kept")
-    ran = etl("datamart-users", ETL_STATE_DIR=str(tmp_path / "file"))
-    assert clear(ran, 2, f"cannot make the state folder {tmp_path}/file: File exists")
+    etl("datamart-users", ETL_STATE_DIR=str(tmp_path / "file")).ended(
+        2, f"cannot make the state folder {tmp_path}/file: File exists"
+    )
     assert (tmp_path / "file").read_text() == "kept"
 
 
@@ -64,14 +66,6 @@ def _precious(path: Path) -> Path:
     """A file elsewhere that must stay as it is."""
     (state,) = (parent for parent in path.parents if parent.name == "state")
     return state.parent / "precious"
-
-
-def _fifo(path: Path) -> None:
-    os.mkfifo(path)
-
-
-def _folder(path: Path) -> None:
-    path.mkdir()
 
 
 def _link(path: Path) -> None:
@@ -82,7 +76,22 @@ def _device(path: Path) -> None:
     path.symlink_to("/dev/zero")
 
 
-PLANT = [_fifo, _folder, _link, _device]
+def open_again(cycles: Path, connection: Connection) -> Path:
+    """As if the first cycle had died. Returns the folder of its queue."""
+    reopen = "UPDATE etl.cycle SET finished_at = NULL RETURNING cycle_id"
+    ((number,),) = connection.execute(reopen).fetchall()
+    return cycles / f"cycle-{number}"
+
+
+def empty_queue(cycles: Path, connection: Connection) -> Path:
+    """The same, with nothing in the folder."""
+    folder = open_again(cycles, connection)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700)
+    return folder
+
+
+PLANT: list[Callable[[Path], None]] = [os.mkfifo, Path.mkdir, _link, _device]
 
 
 @pytest.mark.parametrize("name", ["cycle.lock", "holder.json"])
@@ -92,8 +101,7 @@ def test_a_lock_file_that_is_none_is_refused_and_not_followed(
 ) -> None:
     (cycles / name).unlink()
     plant(cycles / name)
-    ran = etl("datamart-users")
-    assert clear(ran, 2, f"cannot write {cycles / name}: ", "Remove it")
+    etl("datamart-users").ended(2, f"cannot write {cycles / name}: ", "Remove it")
     assert _precious(cycles).read_text() == "precious"
 
 
@@ -101,17 +109,12 @@ def test_a_lock_file_that_is_none_is_refused_and_not_followed(
 def test_the_queue_of_a_dead_cycle_with_planted_files_is_recovered_from(
     cycles: Path, etl: Etl, connection: Connection, plant: Callable[[Path], None]
 ) -> None:
-    (number,) = connection.execute(
-        "UPDATE etl.cycle SET finished_at = NULL RETURNING cycle_id"
-    ).fetchall()[0]
-    shutil.rmtree(cycles / f"cycle-{number}", ignore_errors=True)
-    (cycles / f"cycle-{number}").mkdir(mode=0o700)
+    queue = empty_queue(cycles, connection)
     for name in ("journal.tsv", "queue.tsv", "cursor", "lock", "reserve"):
-        plant(cycles / f"cycle-{number}" / name)
-    ran = etl("datamart-users")
-    assert clear(ran, 0)
+        plant(queue / name)
+    etl("datamart-users").ended(0)
     assert connection.execute("SELECT FROM etl.cycle WHERE finished_at IS NULL").rowcount == 0
-    assert not (cycles / f"cycle-{number}").exists()
+    assert not queue.exists()
     assert _precious(cycles).read_text() == "precious"
 
 
@@ -123,18 +126,15 @@ def test_the_queue_of_a_dead_cycle_with_planted_files_is_recovered_from(
 def test_a_damaged_queue_of_a_dead_cycle_stops_no_other_and_tells_what_is_whole(
     cycles: Path, etl: Etl, connection: Connection, message: str, missing: str
 ) -> None:
-    (number,) = connection.execute(
-        "UPDATE etl.cycle SET finished_at = NULL RETURNING cycle_id"
-    ).fetchall()[0]
+    folder = open_again(cycles, connection)
     connection.execute("DELETE FROM etl.attempt")
-    folder = cycles / f"cycle-{number}"
     with (folder / "journal.tsv").open("a") as journal:
         journal.write("1800000000.000\tclaimed\t1\t7\t1\tbob\n")
         journal.write("1800000000.000\tclaimed\t2\t8\t1\teve\n")
         journal.write(f"1800000000.001\tfailed\t2\t8\t1\teve\t0.1\tP0001\t{message}\n")
     if missing:
         (folder / missing).unlink()
-    assert clear(etl("datamart-users"), 0, "its record is closed now")
+    etl("datamart-users").ended(0, "its record is closed now")
     told = connection.execute("SELECT item_key, outcome FROM etl.attempt WHERE outcome != 'done'")
     whole = [("eve", "failed")] if missing else []
     assert sorted(told.fetchall()) == [("bob", "orphaned"), *whole]
@@ -146,7 +146,7 @@ def test_folders_that_only_look_like_queues_are_left_alone(cycles: Path, etl: Et
     for name in names:
         (cycles / name).mkdir(mode=0o700)
         (cycles / name / "journal.tsv").write_bytes(b"\xff\x00" * 1000)
-    assert clear(etl("datamart-users"), 0)
+    etl("datamart-users").ended(0)
     assert all((cycles / name).is_dir() for name in names)
 
 
@@ -180,12 +180,7 @@ def test_a_holder_that_is_garbage_costs_only_its_name(
 def test_a_line_of_100_mb_in_a_journal_is_read_in_proportion_to_its_length(
     cycles: Path, etl: Etl, connection: Connection
 ) -> None:
-    (number,) = connection.execute(
-        "UPDATE etl.cycle SET finished_at = NULL RETURNING cycle_id"
-    ).fetchall()[0]
-    shutil.rmtree(cycles / f"cycle-{number}", ignore_errors=True)
-    (cycles / f"cycle-{number}").mkdir(mode=0o700)
-    with (cycles / f"cycle-{number}" / "journal.tsv").open("wb") as file:
+    with (empty_queue(cycles, connection) / "journal.tsv").open("wb") as file:
         file.write(b"17953.0\tclaimed\t1\t1\t1\t")
         file.truncate(100_000_000)
-    assert clear(etl("datamart-users"), 0)
+    etl("datamart-users").ended(0)

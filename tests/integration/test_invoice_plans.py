@@ -61,7 +61,6 @@ def window(first: int = FIRST, last: int = LAST) -> dict[str, object]:
 
 
 def counted(connection: Connection, where: str = "TRUE") -> int:
-    """How many invoices there are."""
     cursor = connection.execute(f"SELECT count(*) FROM billing.invoices WHERE {where}".encode())
     return int(cursor.fetchall()[0][0])
 

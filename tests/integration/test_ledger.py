@@ -89,10 +89,7 @@ def test_recovery_counts_what_was_in_hand_and_what_was_deferred(
 
 
 def test_a_worker_that_still_tells_an_outcome_while_its_cycle_is_recovered_has_that_one(
-    connection: Connection,
-    queue: FileQueue,
-    record: CycleRecord,
-    monkeypatch: pytest.MonkeyPatch,
+    connection: Connection, queue: FileQueue, record: CycleRecord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read = queue.history
 

@@ -21,5 +21,4 @@ def test_a_connection_lost_while_a_range_is_cut_costs_no_attempt(
     ran = squares.run("--workers=1", f"--queue={queue}")
     assert counts(ran) == (len(keys), len(keys), 0, 0), ran.err
     assert set(squares.times().values()) == {1}
-    ended = squares.connection.execute("SELECT last_value > 2 FROM cuts").fetchone()
-    assert ended == (True,)
+    assert squares.connection.execute("SELECT last_value > 2 FROM cuts").fetchone() == (True,)

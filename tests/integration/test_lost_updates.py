@@ -77,18 +77,14 @@ def test_a_fact_that_commits_in_between_leaves_the_user_dirty(
     assert (opened_total(connection, ana), dirty(connection)) == (2, {"bo"})
 
 
-def test_a_plain_update_of_a_dirty_row_in_between_leaves_it_dirty(
-    connection: Connection, ana: int, paused: Paused
+@pytest.mark.parametrize("is_closed", [False, True], ids=["plain update", "closed by bo"])
+def test_another_change_of_a_dirty_user_in_between_leaves_it_dirty(
+    connection: Connection, paused: Paused, is_closed: bool
 ) -> None:
-    connection.execute("UPDATE dwh.dimension_users SET modified = TRUE WHERE username = 'ana'")
-    assert paused.finish() == ""
-    assert "ana" in dirty(connection)
-
-
-def test_a_closing_by_somebody_else_in_between_leaves_the_opener_dirty(
-    connection: Connection, ana: int, paused: Paused
-) -> None:
-    add_facts(connection, [closed(1, "2026-01-12 10:00", "bo", "ana")])
+    if is_closed:
+        add_facts(connection, [closed(1, "2026-01-12 10:00", "bo", "ana")])
+    else:
+        connection.execute("UPDATE dwh.dimension_users SET modified = TRUE WHERE username = 'ana'")
     assert paused.finish() == ""
     assert "ana" in dirty(connection)
 

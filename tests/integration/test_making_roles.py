@@ -1,9 +1,7 @@
 """Making the roles, on a server that has none: as superuser, as a lesser role, or not at all."""
 
-import json
-import subprocess
-import sys
 from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -12,7 +10,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from etl import folders
 from etl.db import Connection, Target, connect
 from etl.embedded import EmbeddedServer
-from tests.conftest import Etl, Ran, runner, shipped_jobs
+from tests.conftest import Etl, Ran, run_program, runner, shipped_jobs
 from tests.integration.test_load_notes import HEADER, NOTES
 from tests.states import own_server
 from tests.support import DAY
@@ -30,19 +28,13 @@ OWNERS = (
 
 
 class Cluster:
-    """A server whose superuser is called etl.
-
-    Args:
-        server: Started.
-        environment: Of commands, without a database.
-    """
+    """A server whose superuser is called etl."""
 
     def __init__(self, server: EmbeddedServer, environment: dict[str, str]) -> None:
         self._server = server
         self._environment = environment
 
     def dsn(self, dbname: str, user: str = "etl") -> str:
-        """Connection string."""
         host = conninfo_to_dict(self._server.target.dsn)["host"]
         return make_conninfo(host=str(host), user=user, dbname=dbname)
 
@@ -54,26 +46,12 @@ class Cluster:
         """The program on a database, as this login."""
         return runner({**self._environment, "ETL_DSN": self.dsn(dbname, user)})
 
-    def start(self, dbname: str, user: str, *arguments: str) -> "subprocess.Popen[str]":
-        """The same in the background."""
-        return subprocess.Popen(
-            [sys.executable, "-m", "etl", *arguments],
-            env={**self._environment, "ETL_DSN": self.dsn(dbname, user)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def psql(self, dbname: str, file: Path) -> "subprocess.CompletedProcess[str]":
+    def psql(self, dbname: str, file: Path) -> Ran:
         """Run a file as a DBA does."""
-        return subprocess.run(
-            [self._server.binary("psql"), "-X", "-v", "ON_ERROR_STOP=1", "-d", self.dsn(dbname),
-             "-f", file],
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
+        options = ("-X", "-v", "ON_ERROR_STOP=1", "-d", self.dsn(dbname), "-f", file)
+        return run_program(self._server.binary("psql"), *options)
 
     def roles(self) -> list[str]:
-        """Those of the three that exist."""
         with self.connect() as connection:
             found = connection.execute(
                 "SELECT rolname FROM pg_roles WHERE rolname LIKE 'etl\\_%' ORDER BY 1"
@@ -81,7 +59,6 @@ class Cluster:
             return [str(name) for (name,) in found]
 
     def owners(self, dbname: str) -> list[str]:
-        """Who owns anything in the schemas of etl."""
         with self.connect(dbname) as connection:
             return [str(name) for (name,) in connection.execute(OWNERS.encode())]
 
@@ -113,8 +90,7 @@ def cluster(fresh_server: EmbeddedServer, environment: dict[str, str]) -> Genera
 def use(etl: Etl, tmp_path: Path) -> Ran:
     """Load and refresh three users."""
     (tmp_path / "notes.csv").write_text(HEADER + NOTES)
-    loaded = etl("load-notes", tmp_path / "notes.csv")
-    assert loaded.status == 0, loaded.err
+    etl("load-notes", tmp_path / "notes.csv").ended(0)
     return etl("datamart-users", AS_OF, "--json")
 
 
@@ -131,10 +107,10 @@ def test_without_roles_everything_belongs_to_whoever_ran_init(
     assert first.out.splitlines()[-1] == hint
     second = etl("init").out.splitlines()
     assert (second[0].startswith("nothing to do"), second[1:]) == (True, [hint])
-    assert json.loads(etl("init", "--json").out)["roles_missing"] == [
+    assert etl("init", "--json").record["roles_missing"] == [
         "etl_owner", "etl_runner", "etl_reader",
     ]  # fmt: skip
-    assert json.loads(use(etl, tmp_path).out)["done"] == 3
+    assert use(etl, tmp_path).record["done"] == 3
     assert cluster.owners("plain_db") == ["plain"]
     assert cluster.roles() == []
 
@@ -154,7 +130,7 @@ def test_init_makes_the_roles_and_acts_as_the_owner(
         connection.execute("CREATE ROLE nightly LOGIN IN ROLE etl_runner")
         by = connection.execute("SELECT DISTINCT applied_by FROM etl.applied_file").fetchall()
     assert by == [(login,)]
-    assert json.loads(use(cluster.etl(f"{login}_db", "nightly"), tmp_path).out)["done"] == 3
+    assert use(cluster.etl(f"{login}_db", "nightly"), tmp_path).record["done"] == 3
     again = etl("init", "--with-roles")
     assert (again.status, again.out.startswith("nothing to do")) == (0, True)
 
@@ -164,13 +140,13 @@ def test_roles_made_after_the_first_init_get_their_rights_and_the_owner_stays(
 ) -> None:
     etl = cluster.etl("lead_db", "lead")
     assert etl("init").status == 0
-    report = json.loads(etl("init", "--with-roles", "--json").out)
+    report = etl("init", "--with-roles", "--json").record
     assert sorted(report["roles_made"]) == ROLES
     assert (report["applied"], len(report["granted"])) == ([], 2 + 2 * len(shipped_jobs()))
     assert cluster.owners("lead_db") == ["lead"]
     with cluster.connect() as connection:
         connection.execute("CREATE ROLE nightly LOGIN IN ROLE etl_runner")
-    assert json.loads(use(cluster.etl("lead_db", "nightly"), tmp_path).out)["done"] == 3
+    assert use(cluster.etl("lead_db", "nightly"), tmp_path).record["done"] == 3
     assert etl("init").out.startswith("nothing to do")
 
 
@@ -178,7 +154,7 @@ def test_a_dba_runs_the_file_in_psql_and_somebody_else_runs_init(cluster: Cluste
     file = folders.sql_folder() / "roles" / "create_roles.sql"
     for _ in range(2):
         done = cluster.psql("etl_db", file)
-        assert (done.returncode, done.stderr) == (0, "")
+        assert (done.status, done.err) == (0, "")
     with cluster.connect() as connection:
         connection.execute("CREATE ROLE nightly LOGIN IN ROLE etl_owner")
     assert cluster.etl("etl_db", "nightly")("init").status == 0
@@ -214,13 +190,11 @@ def test_a_dry_run_says_what_it_would_do_and_does_nothing(cluster: Cluster) -> N
 def test_many_at_once_in_two_databases_make_each_role_once(cluster: Cluster) -> None:
     with cluster.connect() as connection:
         connection.execute("ALTER DATABASE etl_db OWNER TO lead")
-    started = [
-        cluster.start(dbname, "lead", "init", "--with-roles", "--json")
-        for dbname in ("etl_db", "lead_db") * 4
-    ]
-    ended = [(process.communicate(), process.returncode) for process in started]
-    assert [(status, err) for (_, err), status in ended] == [(0, "")] * 8
-    reports = [json.loads(out) for (out, _), _ in ended]
-    assert sum(len(report["granted"]) for report in reports) == 2 * (2 + 2 * len(shipped_jobs()))
+    with ThreadPoolExecutor() as threads:
+        every = [cluster.etl(dbname, "lead") for dbname in ("etl_db", "lead_db") * 4]
+        started = [threads.submit(etl, "init", "--with-roles", "--json") for etl in every]
+    ended = [ran.result() for ran in started]
+    assert [(ran.status, ran.err) for ran in ended] == [(0, "")] * 8
+    assert sum(len(ran.record["granted"]) for ran in ended) == 2 * (2 + 2 * len(shipped_jobs()))
     assert cluster.roles() == ROLES
     assert cluster.owners("etl_db") == cluster.owners("lead_db") == ["etl_owner"]

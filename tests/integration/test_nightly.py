@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from etl.db import Connection
-from tests.conftest import REPOSITORY, etl_program
+from tests.conftest import REPOSITORY, etl_program, run_program
 from tests.integration.test_load_notes import HEADER, NOTES
 from tests.support import dirty
 
@@ -35,16 +35,11 @@ def nightly(tmp_path: Path) -> Nightly:
     """Runs the script as cron does, with next to no environment."""
 
     def run(*arguments: str | Path) -> tuple[int, str, str]:
-        done = subprocess.run(
-            [REPOSITORY / "bin" / "etl-nightly", *arguments],
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd="/",
-            env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
-        )
+        program = REPOSITORY / "bin" / "etl-nightly"
+        known = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+        done = run_program(program, *arguments, cwd="/", env=known)
         log = tmp_path / "nightly.log"
-        return done.returncode, done.stderr, log.read_text() if log.exists() else ""
+        return done.status, done.err, log.read_text() if log.exists() else ""
 
     return run
 

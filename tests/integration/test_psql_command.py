@@ -2,14 +2,13 @@
 
 import os
 import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from etl.db import Connection
-from tests.conftest import REPOSITORY, Etl, Ran, etl_program
+from tests.conftest import REPOSITORY, Etl, Ran, etl_program, run_program
 from tests.support import DAY, add_facts, add_users, dirty, opened, refresh_all, user_ids
 
 EtlPsql = Callable[..., Ran]
@@ -22,15 +21,8 @@ def etl_psql(tmp_path: Path, environment: dict[str, str], dsn: str) -> EtlPsql:
     known = {**environment, "ETL_COMMAND": program, "PYTHONPATH": str(REPOSITORY)}
 
     def run(*arguments: str, **more: str) -> Ran:
-        done = subprocess.run(
-            [REPOSITORY / "bin" / "etl-psql", *arguments],
-            capture_output=True,
-            text=True,
-            check=False,
-            env={**known, "ETL_DSN": dsn, **more},
-            cwd="/",
-        )
-        return Ran(done.returncode, done.stdout, done.stderr)
+        program = REPOSITORY / "bin" / "etl-psql"
+        return run_program(program, *arguments, env={**known, "ETL_DSN": dsn, **more}, cwd="/")
 
     return run
 
@@ -65,9 +57,9 @@ def test_it_lists_counts_refreshes_and_verifies(
 
 @pytest.mark.parametrize("value", ["1; DELETE FROM dwh.facts", "now()", "1\n;"])
 def test_a_value_that_would_become_sql_is_refused(etl_psql: EtlPsql, value: str) -> None:
-    ran = etl_psql("datamart-users", "process.sql", f"item_key={value}")
-    assert ran.status == 2
-    assert "item_key must be a number, NULL, TRUE or FALSE" in ran.err
+    etl_psql("datamart-users", "process.sql", f"item_key={value}").ended(
+        2, "item_key must be a number, NULL, TRUE or FALSE"
+    )
 
 
 @pytest.mark.usefixtures("users")
@@ -75,9 +67,9 @@ def test_a_quoted_variable_takes_any_text_and_an_error_ends_it(
     etl_psql: EtlPsql, connection: Connection
 ) -> None:
     text = "'; DELETE FROM dwh.facts; --"
-    ran = etl_psql("datamart-users", "prioritize.sql", f"as_of={text}")
-    assert ran.status == 3
-    assert f'invalid input syntax for type date: "{text}"' in ran.err
+    etl_psql("datamart-users", "prioritize.sql", f"as_of={text}").ended(
+        3, f'invalid input syntax for type date: "{text}"'
+    )
     assert connection.execute("SELECT FROM dwh.facts").rowcount == 1
 
 
@@ -92,8 +84,7 @@ def test_a_quoted_variable_takes_any_text_and_an_error_ends_it(
     ],
 )
 def test_a_mistake_is_one_clear_error(etl_psql: EtlPsql, arguments: list[str], said: str) -> None:
-    ran = etl_psql(*arguments)
-    assert (ran.status, said in ran.err) == (2, True), ran.err
+    etl_psql(*arguments).ended(2, said)
 
 
 def test_a_password_is_no_argument_of_psql(etl: Etl, dsn: str, tmp_path: Path) -> None:
@@ -111,8 +102,4 @@ def test_a_password_is_no_argument_of_psql(etl: Etl, dsn: str, tmp_path: Path) -
 
 def test_without_etl_the_script_says_what_it_needs(tmp_path: Path) -> None:
     alone = shutil.copy(REPOSITORY / "bin" / "etl-psql", tmp_path / "etl-psql")
-    done = subprocess.run(
-        [alone, "x", "y"], capture_output=True, text=True, check=False,
-        env={"PATH": "/usr/bin:/bin"},
-    )  # fmt: skip
-    assert (done.returncode, "etl-psql: no etl" in done.stderr) == (2, True), done.stderr
+    run_program(alone, "x", "y", env={"PATH": "/usr/bin:/bin"}).ended(2, "etl-psql: no etl")

@@ -1,11 +1,9 @@
 """The command of a job with key ranges: its options, its windows, in the background."""
 
-import json
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import clear
 from tests.integration.squares import FUNCTION, PRIORITIZE, Squares, counts
 
 
@@ -27,9 +25,8 @@ def test_options_and_windows_say_what_it_is_about(squares: Squares, keys: list[i
 def test_again_leaves_what_the_last_cycle_has_left(squares: Squares, keys: list[int]) -> None:
     squares.add(keys)
     squares.run("--max-numbers=400")
-    dry = json.loads(squares.run("--dry-run").out)
-    assert dry["found"] == len(squares.left())
-    assert json.loads(squares.run("--again", "--dry-run").out)["found"] == len(keys)
+    squares.run("--dry-run").told(found=len(squares.left()))
+    assert squares.run("--again", "--dry-run").record["found"] == len(keys)
     assert counts(squares.run("--again"))[1] == len(keys)
     assert sorted(set(squares.times().values())) == [1, 2]
 
@@ -70,9 +67,7 @@ def test_batches_grow_until_they_take_as_long_as_they_should(
 def test_what_makes_no_sense_is_one_error(
     squares: Squares, arguments: list[str], problem: str
 ) -> None:
-    ran = squares.run(*arguments)
-    assert clear(ran, 2, problem)
-    assert ran.out == ""
+    assert squares.run(*arguments).ended(2, problem).out == ""
 
 
 @pytest.mark.parametrize(
@@ -92,8 +87,7 @@ def test_a_query_that_lists_no_ranges_is_one_error(
     squares.add(keys)
     assert made in PRIORITIZE
     squares.write("prioritize.sql", PRIORITIZE.replace(made, written))
-    ran = squares.run()
-    assert clear(ran, 2, "prioritize.sql: returned the item_key")
+    squares.run().ended(2, "prioritize.sql: returned the item_key")
     assert squares.left() == keys
 
 
@@ -113,17 +107,13 @@ def test_a_job_tells_what_it_would_change_and_what_became_of_it(
     )
     dry = squares.run("--dry-run", "--from=0")
     positive = sum(key >= 0 for key in keys)
-    assert json.loads(dry.out)["remarks"] == [
+    assert dry.record["remarks"] == [
         {"what": "squares", "value": str(positive), "sample": "number 0: none"}
     ]
     assert squares.left() == keys
-    ran = squares.run()
-    assert json.loads(ran.out)["remarks"] == [
-        {"what": "done", "value": str(len(keys)), "sample": None}
-    ]
+    squares.run().told(remarks=[{"what": "done", "value": str(len(keys)), "sample": None}])
     squares.write("summary.sql", "SELECT 1")
-    broken = squares.run()
-    assert (broken.status, "must return what, value" in broken.err) == (2, True)
+    squares.run().ended(2, "must return what, value")
 
 
 def test_detached_it_goes_on_in_the_background(
@@ -142,8 +132,7 @@ def test_detached_it_goes_on_in_the_background(
     assert squares.run().status == 75
     assert squares.run(WAIT="false").status == 75  # and says so here, not only in the log
     squares.connection.execute("SELECT pg_advisory_unlock(77)")
-    after = squares.run("--wait")  # begins when that one has ended
-    assert (after.status, json.loads(after.out)["done"]) == (0, len(keys)), after.err
+    squares.run("--wait").ended(0, done=len(keys))  # begins when that one has ended
     assert squares.times() == dict.fromkeys(keys, 2)
     assert f'"done": {len(keys)}' in log.read_text()
     assert log.stat().st_mode & 0o777 == 0o600
@@ -155,11 +144,8 @@ def test_wrong_results_are_looked_for_afterwards(squares: Squares, keys: list[in
         "verify.sql",
         "SELECT id AS item_key, 'has no square' AS problem FROM number WHERE square IS NULL",
     )
-    ran = squares.run("--verify", "--parity=odd")
-    told = json.loads(ran.out)
     wrong = [key for key in keys if key % 2 == 0]
-    assert (ran.status, told["wrong"], told["failed"]) == (1, len(wrong), 0)
-    assert {int(item["item_key"]) for item in told["wrong_items"]} == set(wrong)
-    good = squares.run(VERIFY="true")
-    assert (good.status, json.loads(good.out)["wrong"]) == (0, 0)
+    ran = squares.run("--verify", "--parity=odd").ended(1, wrong=len(wrong), failed=0)
+    assert {int(item["item_key"]) for item in ran.record["wrong_items"]} == set(wrong)
+    squares.run(VERIFY="true").ended(0, wrong=0)
     assert squares.run(VERIFY="perhaps").status == 2

@@ -1,7 +1,5 @@
 """What meets a whole batch of keys, though it is one key's or nobody's fault."""
 
-import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -12,7 +10,7 @@ from etl.model import Claim, Outcome
 from etl.sqlfile import Statement
 from etl.worker.executor import Executor
 from etl.worker.unsettled import DoubtfulItem
-from tests.conftest import Connect
+from tests.conftest import Connect, run_program
 from tests.faults.conftest import Run, wait_until_disconnected
 from tests.integration.squares import FUNCTION, JOB, Squares, counts
 from tests.waiting import WAITS_AT_GATE, until_found
@@ -40,9 +38,8 @@ def test_a_key_that_fails_as_if_all_would_is_found_alone(
 def test_what_fails_for_every_key_stops_the_cycle(squares: Squares, keys: list[int]) -> None:
     squares.add(keys)
     rewrite(squares, "IF EXISTS", "RAISE EXCEPTION 'none' USING ERRCODE = '42501';\n    IF EXISTS")
-    ran = squares.run("--workers=1")
-    assert (ran.status, squares.left()) == (2, keys)
-    assert "none [42501]" in ran.err
+    squares.run("--workers=1").ended(2, "none [42501]")
+    assert squares.left() == keys
 
 
 def test_a_table_that_somebody_holds_is_busy_and_ends_no_worker(
@@ -62,9 +59,7 @@ def test_a_table_that_somebody_holds_is_busy_and_ends_no_worker(
         keeper.execute("SELECT pg_advisory_unlock(77)")
         is_busy = "SELECT FROM etl.cycle WHERE busy > 0"
         until_found(squares.connection, is_busy, running=cycle.process)
-    status, out, err = cycle.end()
-    told = json.loads(out)
-    assert (status, told["failed"], told["orphaned"], told["remaining"]) == (0, 0, 0, 0), err
+    told = cycle.ended(0, failed=0, orphaned=0, remaining=0).record
     assert told["busy"] == len(squares.left()) > 0
     assert counts(squares.run()) == (told["busy"], told["busy"], 0, 0)
 
@@ -96,8 +91,8 @@ def test_keys_that_are_gone_by_now_do_not_hide_the_bad_one(squares: Squares) -> 
         "CREATE TRIGGER thin AFTER INSERT ON batch FOR EACH ROW WHEN (NEW.kind = 'odd')"
         " EXECUTE FUNCTION thin()"
     )
-    ran = squares.run("--workers=1")
-    assert (json.loads(ran.out)["failed"], squares.left()) == (1, [6]), ran.err
+    squares.run("--workers=1").told(failed=1)
+    assert squares.left() == [6]
 
 
 def test_held_keys_are_left_out_whatever_a_backslash_means_to_the_role(
@@ -131,9 +126,7 @@ def test_the_acknowledgement_is_prepared_when_it_can_be(connection: Connection) 
 def test_a_key_that_does_not_exist_is_one_error(squares: Squares) -> None:
     squares.add([1, 2, 3])
     for more in ([], ["--dry-run"]):
-        ran = squares.run("--only=4", *more)
-        assert ran.status == 2
-        assert "there is no number 4" in ran.err
+        squares.run("--only=4", *more).ended(2, "there is no number 4")
     assert squares.run("--only=3").status == 0
     assert squares.run("--from=5", "--to=9").status == 0  # of a window nobody said so
 
@@ -151,9 +144,7 @@ def test_wrong_results_are_told_before_what_is_quarantined(
     assert squares.run().status == 3
     assert squares.run("--verify").status == 1
     squares.write("verify.sql", "SELECT 1 / 0 AS item_key, '' AS problem")
-    ran = squares.run("--verify")
-    assert (ran.status, json.loads(ran.out)["done"]) == (2, len(keys))  # what it did is told
-    assert "verify.sql" in ran.err
+    squares.run("--verify").ended(2, "verify.sql", done=len(keys))  # what it did is told
 
 
 def test_detached_it_imports_nothing_from_the_current_folder(
@@ -164,13 +155,9 @@ def test_detached_it_imports_nothing_from_the_current_folder(
     (planted / "__init__.py").touch()
     (planted / "__main__.py").write_text("print('PLANTED')")
     folder = str(squares.folder.parent)
-    done = subprocess.run(
-        [sys.executable, "-P", "-m", "etl", "squares", "--detach"],
-        env={**environment, "ETL_DSN": dsn, "ETL_JOBS_DIR": folder},
-        cwd=planted.parent, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert "goes on in the background" in done.stderr
+    command = [sys.executable, "-P", "-m", "etl", "squares", "--detach"]
+    known = {**environment, "ETL_DSN": dsn, "ETL_JOBS_DIR": folder}
+    run_program(*command, env=known, cwd=planted.parent).ended(0, "goes on in the background")
     wait_until_disconnected(squares.connection)
     log = Path(environment["ETL_STATE_DIR"]) / "logs" / "squares.log"
     assert "PLANTED" not in log.read_text()

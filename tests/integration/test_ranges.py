@@ -1,7 +1,5 @@
 """A job whose items are ranges of keys: batches, rounds, and bad keys that are found alone."""
 
-import json
-
 import pytest
 
 from tests.faults.conftest import Run, kill_whole_cycle, wait_until_disconnected
@@ -12,8 +10,7 @@ from tests.waiting import WAITS_AT_GATE, until_found
 @pytest.mark.parametrize("workers", [1, 3])
 def test_every_key_is_done_once(squares: Squares, keys: list[int], workers: int) -> None:
     squares.add(keys)
-    ran = squares.run(f"--workers={workers}")
-    assert ran.status == 0, ran.err
+    ran = squares.run(f"--workers={workers}").ended(0)
     assert counts(ran) == (len(keys), len(keys), 0, 0)
     assert squares.times() == dict.fromkeys(keys, 1)
     attempts = squares.connection.execute(
@@ -29,8 +26,7 @@ def test_bad_keys_are_found_alone_and_the_others_are_done(
     squares.add(keys)
     bad = [keys[0], keys[100], keys[101], keys[555], keys[-1]]
     squares.spoil(*bad)
-    ran = squares.run("--workers=2")
-    assert ran.status == 1
+    ran = squares.run("--workers=2").ended(1)
     assert counts(ran) == (len(keys), len(keys) - 5, 5, 0)
     assert squares.left() == bad
     held = squares.connection.execute("SELECT item_key FROM etl.held_item").fetchall()
@@ -47,8 +43,7 @@ def test_a_round_goes_on_where_the_last_cycle_ended_it(squares: Squares, keys: l
     squares.add(keys)
     done = 0
     for cycle in range(3):
-        ran = squares.run("--max-numbers=400")
-        assert ran.status == 0, ran.err
+        ran = squares.run("--max-numbers=400").ended(0)
         found, fresh, _, remaining = counts(ran)
         assert (found, remaining) == (len(keys) - done, found - fresh)
         assert 400 <= fresh < 500 or cycle == 2
@@ -74,7 +69,7 @@ def test_keys_that_come_while_it_runs_are_done_by_the_next_cycle_alone(
     )
     ran = squares.run("--workers=1")
     assert counts(ran)[1] == len(keys)
-    assert [level["left"] for level in json.loads(ran.out)["levels"]] == [1, 1]
+    assert [level["left"] for level in ran.record["levels"]] == [1, 1]
     assert squares.left() == [2**31 + 1, 2**31 + 2]
     assert counts(squares.run()) == (2, 2, 0, 0)
     assert set(squares.times().values()) == {1}

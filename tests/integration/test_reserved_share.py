@@ -134,8 +134,7 @@ def test_without_a_reserved_share_it_would(connection: Connection, stream: list[
 
 
 def queue_of(etl: Etl, environment: dict[str, str], *flags: str, **more: str) -> list[str]:
-    ran = etl("datamart-users", f"--as-of={DAY}", *flags, **more)
-    assert ran.status == 0, ran.err
+    etl("datamart-users", f"--as-of={DAY}", *flags, **more).ended(0)
     (queue,) = Path(environment["ETL_STATE_DIR"]).glob("cycles/*/datamart_users/*/queue.tsv")
     return [line.split("\t")[0] for line in queue.read_text().splitlines()[1:]]
 
@@ -166,5 +165,4 @@ def test_a_cycle_keeps_the_share_that_flag_or_environment_says(
 
 @pytest.mark.parametrize("text", ["100", "-1", "ten", "²"])
 def test_a_share_that_is_none_is_refused(etl: Etl, text: str) -> None:
-    ran = etl("datamart-users", RESERVED_PERCENT=text)
-    assert (ran.status, "RESERVED_PERCENT must be" in ran.err) == (2, True)
+    etl("datamart-users", RESERVED_PERCENT=text).ended(2, "RESERVED_PERCENT must be")

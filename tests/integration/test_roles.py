@@ -1,6 +1,5 @@
 """What a runner and a reader may do, and what not."""
 
-import json
 from pathlib import Path
 
 import psycopg
@@ -80,7 +79,6 @@ NOT_FOR_READERS = [
 
 @pytest.fixture
 def reader_dsn(dsn: str) -> str:
-    """The test's database, as somebody who reads."""
     return f"{dsn} user={READER}"
 
 
@@ -93,9 +91,7 @@ def is_refused(connection: Connection, statement: str) -> bool:
     return False
 
 
-def test_a_runner_may_not_destroy_or_define_anything(
-    connect_again: Connect,
-) -> None:
+def test_a_runner_may_not_destroy_or_define_anything(connect_again: Connect) -> None:
     runner = connect_again()
     assert [each for each in NOT_FOR_ANYBODY if not is_refused(runner, each)] == []
 
@@ -133,13 +129,7 @@ def test_every_table_and_view_can_be_read(dsn: str, login: str) -> None:
 
 @pytest.mark.parametrize(
     ("login", "expected"),
-    [
-        (
-            RUNNER,
-            {(table, "DELETE") for table in DELETED_FROM},
-        ),
-        (READER, set[object]()),
-    ],
+    [(RUNNER, {(table, "DELETE") for table in DELETED_FROM}), (READER, set[object]())],
 )
 def test_what_destroys_is_granted_nowhere_else(
     connection: Connection, login: str, expected: set[object]
@@ -196,7 +186,7 @@ def test_a_runner_needs_nothing_that_everybody_has(
     (tmp_path / "notes.csv").write_text(HEADER + NOTES)
     etl = runner({**environment, "ETL_DSN": f"{bare_dsn} user={RUNNER}"})
     assert etl("load-notes", tmp_path / "notes.csv").status == 0
-    assert json.loads(etl("datamart-users", AS_OF, "--json").out)["done"] == 3
+    assert etl("datamart-users", AS_OF, "--json").record["done"] == 3
     assert etl("verify", "datamart-users", AS_OF).status == 0
     reads = runner({**environment, "ETL_DSN": f"{bare_dsn} user={READER}"})
     for job, status in (
@@ -215,10 +205,10 @@ def test_a_reader_verifies_and_looks_but_runs_no_cycle(
     add_facts(connection, [opened(1, "2026-01-15", "ana")])
     assert etl("verify", "datamart-users", AS_OF, ETL_DSN=reader_dsn).status == 0
     assert etl("sql", "list", ETL_DSN=reader_dsn).status == 0
-    dry = etl("datamart-users", AS_OF, "--dry-run", "--json", ETL_DSN=reader_dsn)
-    assert json.loads(dry.out)["found"] == 1
-    ran = etl("datamart-users", AS_OF, ETL_DSN=reader_dsn)
-    assert (ran.status, "permission denied for table cycle [42501]" in ran.err) == (2, True)
+    etl("datamart-users", AS_OF, "--dry-run", "--json", ETL_DSN=reader_dsn).told(found=1)
+    etl("datamart-users", AS_OF, ETL_DSN=reader_dsn).ended(
+        2, "permission denied for table cycle [42501]"
+    )
     assert dirty(connection) == {"ana"}
 
 
@@ -226,7 +216,7 @@ def test_a_cycle_of_another_role_is_told_as_far_as_one_may_know(
     etl: Etl, connection: Connection
 ) -> None:
     connection.execute("SELECT pg_advisory_lock(hashtextextended('etl cycle datamart-users', 0))")
-    ran = etl("datamart-users", AS_OF)
-    assert ran.status == 75
-    assert f"server process {connection.info.backend_pid}, tests from" in ran.err
+    ran = etl("datamart-users", AS_OF).ended(
+        75, f"server process {connection.info.backend_pid}, tests from"
+    )
     assert "None" not in ran.err

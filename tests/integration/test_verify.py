@@ -1,7 +1,5 @@
 """`etl verify`: every column of every clean row, and nothing of a dirty one."""
 
-import json
-
 import pytest
 
 from etl import db
@@ -70,22 +68,17 @@ def test_every_column_is_compared(clean: Connection) -> None:
 def test_a_fact_slipped_in_without_a_mark_is_found(clean: Connection, etl: Etl) -> None:
     clean.execute("ALTER TABLE dwh.facts DISABLE TRIGGER ALL")
     add_facts(clean, [opened(9, "2020-01-01 10:00", "ana")])
-    found = json.loads(etl("verify", "datamart-users", AS_OF, "--json").out)
-    assert found["wrong"] == 1
+    found = etl("verify", "datamart-users", AS_OF, "--json").told(wrong=1).record
     assert "opened_total" in found["items"][0]["problem"]
     assert "the activity in dwh.dimension_users" in found["items"][0]["problem"]
-    ran = etl("verify", "datamart-users", AS_OF)
-    assert ran.status == 1
+    ran = etl("verify", "datamart-users", AS_OF).ended(1)
     assert ran.out.splitlines()[-1] == "User datamarts: 1 wrong, as of 2026-01-16"
 
 
 def test_missing_and_orphaned_rows_are_found(clean: Connection) -> None:
     clean.execute("DELETE FROM dwh.dimension_users WHERE username = 'idle'")
     clean.execute("DELETE FROM dwh.datamart_users WHERE opened_total = 2")
-    assert wrong(clean) == {
-        "ana": "has no datamart row",
-        "?": "has a datamart row but is no user",
-    }
+    assert wrong(clean) == {"ana": "has no datamart row", "?": "has a datamart row but is no user"}
 
 
 def test_no_part_is_read_once_for_each_user(clean: Connection) -> None:
@@ -115,7 +108,4 @@ def test_dirty_users_may_be_wrong(clean: Connection) -> None:
 
 
 def test_an_unknown_job_is_a_usage_error(etl: Etl) -> None:
-    ran = etl("verify", "nothing")
-    assert ran.status == 2
-    assert "there is no job nothing" in ran.err
-    assert "datamart-users" in ran.err
+    etl("verify", "nothing").ended(2, "there is no job nothing", "datamart-users")

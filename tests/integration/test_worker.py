@@ -1,6 +1,5 @@
 """``etl worker``: a crew beside a cycle, on one host; several hosts are in tests/faults/outages."""
 
-import json
 import os
 import signal
 
@@ -9,12 +8,12 @@ from psycopg.conninfo import make_conninfo
 
 from etl.db import Connection
 from tests.conftest import READER, Etl, runner
-from tests.faults.conftest import Start, gate, runs, start, start_crew, wait_until_at_gate
+from tests.faults.conftest import Run, Start, gate, run, runs, start, start_crew, wait_until_at_gate
 from tests.gates import GATE, open_gate
 from tests.shapes import assert_exact
 from tests.waiting import WAITS_AT_GATE, until, until_found
 
-_ = (gate, runs, start, start_crew)
+_ = (gate, run, runs, start, start_crew)
 _BY_WORKER = """
 SELECT worker, count(*)::integer FROM etl.attempt WHERE outcome = 'done'
 GROUP BY worker ORDER BY worker
@@ -23,22 +22,15 @@ POSTGRES = ("--queue=postgres", "--workers=1")
 
 
 def test_where_no_cycle_runs_that_is_said_and_all_is_well(etl: Etl) -> None:
-    ran = etl("worker", "datamart-users", "--json")
-    assert (ran.status, json.loads(ran.out)["cycles"]) == (0, [])
+    ran = etl("worker", "datamart-users", "--json").ended(0, cycles=[])
     assert ran.err == "etl: no cycle of datamart-users runs with --queue postgres\n"
 
 
-def test_a_cycle_with_a_file_queue_cannot_be_joined(
-    start: Start, gate: Connection, etl: Etl
-) -> None:
-    run = start("--workers=1")
-    wait_until_at_gate(gate)
-    assert (
-        "no cycle of datamart-users runs with --queue postgres"
-        in etl("worker", "datamart-users").err
-    )
+def test_a_cycle_with_a_file_queue_cannot_be_joined(run: Run, gate: Connection, etl: Etl) -> None:
+    said = "no cycle of datamart-users runs with --queue postgres"
+    assert said in etl("worker", "datamart-users").err
     open_gate(gate)
-    assert run.end()[0] == 0
+    run.ended(0)
 
 
 @pytest.mark.parametrize(
@@ -48,8 +40,7 @@ def test_a_cycle_with_a_file_queue_cannot_be_joined(
 def test_a_wrong_host_timeout_is_refused_before_anything_begins(
     environment: dict[str, str], dsn: str, connection: Connection, command: list[str], time: str
 ) -> None:
-    ran = runner({**environment, "ETL_DSN": dsn, "HOST_TIMEOUT": time})(*command)
-    assert ran.status == 2
+    ran = runner({**environment, "ETL_DSN": dsn, "HOST_TIMEOUT": time})(*command).ended(2)
     assert ran.err.startswith("etl: HOST_TIMEOUT must be ")
     assert connection.execute("SELECT FROM etl.cycle").rowcount == 0
 
@@ -58,9 +49,9 @@ def test_who_may_only_read_is_told_so_before_a_cycle_begins(
     environment: dict[str, str], dsn: str
 ) -> None:
     reading = make_conninfo(dsn, user=READER)
-    ran = runner({**environment, "ETL_DSN": reading})("worker", "datamart-users", "--follow")
-    assert ran.status == 2
-    assert "etl: this login may not take part in a cycle\n" in ran.err
+    runner({**environment, "ETL_DSN": reading})("worker", "datamart-users", "--follow").ended(
+        2, "etl: this login may not take part in a cycle\n"
+    )
 
 
 def test_auto_begins_with_as_many_workers_as_without(etl: Etl) -> None:
@@ -87,16 +78,12 @@ def test_who_follows_takes_part_in_one_cycle_after_the_other_until_a_signal(
         open_gate(gate)
         line = crew.wait_for("worker 1001: finished, ")
         here = int(line.split("finished, ")[1].split()[0])
-        status, out, err = run.end()
-        assert (status, json.loads(out)["done"]) == (0, 6), err
-        cycle_id = json.loads(out)["cycle_id"]
+        cycle_id = run.ended(0, done=6).record["cycle_id"]
         shares = "SELECT count(*) FROM etl.attempt WHERE worker = 1001 AND cycle_id = $1"
         assert gate.execute(shares.encode(), [cycle_id]).fetchall() == [(here,)]
         gate.execute("SELECT pg_advisory_lock($1)", [GATE])
     crew.process.terminate()
-    status, out, err = crew.end()
-    assert status == 128 + signal.SIGTERM, err
-    assert len(json.loads(out)["cycles"]) == 2
+    assert len(crew.ended(128 + signal.SIGTERM).record["cycles"]) == 2
 
 
 def test_a_crew_does_its_share_and_tells_it_as_the_schema_says(
@@ -107,14 +94,12 @@ def test_a_crew_does_its_share_and_tells_it_as_the_schema_says(
     crew = start_crew("--workers=2")
     until_found(gate, "SELECT FROM etl.attempt", rows=5, running=crew.process)
     open_gate(gate)
-    crew_status, out, err = crew.end()
-    told = json.loads(out)
+    told = crew.ended(0).record
     assert_exact("worker", told)
-    status, out, said = run.end()
+    run.ended(0, done=6)
     by_worker = gate.execute(_BY_WORKER.encode()).fetchall()
-    assert (status, json.loads(out)["done"]) == (0, 6), said
     shares = sum(done for worker, done in by_worker if worker > 1000)
-    assert (crew_status, told["cycles"][0]["done"], shares) == (0, 3, 3), err
+    assert (told["cycles"][0]["done"], shares) == (3, 3)
     left = "SELECT FROM etl.queue_item UNION ALL SELECT FROM etl.queue_outcome"
     assert gate.execute(left.encode()).rowcount == 0
 
@@ -128,12 +113,9 @@ def test_a_pause_and_a_cancellation_reach_a_crew(
     crew = start_crew("--workers=1")
     crew.wait_for("paused")
     assert etl("cancel", "datamart-users").status == 0
-    status, out, err = crew.end()
-    assert status == 0, err
-    assert len(json.loads(out)["cycles"]) == 1
+    assert len(crew.ended(0).record["cycles"]) == 1
     open_gate(gate)
-    status, out, err = run.end()
-    assert (status, json.loads(out)["stop_reason"]) == (0, "cancelled"), err
+    run.ended(0, stop_reason="cancelled")
 
 
 def test_a_crew_that_stands_still_is_not_waited_for(
@@ -146,8 +128,7 @@ def test_a_crew_that_stands_still_is_not_waited_for(
     until_found(gate, "SELECT FROM etl.crew", running=crew.process)
     os.kill(crew.process.pid, signal.SIGSTOP)
     open_gate(gate)
-    status, out, err = run.end()
-    assert (status, json.loads(out)["done"]) == (0, 6), err
+    run.ended(0, done=6)
 
 
 def test_a_crew_tells_of_the_item_that_its_dead_worker_had(
@@ -167,7 +148,5 @@ def test_a_crew_tells_of_the_item_that_its_dead_worker_had(
     orphaned = "SELECT FROM etl.attempt WHERE outcome = 'orphaned'"
     until_found(gate, orphaned, running=crew.process)
     open_gate(gate)
-    crew_status, out, err = crew.end()
-    status, told, said = run.end()
-    assert (crew_status, status) == (1, 1), err + said
-    assert json.loads(out)["cycles"][0]["orphaned"] == json.loads(told)["orphaned"] == 1
+    assert crew.ended(1).record["cycles"][0]["orphaned"] == 1
+    run.ended(1, orphaned=1)

@@ -63,7 +63,6 @@ class Case:
 
     @property
     def note(self) -> int:
-        """See the class."""
         return self.user * 10 + 5
 
     @property
@@ -95,7 +94,6 @@ class Cases:
         ]
 
     def marked(self) -> set[int]:
-        """The users whose mark is set."""
         rows = self._connection.execute(
             "SELECT dimension_user_id FROM dwh.dimension_users WHERE modified"
         )

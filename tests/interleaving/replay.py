@@ -9,15 +9,7 @@ from dataclasses import dataclass
 from tests.interleaving.cases import Case
 from tests.interleaving.model import Model, ModelWorker
 from tests.interleaving.programs import Program
-from tests.interleaving.stepping import (
-    CLAIM,
-    COMPUTE,
-    LOCK,
-    READ_VERSION,
-    Observer,
-    Session,
-    State,
-)
+from tests.interleaving.stepping import CLAIM, COMPUTE, LOCK, READ_VERSION, Observer, Session, State
 from tests.support import DAY
 
 _NAMES = {CLAIM: "claim", READ_VERSION: "read version", COMPUTE: "compute", LOCK: "lock"}
@@ -51,11 +43,9 @@ class Actor:
 
     @property
     def names(self) -> Sequence[str]:
-        """The steps."""
         raise NotImplementedError
 
     def start(self) -> None:
-        """Begin the next step."""
         raise NotImplementedError
 
     def tell(self, model: Model, actor: int) -> None:
@@ -72,7 +62,6 @@ class WorkerPlan:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """A step ends at each gate, then comes the rest of the procedure, then the commit."""
         return (*(_NAMES[gate] for gate in self.gates), "clear", "commit")
 
 

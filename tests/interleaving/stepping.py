@@ -80,7 +80,6 @@ class Observer:
         assert opened == [(True,)]
 
     def open_all(self) -> None:
-        """Open every gate."""
         self._connection.execute("SELECT pg_advisory_unlock_all()")
 
     def blockers(self, pid: int) -> frozenset[int]:
@@ -102,12 +101,10 @@ class Session:
         """Of the last error; empty where there was none."""
 
     def send(self, statements: str) -> None:
-        """Begin to run statements, separated by semicolons."""
         self._sent.send_query(statements.encode())
         self._sent.flush()
 
     def pass_gate(self) -> None:
-        """Go on from the gate."""
         self._observer.open_gate(self.pid)
 
     def settle(self) -> State:

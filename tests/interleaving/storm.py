@@ -126,7 +126,6 @@ class Storm:
         self._report = Report()
 
     def close(self) -> None:
-        """End its connections."""
         for connection in self._connections:
             connection.close()
 

@@ -101,7 +101,6 @@ class Stage:
         self._numbers = itertools.count(10, 10)
 
     def close(self) -> None:
-        """End its sessions."""
         for one in self._opened:
             one.close()
 
@@ -117,11 +116,7 @@ class Stage:
         user = next(self._numbers)
         add_users(self._connection, user)
         self._observer.close_gates(self._backfill.pid, GATES)
-        todo = [
-            (times[0], change),
-            (times[1], f"BEGIN; {second}"),
-            (times[2], "COMMIT"),
-        ]
+        todo = [(times[0], change), (times[1], f"BEGIN; {second}"), (times[2], "COMMIT")]
         now = 0
         todo = self._until(now, [(at, text.format(user=user, kind=kind)) for at, text in todo])
         self._backfill.send(f"CALL social.count_users('{kind}', {user}, {user} + 2)")

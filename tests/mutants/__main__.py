@@ -87,7 +87,6 @@ def is_noticed(mutation: Mutation) -> bool:
 
 
 def tell(line: str) -> None:
-    """Print at once."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 

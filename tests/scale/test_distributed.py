@@ -78,8 +78,7 @@ def fill(connection: Connection) -> None:
 
 
 def cycle_is_right(connection: Connection, etl: Etl) -> None:
-    ran = etl("datamart-users", AS_OF, "--workers=1")
-    assert ran.status == 0, ran.err
+    etl("datamart-users", AS_OF, "--workers=1").ended(0)
     assert connection.execute("SELECT count(*) FROM dwh.datamart_users").fetchone() == (20,)
     stored = connection.execute(STORED.encode()).fetchall()
     assert stored == connection.execute(EXPECTED.encode()).fetchall()

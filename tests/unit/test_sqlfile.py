@@ -13,7 +13,6 @@ SHIPPED = sorted(sql_folder().rglob("*.sql"))
 
 
 def one(text: str) -> Statement:
-    """The only statement of a text."""
     (statement,) = statements(HERE, text)
     return statement
 

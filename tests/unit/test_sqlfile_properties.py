@@ -59,9 +59,7 @@ def _expected(pieces: list[Piece]) -> tuple[str, tuple[str, ...]]:
 
 @FEW
 @given(PIECES)
-def test_a_variable_is_only_what_stands_outside_of_quotes_and_comments(
-    pieces: list[Piece],
-) -> None:
+def test_a_variable_is_only_what_stands_outside_of_quotes_and_comments(pieces: list[Piece]) -> None:
     text = " ".join(["SELECT", *(piece for piece, _ in pieces)])
     (statement,) = statements(HERE, text)
     assert (statement.text.decode(), statement.names) == _expected(pieces)

@@ -32,13 +32,7 @@ def crowded(workers: int) -> float:
 
 @pytest.mark.parametrize(
     ("rate", "chosen"),
-    [
-        (limited(100), 1),
-        (limited(200), 2),
-        (limited(410), 4),
-        (limited(1e9), 16),
-        (crowded, 1),
-    ],
+    [(limited(100), 1), (limited(200), 2), (limited(410), 4), (limited(1e9), 16), (crowded, 1)],
 )
 def test_it_stops_where_more_workers_bring_nothing(rate: Rate, chosen: int) -> None:
     tuner = Tuner(1, 16)

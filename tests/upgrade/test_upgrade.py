@@ -1,7 +1,6 @@
 """A database of any version there was becomes one of this version by `etl init`, and goes on."""
 
 import gzip
-import json
 import os
 import subprocess
 import tempfile
@@ -33,13 +32,11 @@ def runner_dsn(bare_database: "psycopg.Connection[Any]", server_address: Address
 
 @pytest.fixture
 def runs(environment: dict[str, str], runner_dsn: str) -> Etl:
-    """Runs the program on it."""
     return runner({**environment, "ETL_DSN": runner_dsn})
 
 
 @pytest.fixture
 def superuser(runner_dsn: str, server_address: Address) -> Generator[Connection]:
-    """A connection to it."""
     with connect(Target.parse(f"{runner_dsn} user={server_address.user}"), "tests") as connected:
         yield connected
 
@@ -54,7 +51,7 @@ def restore(path: Path, dsn: str) -> None:
 
 def cycles(runs: Etl) -> list[dict[str, Any]]:
     """What `etl history` tells, the last first."""
-    (told,) = json.loads(runs("history", "datamart-users", "--json").out)["jobs"]
+    (told,) = runs("history", "datamart-users", "--json").record["jobs"]
     return list(told["cycles"])
 
 
@@ -65,16 +62,14 @@ def test_a_database_of_this_version_is_upgraded_and_goes_on(
     dbname = superuser.info.dbname
     restore(path, server_address.dsn(dbname))
     attempts = superuser.execute("SELECT count(*) FROM etl.attempt").fetchall()
-    ran = runs("init", ETL_DSN=server_address.dsn(dbname, DEPLOYER))
-    assert ran.status == 0, ran.err
+    runs("init", ETL_DSN=server_address.dsn(dbname, DEPLOYER)).ended(0)
     assert superuser.execute("SELECT count(*) FROM etl.attempt").fetchall() == attempts
-    held = json.loads(runs("held", "list", "datamart-users", "--json").out)
+    held = runs("held", "list", "datamart-users", "--json").record
     assert {one["message"] for one in held} == {"not these"}
     assert len(cycles(runs)) == 2
     for job, failed in FAILED.items():
         runs("held", "release", job, "--all")
-        told = json.loads(runs(job, "--verify", "--json").out)
-        assert (told["failed"], told["remaining"]) == (failed, 0), told
+        runs(job, "--verify", "--json").told(failed=failed, remaining=0)
     assert [cycle["remaining"] for cycle in cycles(runs)] == [0, 20, 30]
 
 
@@ -106,9 +101,7 @@ def test_rows_of_the_first_numbered_files_live_through_all_later_ones(
         "INSERT INTO dwh.dimension_users (username, modified)"
         " VALUES ('ana', TRUE), ('ben', TRUE), ('eva', TRUE)"
     )
-    ran = runs("init", ETL_DSN=server_address.dsn(superuser.info.dbname, DEPLOYER))
-    assert ran.status == 0, ran.err
-    told = json.loads(runs("datamart-users", "--verify", "--json").out)
-    assert (told["done"], told["remaining"], told["wrong"]) == (3, 0, 0)
+    runs("init", ETL_DSN=server_address.dsn(superuser.info.dbname, DEPLOYER)).ended(0)
+    runs("datamart-users", "--verify", "--json").told(done=3, remaining=0, wrong=0)
     assert [(cycle["done"], cycle["failed"]) for cycle in cycles(runs)] == [(3, 0), (1, 1)]
     assert runs("report", "datamart-users", "--json").status == 0

@@ -1,7 +1,6 @@
 """A server that the tests of this folder may break, and what they ask after each fault."""
 
 import fcntl
-import json
 import re
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -38,7 +37,6 @@ def server(_server: OwnServer) -> Generator[OwnServer]:
 
 @pytest.fixture
 def database(server: OwnServer) -> str:
-    """A database on it, as `etl init` leaves it."""
     return server.new_database()
 
 
@@ -64,13 +62,11 @@ def connect_again(server: OwnServer, database: str) -> Generator[Connect]:
 
 @pytest.fixture
 def connection(connect_again: Connect) -> Connection:
-    """One of them."""
     return connect_again()
 
 
 @pytest.fixture
 def proxy(server: OwnServer) -> Generator[Proxy]:
-    """A TCP proxy in front of it."""
     with Proxy(server.socket) as running:
         yield running
 
@@ -139,14 +135,12 @@ class Cycles:
         assert len(list(self.state.glob("cycles/*/datamart_users/cycle-*/"))) == 1
 
     def _drain(self) -> int:
-        ran = self.etl("datamart-users", AS_OF, "--max-users=10000", "--json")
-        assert ran.status == 0, ran.err
-        return int(json.loads(ran.out)["done"])
+        ran = self.etl("datamart-users", AS_OF, "--max-users=10000", "--json").ended(0)
+        return int(ran.record["done"])
 
 
 @pytest.fixture
 def cycles(connect_again: Connect, etl: Etl, environment: dict[str, str]) -> Cycles:
-    """What is known of the cycles of a test."""
     return Cycles(connect_again, etl, Path(environment["ETL_STATE_DIR"]))
 
 

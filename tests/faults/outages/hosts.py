@@ -43,7 +43,6 @@ class Host:
     def start(
         self, environment: dict[str, str], *arguments: str, **more: str
     ) -> "subprocess.Popen[str]":
-        """Start the program there."""
         # Their end of a pipe in a file system is the same in every namespace.
         run = subprocess.Popen(
             ["ip", "netns", "exec", self.name, sys.executable, "-m", "etl", *arguments],
@@ -58,11 +57,14 @@ class Host:
         ip("link", "set", self.cable, "down")
 
     def plug_in(self) -> None:
-        """As before."""
         ip("link", "set", self.cable, "up")
 
+    def connections(self) -> list[str]:
+        """Those that are established."""
+        listed = ip("netns", "exec", self.name, "cat", "/proc/net/tcp").splitlines()[1:]
+        return [line for line in listed if line.split()[3] == "01"]
+
     def kill(self) -> None:
-        """SIGKILL all of its processes."""
         for pid in ip("netns", "pids", self.name).split():
             os.kill(int(pid), signal.SIGKILL)
 
@@ -78,11 +80,7 @@ def ahead_of_time() -> dict[str, str]:
     """An environment whose clock is three days ahead, where that can be made; else none."""
     if not _FAKETIME.exists():
         return {}
-    return {
-        "LD_PRELOAD": str(_FAKETIME),
-        "FAKETIME": "+3d",
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-    }
+    return {"LD_PRELOAD": str(_FAKETIME), "FAKETIME": "+3d", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
 
 
 @contextmanager

@@ -1,12 +1,10 @@
 """The disk of the state folder is full: one clear error, nothing lost, and the sums are right."""
 
-import json
 import os
 import re
 import resource
 import shutil
 import subprocess
-import sys
 from collections.abc import Generator
 from contextlib import suppress
 from pathlib import Path
@@ -14,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from etl.db import Connection
-from tests.faults.conftest import AS_OF, Start, wait_until_at_gate
+from tests.faults.conftest import Start, wait_until_at_gate
 from tests.faults.outages.conftest import Cycles
 from tests.faults.sums import wrong_sums
 from tests.gates import open_gate
@@ -82,18 +80,15 @@ def test_a_disk_full_while_the_queue_is_built_is_one_error(
     start: Start, gate: Connection, small_disk: Path, connection: Connection
 ) -> None:
     add_users_without_facts(connection, MANY)
-    status, out, err = start(f"--max-users={MANY}").end()
-    assert status == 2
-    assert_one_error(err, r"cannot write the queue in .*: No space left on device")
-    record = json.loads(out)
+    ran = start(f"--max-users={MANY}").ended(2)
+    assert_one_error(ran.err, r"cannot write the queue in .*: No space left on device")
+    record = ran.record
     assert record["done"] == 0
     assert record["found"] == record["remaining"] == MANY + 6
     assert wrong_sums(connection) == []
     # Mended by making room, or by a smaller limit. Nothing else.
     open_gate(gate)
-    status, out, err = start("--max-users=10").end()
-    assert status == 0, err
-    assert json.loads(out)["done"] == 10
+    start("--max-users=10").ended(0, done=10)
     assert wrong_sums(connection) == []
 
 
@@ -107,11 +102,10 @@ def test_on_a_disk_full_in_mid_item_what_is_committed_is_told(
     wait_until_at_gate(gate)
     filler = fill(small_disk, slack=slack)
     open_gate(gate)
-    status, out, err = run.end()
-    assert status == 2, err
-    assert_one_error(err, "cannot write .*journal.tsv: No space left on device")
+    ran = run.ended(2)
+    assert_one_error(ran.err, "cannot write .*journal.tsv: No space left on device")
     left = len(dirty(gate))
-    record = json.loads(out)
+    record = ran.record
     # What is committed is told as done, on a full disk, too.
     assert (record["done"], record["orphaned"], record["remaining"]) == (SOME + 6 - left, 0, left)
     assert left > 0
@@ -125,8 +119,7 @@ def test_a_disk_full_before_the_cycle_begins_is_one_error(
     start: Start, gate: Connection, small_disk: Path, cycles: Cycles
 ) -> None:
     filler = fill_up(small_disk)
-    status, _, err = start().end()
-    assert status == 2, err
+    err = start().ended(2).err
     assert_one_error(err, "No space left on device")
     filler.unlink()
     open_gate(gate)
@@ -134,19 +127,13 @@ def test_a_disk_full_before_the_cycle_begins_is_one_error(
 
 
 def test_a_limit_on_the_size_of_files_is_a_full_disk(
-    gate: Connection, connection: Connection, environment: dict[str, str], dsn: str
+    start: Start, gate: Connection, connection: Connection
 ) -> None:
     add_users_without_facts(connection, MANY)
 
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 17, 1 << 17))
 
-    done = subprocess.run(
-        [sys.executable, "-m", "etl", "datamart-users", AS_OF, f"--max-users={MANY}", "--json"],
-        env={**environment, "ETL_DSN": dsn}, preexec_fn=limit, check=False, capture_output=True,
-        text=True,
-    )  # fmt: skip
-    assert done.returncode == 2, done.stderr
-    assert_one_error(done.stderr, "cannot write the queue in .*: File too large")
-    assert json.loads(done.stdout)["remaining"] == MANY + 6
+    ran = start(f"--max-users={MANY}", prepare=limit).ended(2, remaining=MANY + 6)
+    assert_one_error(ran.err, "cannot write the queue in .*: File too large")
     assert wrong_sums(connection) == []

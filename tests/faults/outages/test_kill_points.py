@@ -1,6 +1,5 @@
 """SIGKILL at each step of a worker and of its supervisor; no process is left, nothing is lost."""
 
-import json
 import os
 import signal
 from collections.abc import Callable
@@ -63,14 +62,13 @@ def assert_nothing_is_left(workers: list[int], connection: Connection) -> None:
 
 @pytest.mark.parametrize("kill", KILLS)
 def test_a_kill_after_the_claim_and_before_the_statement_costs_at_most_that_item(
-    start: Start,
+    run: Run,
     gate: Connection,
     server: OwnServer,
     cycles: Cycles,
     environment: dict[str, str],
     kill: Kill,
 ) -> None:
-    run = start("--workers=1")
     backend = wait_until_at_gate(gate)
     fourth = user_ids(gate)["user3"]
     with queue_lock(environment) as lock:
@@ -81,12 +79,10 @@ def test_a_kill_after_the_claim_and_before_the_statement_costs_at_most_that_item
     workers = kill(run)
     gate.execute("SELECT pg_terminate_backend($1)", [backend])
     server.resume_all()
-    status, out, err = run.end()
+    ran = run.end()
     assert_nothing_is_left(workers, gate)
     if kill is kill_worker:
-        assert status == 1, err
-        record = json.loads(out)
-        assert (record["done"], record["orphaned"], record["remaining"]) == (5, 1, 0)
+        ran.ended(1, done=5, orphaned=1, remaining=0)
         assert dirty(gate) == {"user3"}
     else:
         assert dirty(gate) == set(USERS[3:])
@@ -95,22 +91,19 @@ def test_a_kill_after_the_claim_and_before_the_statement_costs_at_most_that_item
 
 @pytest.mark.parametrize("kill", KILLS)
 def test_a_kill_after_the_commit_and_before_the_acknowledgement_repeats_nothing(
-    start: Start, gate: Connection, cycles: Cycles, environment: dict[str, str], kill: Kill
+    run: Run, gate: Connection, cycles: Cycles, environment: dict[str, str], kill: Kill
 ) -> None:
-    run = start("--workers=1")
-    wait_until_at_gate(gate)
     with queue_lock(environment):
         open_gate(gate)
         until(lambda: "user2" not in dirty(gate), run.process)
         workers = kill(run)
-    status, out, err = run.end()
+    ran = run.end()
     assert_nothing_is_left(workers, gate)
     if kill is kill_worker:
-        assert status == 1, err
-        record = json.loads(out)
-        assert (record["done"], record["orphaned"], record["remaining"]) == (5, 1, 0)
+        ran.ended(1, done=5, orphaned=1, remaining=0)
         assert cycles.held() == [("user2", 1, None, False)]
         assert dirty(gate) == set()  # the orphan was committed
+        cycles.assert_the_next_needs_no_clean_up()
     else:
         # A worker that outlives its supervisor still tells what it has committed; until it has
         # noticed, it goes on.
@@ -124,23 +117,20 @@ def test_a_kill_after_the_commit_and_before_the_acknowledgement_repeats_nothing(
             (6, told, 0, 0, 6 - left - told, left, "crashed"),
             (left, left, 0, 0, 0, 0, "drained"),
         ]
-        return
-    cycles.assert_the_next_needs_no_clean_up()
 
 
 @pytest.mark.parametrize("kill", KILLS)
 def test_a_kill_inside_the_statement_takes_it_back(
-    start: Start, gate: Connection, server: OwnServer, cycles: Cycles, kill: Kill
+    run: Run, gate: Connection, server: OwnServer, cycles: Cycles, kill: Kill
 ) -> None:
-    run = start("--workers=1")
     backend = wait_until_at_gate(gate)
     workers = kill(run)
     gate.execute("SELECT pg_terminate_backend($1)", [backend])  # it never gets further
-    status, _, err = run.end()
+    ran = run.end()
     open_gate(gate)
     assert_nothing_is_left(workers, gate)
     if kill is kill_worker:
-        assert status == 1, err
+        ran.ended(1)
         assert cycles.ledger() == [(6, 5, 0, 0, 1, 0, "drained")]
     else:
         assert dirty(gate) == set(USERS[2:])
@@ -191,19 +181,15 @@ def test_a_supervisor_killed_while_it_writes_the_queue_leaves_the_whole_backlog(
     gate.execute("SELECT pg_terminate_backend($1)", [backend])
     assert_nothing_is_left([], gate)
     open_gate(gate)
-    status, out, err = start("--max-numbers=10", job="numbers", **jobs).end()
-    assert status == 0, err
-    assert json.loads(out)["done"] == 10
+    start("--max-numbers=10", job="numbers", **jobs).ended(0, done=10)
     assert wrong_sums(gate) == []
     assert [reason for *_, reason in cycles.ledger()] == ["crashed", "limit"]
     assert len(list(folders.glob("cycles/*/*/cycle-*/"))) == 1
 
 
 def test_a_supervisor_killed_while_it_closes_the_record_leaves_it_to_the_next(
-    start: Start, gate: Connection, connection: Connection, cycles: Cycles
+    run: Run, gate: Connection, connection: Connection, cycles: Cycles
 ) -> None:
-    run = start("--workers=1")
-    wait_until_at_gate(gate)
     with connection.transaction():
         connection.execute("LOCK TABLE etl.held_item")
         open_gate(gate)

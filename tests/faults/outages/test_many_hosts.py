@@ -1,6 +1,5 @@
 """Several hosts that share a cycle: each in a network of its own, killed, cut off, out of date."""
 
-import json
 import shutil
 import subprocess
 from collections.abc import Callable, Generator
@@ -11,8 +10,8 @@ from psycopg.conninfo import make_conninfo
 
 from etl.db import Connection
 from etl.folders import sql_folder
-from tests.conftest import RUNNER, Connect
-from tests.faults.conftest import wait_until_at_gate
+from tests.conftest import RUNNER, Connect, Ran
+from tests.faults.conftest import AS_OF, wait_until_at_gate
 from tests.faults.outages.conftest import Cycles
 from tests.faults.outages.hosts import ADDRESSES, ARGUMENTS, CREW, Host, ahead_of_time, two_hosts
 from tests.faults.servers import OwnServer
@@ -91,6 +90,12 @@ def second_gate(gate: Connection, connect_again: Connect) -> Connection:
     return keeper
 
 
+def end(run: "subprocess.Popen[str]") -> Ran:
+    """Wait for it. Returns how it ended."""
+    out, err = run.communicate(timeout=120)
+    return Ran(run.returncode, out, err)
+
+
 def wait_until(connection: Connection, question: str) -> None:
     until(lambda: connection.execute(question.encode()).fetchall()[0][0])
 
@@ -103,12 +108,8 @@ def test_two_hosts_share_a_cycle_whatever_their_clocks_say(
     crew = crew_on_b(**ahead_of_time())
     wait_until(gate, "SELECT count(*) = 3 FROM etl.attempt WHERE worker = 1001")
     open_gate(gate)
-    told, said = crew.communicate()
-    assert crew.returncode == 0, said
-    assert [one["done"] for one in json.loads(told)["cycles"]] == [3]
-    out, err = cycle.communicate()
-    record = json.loads(out)
-    assert (cycle.returncode, record["done"], record["remaining"]) == (0, 6, 0), err
+    assert [one["done"] for one in end(crew).ended(0).record["cycles"]] == [3]
+    end(cycle).ended(0, done=6, remaining=0)
     assert gate.execute(_ATTEMPTS.encode()).fetchall() == [(1, "done", 3), (1001, "done", 3)]
     # Times are the server's: three days would show.
     gate.execute("SELECT 1 / (max(finished_at) < now() + interval '1 hour')::int FROM etl.attempt")
@@ -116,10 +117,7 @@ def test_two_hosts_share_a_cycle_whatever_their_clocks_say(
 
 
 def test_a_host_that_is_killed_while_it_runs_the_cycle_leaves_nothing_to_clean_up(
-    hosts: tuple[Host, Host],
-    cycle_on_a: Started,
-    crew_on_b: Started,
-    gate: Connection,
+    hosts: tuple[Host, Host], cycle_on_a: Started, crew_on_b: Started, gate: Connection
 ) -> None:
     cycle_on_a()
     wait_until_at_gate(gate)
@@ -127,13 +125,8 @@ def test_a_host_that_is_killed_while_it_runs_the_cycle_leaves_nothing_to_clean_u
     wait_until(gate, "SELECT count(*) = 3 FROM etl.attempt WHERE worker = 1001")
     hosts[0].kill()
     open_gate(gate)
-    out, err = crew.communicate()
-    assert crew.returncode == 0, err
-    assert json.loads(out)["cycles"][0]["done"] in (3, 4)
-    after = crew_on_b(*ARGUMENTS)  # the next cycle, on the host that is left
-    out, err = after.communicate()
-    assert after.returncode == 0, err
-    assert "was cut off" in err
+    assert end(crew).ended(0).record["cycles"][0]["done"] in (3, 4)
+    end(crew_on_b(*ARGUMENTS)).ended(0, "was cut off")  # the next cycle, on the host that is left
     assert dirty(gate) == set()
     rows = gate.execute(
         "SELECT found = done + failed + busy + orphaned + remaining, failed + orphaned"
@@ -161,9 +154,7 @@ def test_the_item_of_a_host_that_is_cut_off_goes_to_another_one(
     open_gate(second_gate, _SECOND_GATE)
     until(lambda: wait_at(gate) not in (None, lost), cycle)  # the server has given it up
     open_gate(gate)
-    out, err = cycle.communicate()
-    record = json.loads(out)
-    assert (cycle.returncode, record["done"], record["orphaned"]) == (0, 6, 0), err
+    end(cycle).ended(0, done=6, orphaned=0)
     assert gate.execute(_ATTEMPTS.encode()).fetchall() == [(1, "done", 5), (1001, "done", 1)]
 
 
@@ -182,21 +173,15 @@ def test_a_cycle_that_takes_over_lets_the_crews_of_the_one_before_finish(
     after = cycle_on_a()
     wait_until(gate, "SELECT bool_and(is_closing) FROM etl.queue")
     open_gate(gate)
-    _, said = crew.communicate(timeout=60)
-    assert crew.returncode == 0, said
+    end(crew).ended(0)
     open_gate(second_gate, _SECOND_GATE)
-    out, err = after.communicate(timeout=60)
-    record = json.loads(out)
     # Whom the dead worker had in hand is held; user1 and user2 were done by the crew.
-    assert (after.returncode, record["failed"]) == (0, 0), err
-    by_crew = [
-        (item, outcome)
-        for item, outcome in gate.execute(
-            "SELECT d.username, a.outcome FROM etl.attempt AS a"
-            " JOIN dwh.dimension_users AS d ON CAST(d.dimension_user_id AS text) = a.item_key"
-            " WHERE a.worker = 1001 ORDER BY 1 LIMIT 2"
-        )
-    ]
+    end(after).ended(0, failed=0)
+    by_crew = gate.execute(
+        "SELECT d.username, a.outcome FROM etl.attempt AS a"
+        " JOIN dwh.dimension_users AS d ON CAST(d.dimension_user_id AS text) = a.item_key"
+        " WHERE a.worker = 1001 ORDER BY 1 LIMIT 2"
+    ).fetchall()
     assert by_crew == [("user1", "done"), ("user2", "done")]
 
 
@@ -207,6 +192,28 @@ def wait_at(gate: Connection) -> int | None:
         [GATE],
     ).fetchone()
     return None if row is None else int(row[0])
+
+
+def test_a_network_that_swallows_everything_is_noticed_and_waited_for(
+    hosts: tuple[Host, Host],
+    cycle_on_a: Started,
+    environments: list[dict[str, str]],
+    gate: Connection,
+    cycles: Cycles,
+) -> None:
+    patience = "tcp_user_timeout=1000 keepalives_idle=1 keepalives_interval=1 connect_timeout=2"
+    dsn = f"{environments[0]['ETL_DSN']} {patience}"
+    run = cycle_on_a("datamart-users", AS_OF, "--json", "--workers=1", ETL_DSN=dsn)
+    backend = wait_until_at_gate(gate)
+    hosts[0].pull_the_plug()
+    until(lambda: not hosts[0].connections(), run)  # the kernel has given them up
+    hosts[0].plug_in()
+    gate.execute("SELECT pg_terminate_backend($1)", [backend])
+    ran = end(run)
+    open_gate(gate)
+    ran.ended(1, done=5, failed=1, orphaned=0)
+    assert dirty(gate) == {"user2"}
+    cycles.assert_the_next_needs_no_clean_up()
 
 
 def test_a_host_with_other_files_of_the_job_is_refused(
@@ -223,9 +230,6 @@ def test_a_host_with_other_files_of_the_job_is_refused(
     cycle = cycle_on_a(*of_quick, ETL_JOBS_DIR=str(folders[0].parent))
     wait_until_at_gate(gate)
     crew = crew_on_b("worker", "quick-users", ETL_JOBS_DIR=str(folders[1].parent))
-    _, err = crew.communicate()
-    assert crew.returncode == 2, err
-    assert f"etl: {process} is not that of the host that runs the cycle" in err
+    end(crew).ended(2, f"etl: {process} is not that of the host that runs the cycle")
     open_gate(gate)
-    assert cycle.communicate() is not None
-    assert cycle.returncode == 0
+    end(cycle).ended(0)

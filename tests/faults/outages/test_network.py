@@ -1,7 +1,5 @@
 """The network between worker and server is cut, freezes, or swallows everything."""
 
-import json
-
 import pytest
 
 from etl.db import Connection
@@ -27,10 +25,7 @@ def test_a_cut_connection_costs_the_item_in_hand_an_attempt_and_the_cycle_goes_o
     wait_until_at_gate(gate)
     until(lambda: workers == 1 or dirty(gate) == {"user2"}, run.process)
     assert proxy.cut(is_reset=is_reset) >= 2  # that of the supervisor, and of a worker
-    status, out, err = run.end()
-    assert status == 1, err
-    record = json.loads(out)
-    assert (record["done"], record["failed"], record["orphaned"]) == (5, 1, 0)
+    run.ended(1, done=5, failed=1, orphaned=0)
     assert cycles.held() == [("user2", 1, "08006", False)]
     assert dirty(gate) == {"user2"}
     open_gate(gate)  # the server goes on with the statement whose client is gone, to its end
@@ -50,11 +45,10 @@ def test_a_network_that_comes_back_is_waited_for(
     until(lambda: proxy.accepted >= tried + 4, run.process)
     open_gate(gate)
     proxy.accept()
-    status, out, err = run.end()
-    assert status in (0, 1), err
-    record = json.loads(out)
-    assert record["done"] >= 5
-    assert record["done"] + record["failed"] == 6
+    ran = run.end()
+    assert ran.status in (0, 1), ran.err
+    assert ran.record["done"] >= 5
+    assert ran.record["done"] + ran.record["failed"] == 6
     cycles.assert_the_next_needs_no_clean_up()
 
 
@@ -67,8 +61,6 @@ def test_a_network_that_stops_for_a_while_is_nothing(
     open_gate(gate)
     until(lambda: "user2" not in dirty(gate), run.process)
     proxy.thaw()
-    status, out, err = run.end()
-    assert status == 0, err
-    assert json.loads(out)["done"] == 6
+    run.ended(0, done=6)
     assert cycles.held() == []
     cycles.assert_the_next_needs_no_clean_up()

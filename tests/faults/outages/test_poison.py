@@ -1,6 +1,5 @@
 """An item that kills its server process or its worker costs itself attempts, nobody else."""
 
-import json
 import os
 import signal
 
@@ -36,10 +35,7 @@ def test_a_killed_server_process_costs_its_own_item_an_attempt_and_no_other(
     run = start("--workers=2")
     waiting = until_found(gate, WAITING, rows=2, running=run.process)
     server.kill_backend(waiting[0][0])  # of worker 1; the server ends that of worker 2 as well
-    status, out, err = run.end()
-    assert status == 1, err
-    record = json.loads(out)
-    assert (record["done"], record["failed"], record["orphaned"]) == (5, 1, 0)
+    run.ended(1, done=5, failed=1, orphaned=0)
     ((name, attempts, state, is_quarantined),) = cycles.held()
     assert name in USERS
     assert (attempts, state, is_quarantined) == (1, "08006", False)
@@ -58,19 +54,16 @@ def test_an_item_that_kills_its_server_process_is_quarantined(
         " $$ BEGIN COPY (SELECT 1) TO PROGRAM 'kill -9 $PPID'; RETURN NEW; END $$"
     )
     for attempt in range(1, MAX_ATTEMPTS + 1):
-        ran = etl("datamart-users", AS_OF, "--workers=2", "--json")
-        assert ran.status == 1, ran.err
-        record = json.loads(ran.out)
-        assert (record["failed"], record["orphaned"], record["remaining"]) == (1, 0, 0)
-        assert record["done"] == record["found"] - 1
+        ran = etl("datamart-users", AS_OF, "--workers=2", "--json").ended(
+            1, failed=1, orphaned=0, remaining=0
+        )
+        assert ran.record["done"] == ran.record["found"] - 1
         is_last = attempt == MAX_ATTEMPTS
         assert cycles.held() == [("user2", attempt, "08006", is_last)]
         # The crash takes back what was committed just before it. That costs no attempt.
         assert {"user2"} <= dirty(cycles.connect()) <= set(USERS)
         cycles.forget_the_wait()
-    ran = etl("datamart-users", AS_OF, "--json")
-    assert ran.status == 3, ran.err
-    assert json.loads(ran.out)["failed"] == 0
+    etl("datamart-users", AS_OF, "--json").ended(3, failed=0)
     assert dirty(cycles.connect()) == {"user2"}
     assert wrong_sums(cycles.connect()) == []
 
@@ -90,16 +83,11 @@ def test_an_item_that_kills_its_worker_is_quarantined(
         backend = wait_until_at_gate(gate)
         kill_the_last_worker(run)
         end_session(gate, backend)
-        status, out, err = run.end()
-        assert status == 1, err
-        record = json.loads(out)
-        assert (record["failed"], record["orphaned"], record["remaining"]) == (0, 1, 0)
-        assert record["done"] == (5 if attempt == 1 else 0)
+        run.ended(1, failed=0, orphaned=1, remaining=0, done=5 if attempt == 1 else 0)
         assert dirty(gate) == {"user2"}
         assert cycles.held() == [("user2", attempt, None, attempt == MAX_ATTEMPTS)]
         cycles.forget_the_wait()
-    status, out, _ = start().end()
-    assert (status, json.loads(out)["found"]) == (3, 0)
+    start().ended(3, found=0)
 
 
 def test_an_item_that_kills_every_worker_in_turn_does_not_eat_the_cycle(
@@ -114,10 +102,7 @@ def test_an_item_that_kills_every_worker_in_turn_does_not_eat_the_cycle(
         end_session(gate, backend)
     wait_until_at_gate(gate)
     open_gate(gate)
-    status, out, err = run.end()
-    assert status == 1, err
-    record = json.loads(out)
-    assert (record["done"], record["orphaned"], record["remaining"]) == (2, 4, 0)
+    err = run.ended(1, done=2, orphaned=4, remaining=0).err
     assert err.count("died of SIGKILL, replaced") == 4
     assert dirty(gate) == set(USERS[:4])
     assert [name for name, *_ in cycles.held()] == USERS[:4]

@@ -1,6 +1,5 @@
 """The server goes down in mid-item: the cycle waits for it, goes on, and blames nobody."""
 
-import json
 from collections.abc import Generator
 from pathlib import Path
 
@@ -37,11 +36,7 @@ def test_a_restart_in_mid_item_costs_nobody_an_attempt(
     until(lambda: workers == 1 or len(dirty(gate)) == 1)  # the second does the others, and ends
     gate.execute("CHECKPOINT")  # what is done so far shall survive a crash, too
     server.restart(mode)
-    status, out, err = run.end()
-    assert status == 0, err
-    record = json.loads(out)
-    assert (record["done"], record["failed"], record["orphaned"]) == (6, 0, 0)
-    assert "Traceback" not in err
+    run.ended(0, done=6, failed=0, orphaned=0)
     assert cycles.ledger() == [(6, 6, 0, 0, 0, 0, "drained")]
     assert cycles.held() == []
     assert dirty(cycles.connect()) == set()
@@ -57,9 +52,7 @@ def test_a_server_that_is_away_for_a_while_is_waited_for(
     tried = proxy.accepted
     until(lambda: proxy.accepted >= tried + 3, run.process)  # it has come in vain three times
     server.start()
-    status, out, err = run.end()
-    assert status == 0, err
-    assert json.loads(out)["done"] == 6
+    run.ended(0, done=6)
     assert cycles.held() == []
     cycles.assert_the_next_needs_no_clean_up()
 
@@ -74,12 +67,9 @@ def test_the_lock_is_taken_again_after_a_restart(
     again = cycles.connect()
     until_found(again, HOLDS_THE_LOCK, running=run.process)
     wait_until_at_gate(again)
-    ran = etl("datamart-users", AS_OF, ETL_STATE_DIR=str(tmp_path / "another host"))
-    assert ran.status == 75, ran.err
+    etl("datamart-users", AS_OF, ETL_STATE_DIR=str(tmp_path / "another host")).ended(75)
     again.execute("ROLLBACK PREPARED 'gate'")
-    status, out, err = run.end()
-    assert status == 0, err
-    assert json.loads(out)["done"] == 6
+    run.ended(0, done=6)
     cycles.assert_the_next_needs_no_clean_up()
 
 
@@ -99,10 +89,7 @@ def test_done_items_that_a_crash_takes_back_are_done_again_and_counted_once(
     run = start("--workers=1")
     wait_until_at_gate(gate)
     server.restart("immediate")
-    status, out, err = run.end()
-    assert status == 0, err
-    assert "the server has crashed; what it has lost is done again: 2 users" in err
-    assert json.loads(out)["done"] == 6
+    run.ended(0, "the server has crashed; what it has lost is done again: 2 users", done=6)
     assert cycles.held() == []
     assert cycles.ledger() == [(6, 6, 0, 0, 0, 0, "drained")]
     done = cycles.connect().execute("SELECT item_key FROM etl.attempt").fetchall()
@@ -123,8 +110,7 @@ def test_a_crash_when_the_workers_have_ended_takes_nothing_back(
     run = start("--workers=2")
     until_found(gate, WAITS_FOR_LOCK, running=run.process)
     server.restart("immediate")
-    status, out, err = run.end()
-    assert (status, json.loads(out)["done"]) == (0, 6), err
+    run.ended(0, done=6)
     assert dirty(cycles.connect()) == set()
     assert cycles.ledger() == [(6, 6, 0, 0, 0, 0, "drained")]
 
@@ -142,7 +128,5 @@ def test_a_crash_before_the_worker_has_ended_is_noticed(
         open_gate(gate)
         wait_until_waiting_for_lock(worker, path)  # it is done, and wants to say so
         server.restart("immediate")
-    status, out, err = run.end()
-    assert (status, json.loads(out)["done"]) == (0, 1), err
-    assert "what it has lost is done again: 1 user" in err
+    run.ended(0, "what it has lost is done again: 1 user", done=1)
     assert "user2" not in dirty(cycles.connect())

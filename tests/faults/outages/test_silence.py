@@ -1,6 +1,5 @@
 """A server that stops answering without closing: frozen on the way, or stopped."""
 
-import json
 import shutil
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import pytest
 
 from etl import folders
 from etl.db import Connection
-from tests.faults.conftest import Start, wait_until_at_gate, wait_until_disconnected
+from tests.faults.conftest import Run, Start, wait_until_at_gate, wait_until_disconnected
 from tests.faults.outages.conftest import Cycles
 from tests.faults.proxy import Proxy
 from tests.faults.servers import OwnServer
@@ -30,24 +29,13 @@ def quick_job(tmp_path: Path) -> dict[str, str]:
     return {"ETL_JOBS_DIR": str(folder.parent)}
 
 
-def assert_one_item_failed(status: int, out: str, err: str) -> None:
-    assert status == 1, err
-    record = json.loads(out)
-    assert (record["done"], record["failed"], record["orphaned"]) == (5, 1, 0)
-    assert "[08006]" in err
-
-
 def test_nobody_waits_for_ever_on_a_connection_that_is_silent(
-    start_by_proxy: Start,
-    gate: Connection,
-    proxy: Proxy,
-    cycles: Cycles,
-    quick_job: dict[str, str],
+    start_by_proxy: Start, gate: Connection, proxy: Proxy, cycles: Cycles, quick_job: dict[str, str]
 ) -> None:
     run = start_by_proxy("--workers=1", job="quick-users", **quick_job)
     wait_until_at_gate(gate)
     proxy.freeze()  # the connections of worker and supervisor; new ones are answered
-    assert_one_item_failed(*run.end())
+    run.ended(1, "[08006]", done=5, failed=1, orphaned=0)
     open_gate(gate)
     wait_until_disconnected(gate)
     cycles.assert_the_next_needs_no_clean_up()
@@ -59,7 +47,7 @@ def test_a_server_process_that_has_stopped_costs_its_item_an_attempt(
     run = start("--workers=1", job="quick-users", **quick_job)
     backend = wait_until_at_gate(gate)
     server.suspend(backend)
-    assert_one_item_failed(*run.end())
+    run.ended(1, "[08006]", done=5, failed=1, orphaned=0)
     gate.execute("SELECT pg_terminate_backend($1)", [backend])
     server.resume_all()
     open_gate(gate)
@@ -68,10 +56,8 @@ def test_a_server_process_that_has_stopped_costs_its_item_an_attempt(
 
 
 def test_a_supervisor_whose_server_process_has_stopped_goes_on_by_another(
-    start: Start, gate: Connection, server: OwnServer, cycles: Cycles
+    run: Run, gate: Connection, server: OwnServer, cycles: Cycles
 ) -> None:
-    run = start("--workers=1")
-    wait_until_at_gate(gate)
     ((backend,),) = gate.execute(
         "SELECT pid FROM pg_stat_activity WHERE application_name = 'etl:datamart-users'"
     ).fetchall()
@@ -81,7 +67,5 @@ def test_a_supervisor_whose_server_process_has_stopped_goes_on_by_another(
     server.resume_all()
     run.wait_for("found the database again")
     open_gate(gate)
-    status, out, err = run.end()
-    assert status == 0, err
-    assert json.loads(out)["done"] == 6
+    run.ended(0, done=6)
     cycles.assert_the_next_needs_no_clean_up()
