@@ -57,15 +57,9 @@ class Backlog:
     @contextmanager
     def snapshot(self) -> Generator[None]:
         """Read one state of the database, and only read."""
-        self._connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        self._connection.read_only = True
-        try:
-            with self._connection.transaction():
-                db.run(self._connection, shipped("session/set_listing"))
-                yield
-        finally:
-            if not self._connection.closed:
-                self._connection.isolation_level = self._connection.read_only = None
+        with db.snapshot(self._connection):
+            db.run(self._connection, shipped("session/set_listing"))
+            yield
 
     def count(self, limit: ItemLimit) -> bool:
         """Count what is dirty by level and settle the limit.

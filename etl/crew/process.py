@@ -13,7 +13,7 @@ from collections.abc import Collection
 from contextlib import suppress
 from typing import IO, cast
 
-from etl.model import Orders
+from etl.model import Orders, Outcome, Result
 
 
 class Process:
@@ -88,6 +88,12 @@ class Process:
         """The last line that it said, or nothing."""
         said = self.said.decode(errors="replace").strip()
         return said.splitlines()[-1] if said else ""
+
+    def orphaned(self, status: int) -> Result:
+        """What an item came to that it had in hand when it ended with this exit status."""
+        reason = f"its worker died of signal {-status}" if status < 0 else "its worker died"
+        words = self.last_words()
+        return Result(Outcome.ORPHANED, message=f"{reason}: {words}" if words else reason)
 
     def kill(self) -> None:
         """End it, whatever it does."""

@@ -5,7 +5,7 @@ import select
 import signal
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
@@ -32,6 +32,7 @@ class StopSignals:
         os.set_blocking(self._write, False)
         self._previous: dict[int, Handler] = {}
         self.received: list[int] = []
+        self._heard = 0
 
     def __enter__(self) -> "StopSignals":
         for number in _SIGNALS:
@@ -57,6 +58,12 @@ class StopSignals:
     def wait(self, seconds: float) -> None:
         """Wait for a signal, that long at most."""
         select.select([self], [], [], seconds)
+
+    def fresh(self) -> Iterator[tuple[int, bool]]:
+        """The signals since the last time, each with whether it is another one than the first."""
+        for number in self.received[self._heard :]:
+            self._heard += 1
+            yield number, self._heard > 1
 
     def clear(self) -> None:
         """Wait for the next one again."""

@@ -34,7 +34,7 @@ from etl.events import (
     WorkerFinished,
     WorkersChosen,
 )
-from etl.model import CycleRecord, Orders, Outcome, Result
+from etl.model import CycleRecord, Orders, Outcome
 from etl.queue import CLAIMED, DEFERRED, TAKEN_BACK, Entry, OpenClaims, Watched
 
 _TICK_S = 0.2
@@ -90,7 +90,6 @@ class Supervisor:
         self._emit = emit
         self._selector = selectors.DefaultSelector()
         self._crew = Crew(Process, hooks.orders, self._selector, first_worker)
-        self._signals_heard = 0
         self._is_stopping = False
         self._cancelled_at: float | None = None
         self._fruitless_deaths: Counter[int] = Counter()
@@ -221,9 +220,7 @@ class Supervisor:
         in_hand = self.claims.held_by(process.number)
         if not in_hand:
             return
-        reason = f"its worker died of signal {-status}" if status < 0 else "its worker died"
-        words = process.last_words()
-        result = Result(Outcome.ORPHANED, message=f"{reason}: {words}" if words else reason)
+        result = process.orphaned(status)
         try:
             # Its session first: until that has ended, the server may still commit the item.
             self._hooks.on_death(process.number)
@@ -276,9 +273,7 @@ class Supervisor:
             self._emit(ItemAttempted(entry.worker, entry.claim, entry.result))
 
     def _heed_signals(self) -> None:
-        for number in self._signals.received[self._signals_heard :]:
-            self._signals_heard += 1
+        for number, is_cancelling in self._signals.fresh():
             self._record.stop_signal = self._record.stop_signal or number
-            is_cancelling = self._signals_heard > 1
             self.stop(is_cancelling=is_cancelling)
             self._emit(StopRequested(number, is_cancelling))

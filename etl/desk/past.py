@@ -7,7 +7,6 @@ from datetime import date
 from fractions import Fraction
 
 from etl import db
-from etl.db.snapshot import snapshot
 from etl.freshness import LevelAge, ages
 from etl.job import Job
 from etl.ledger import cost, rounds
@@ -58,7 +57,7 @@ def look(connection: db.Connection, job: Job, as_of: date, every_s: float) -> Pa
         as_of: The day that counts as today, UTC.
         every_s: A cycle is to begin every so many seconds: what came in is told for that time.
     """
-    with snapshot(connection) as now:
+    with db.snapshot(connection) as now:
         dirty = ages(connection, rounds.latest(connection, job), as_of, now)
         rows = db.run(connection, shipped("simulate/arrivals"), job=job.name).fetchall()
         model = cost.learn(connection, job.name)

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from etl import db
-from etl.db.snapshot import snapshot
 from etl.desk import flow
 from etl.desk.flow import Flow
 from etl.freshness import LevelAge, ages
@@ -73,7 +72,7 @@ def look(connection: db.Connection, job: Job, as_of: date, shown: int = 3) -> St
         as_of: The day that counts as today, UTC.
         shown: How many of the latest cycles to tell.
     """
-    with snapshot(connection) as now:
+    with db.snapshot(connection) as now:
         is_run = cycles.is_run(connection, job)
         latest = cycles.latest(connection, job, shown + 1)
         open_one = latest.pop(0) if latest and latest[0].finished_at is None else None

@@ -1,7 +1,7 @@
 """The attempts of a cycle: from its claim journal into the ledger, and what they tell there."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -12,7 +12,6 @@ from etl.model import WEIGHT, CycleRecord, Outcome, Result
 from etl.queue import Entry, FileQueue, Settled, TableQueue, escape
 from etl.sqlfile import shipped
 
-_COPIED_TOGETHER = 1000
 _FAILURES = 30
 _NULL = r"\N"
 
@@ -43,23 +42,11 @@ def finished(
 
 
 def copy(
-    connection: db.Connection,
-    record: CycleRecord,
-    attempts: Iterator[tuple[Entry, Result]],
-    *,
-    is_counting: bool,
+    connection: db.Connection, cycle_id: int | None, attempts: Iterable[tuple[Entry, Result]]
 ) -> None:
-    """Copy them into the ledger; and count them, where nobody has."""
-    lines: list[str] = []
-    with connection.cursor().copy(shipped("ledger/copy_attempts").text) as copy:
-        for entry, result in attempts:
-            if is_counting:
-                record.count(entry.claim, result.outcome)
-            lines.append(_line(record.cycle_id, entry, result))
-            if len(lines) == _COPIED_TOGETHER:
-                copy.write("".join(lines))
-                lines.clear()
-        copy.write("".join(lines))
+    """Copy attempts into the ledger."""
+    lines = (_line(cycle_id, entry, result) for entry, result in attempts)
+    db.copy_in(connection, shipped("ledger/copy_attempts"), lines)
 
 
 def _line(cycle_id: int | None, entry: Entry, result: Result) -> str:

@@ -1,6 +1,6 @@
 """Closing the record of a cycle, also of one that was cut off."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -10,7 +10,7 @@ from etl.job import Job
 from etl.ledger.attempts import copy, finished
 from etl.ledger.record import count_held, update_cycle
 from etl.model import CycleRecord, LevelCount, Outcome
-from etl.queue import FileQueue, OpenClaims, Settled, TableQueue
+from etl.queue import FileQueue, OpenClaims, TableQueue
 from etl.sqlfile import shipped
 
 
@@ -32,29 +32,24 @@ def close_cycle(
         claims: What its journal told.
         look: Looks at the backlog that is left, once the failed items are held. None where the
             cycle was cut off: then the claims that came to no outcome are orphaned, and all are
-            counted anew, in the one pass that copies them, because a worker that outlives its
-            supervisor may still be adding to them.
+            counted anew, because a worker that outlives its supervisor may still be adding to them.
     """
     finished_at = datetime.now(UTC)
-    found = {level.level: level.found for level in record.levels.values()}
     left = claims.settle("the cycle was cut off") if look is None else []
     with db.explained(connection, shipped("ledger/copy_attempts")), connection.transaction():
-        connection.execute("SET LOCAL synchronous_commit = on")
-        # The server has no statistics of attempts copied a moment ago. Where it takes them for few
-        # it compares each failed one with all those done: 3.6 s of 1,000 and 20,000, not 10 ms.
-        connection.execute("SET LOCAL enable_nestloop = off")
+        db.run(connection, shipped("session/set_closing"), nested_loops="off")
         if _unclosed(connection, record.cycle_id) is None:
             # The connection was lost after the COMMIT and before its answer.
             count_held(connection, record, finished_at)
             return
         if isinstance(queue, TableQueue):
-            _conclude(connection, queue, record, left)
+            for worker, claim, result in left:
+                queue.settle_one(connection, worker, claim, result)
+            queue.conclude(connection)
         else:
-            attempts = finished(queue, claims.taken_back, left)
-            copy(connection, record, attempts, is_counting=look is None)
-        if look is None:  # what was found on the way is in there already, as far as it was told
-            for level in record.levels.values():
-                level.found = max(found.get(level.level, 0), level.claimed)
+            copy(connection, record.cycle_id, finished(queue, claims.taken_back, left))
+        if look is None or isinstance(queue, TableQueue):
+            _count_anew(connection, record)
         values = {"cycle_id": record.cycle_id, "job": record.job, "now": finished_at}
         db.run(connection, shipped("held/release_done_items"), **values)
         if job.batches is not None:
@@ -73,25 +68,22 @@ def close_cycle(
         update_cycle(connection, record, finished_at)
 
 
-def _conclude(
-    connection: db.Connection, queue: TableQueue, record: CycleRecord, left: Sequence[Settled]
-) -> None:
-    """The attempts are in the ledger, but for the last ones; and so are the counts."""
-    for worker, claim, result in left:
-        queue.settle_one(connection, worker, claim, result)
-    queue.conclude(connection)
+def _count_anew(connection: db.Connection, record: CycleRecord) -> None:
+    """Count what the ledger has; a key that came on the way was found as well."""
     for level in record.levels.values():
         level.done = level.failed = level.busy = level.orphaned = 0
-    counted = db.run(connection, shipped("queue/count_attempts"), cycle_id=record.cycle_id)
-    for level, outcome, attempts, weight in counted:
+    counted = db.run(connection, shipped("ledger/count_attempts"), cycle_id=record.cycle_id)
+    for number, outcome, attempts, weight in counted:
         items = int(weight if record.counts_keys else attempts)
-        record.add(level, Outcome(outcome), items)
+        record.add(number, Outcome(outcome), items)
+    for level in record.levels.values():
+        level.found = max(level.found, level.claimed)
 
 
 def _look(connection: db.Connection, look: Callable[[db.Connection], None]) -> None:
     """Without it a record closes as well: what it would have told stays unknown."""
     with suppress(FileError), connection.transaction():
-        connection.execute("SET LOCAL enable_nestloop = on")
+        db.run(connection, shipped("session/set_closing"), nested_loops="on")
         look(connection)
 
 

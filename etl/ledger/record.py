@@ -6,10 +6,7 @@ import socket
 from dataclasses import asdict
 from datetime import datetime
 
-from psycopg.errors import LockNotAvailable, QueryCanceled
-
 from etl import __version__, db
-from etl.errors import FileError
 from etl.model import CycleRecord
 from etl.sqlfile import shipped
 
@@ -62,13 +59,8 @@ def update_cycle(
 
 def update_progress(connection: db.Connection, record: CycleRecord) -> None:
     """As ``update_cycle``, but not where somebody has the row or the table locked."""
-    try:
-        with db.explained(connection, shipped("ledger/update_cycle")), connection.transaction():
-            connection.execute("SET LOCAL lock_timeout = '200ms'")
-            update_cycle(connection, record)
-    except FileError as error:
-        if not isinstance(error.__cause__, (LockNotAvailable, QueryCanceled)):
-            raise
+    statement = shipped("ledger/update_cycle")
+    db.unless_locked(connection, statement, lambda to: update_cycle(to, record))
 
 
 def count_held(connection: db.Connection, record: CycleRecord, now: datetime) -> None:

@@ -16,7 +16,6 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from etl import db, deploy
 from etl.backlog import Backlog
-from etl.db.snapshot import snapshot
 from etl.deploy import FileState
 from etl.errors import EtlError, FileError
 from etl.job import Job
@@ -112,7 +111,7 @@ class _Reader:
 
     def read(self) -> None:
         connection, reading = self._connection, self._reading
-        with snapshot(connection) as reading.asked_at:
+        with db.snapshot(connection) as reading.asked_at:
             reading.is_deployed = db.one(connection, shipped("deploy/has_ledger")) == (True,)
             if not reading.is_deployed:
                 for job in reading.jobs:

@@ -36,8 +36,9 @@ READY = "ready"
 _ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
 _ESCAPE = str.maketrans(_ESCAPES)
 _UNESCAPE = {escaped[1]: plain for plain, escaped in _ESCAPES.items()}
-_OUTCOMES = {outcome.value: outcome for outcome in Outcome}
-_OUTCOMES[DEFERRED] = Outcome.FAILED
+OUTCOMES = {outcome.value: outcome for outcome in Outcome} | {DEFERRED: Outcome.FAILED}
+"""The outcome that each event with a result tells."""
+
 _GIVEN = (CLAIMED, RELEASED, TAKEN_BACK, READY)
 _NEVER = 253_402_300_800.0  # the year 10000: the ledger will want the moment as a date
 _CHUNK = 1 << 16
@@ -225,7 +226,7 @@ def entry_of(text: str) -> Entry | None:
         duration, sqlstate, message, weight = (*rest, "", "", "", "")[:4]
         float(weight or 0)  # else the ledger would not take it
         if duration:
-            result = Result(_OUTCOMES[event], float(duration), sqlstate, unescape(message))
+            result = Result(OUTCOMES[event], float(duration), sqlstate, unescape(message))
         elif event not in _GIVEN:
             return None
         claim = Claim(int(position), unescape(key), int(level), {WEIGHT: weight} if weight else {})

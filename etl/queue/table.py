@@ -18,21 +18,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from psycopg.errors import LockNotAvailable, QueryCanceled
-
 from etl import db
-from etl.errors import FileError
 from etl.folders import private_folder
 from etl.model import WEIGHT, Claim, Outcome, Result
-from etl.queue.journal import CLAIMED, DEFERRED, RELEASED, Entry, Journal, escape
+from etl.queue.journal import CLAIMED, OUTCOMES, RELEASED, Entry, Journal, escape
 from etl.queue.protocol import Watched
 from etl.queue.rowlocks import array
 from etl.sqlfile import shipped
 
 Perform = Callable[[Callable[[db.Connection], object]], bool]
-_COPIED_TOGETHER = 1000
 _OWN = (CLAIMED, RELEASED)
-_OUTCOMES = {outcome.value: outcome for outcome in Outcome} | {DEFERRED: Outcome.FAILED}
 
 
 class TableQueue(Watched):
@@ -81,24 +76,18 @@ class TableQueue(Watched):
         self.begin_journal()
         key, level = columns.index("item_key"), columns.index("level")
         count = 0
-        lines: list[str] = []
-        fill = shipped("queue/fill")
-        with (
-            closing(self._connect()) as connection,
-            db.explained(connection, fill),
-            connection.transaction(),
-        ):
+
+        def lines() -> Iterator[str]:
+            nonlocal count
+            for count, row in enumerate(rows, 1):
+                fields = (str(row[key]), str(row[level]), array(row))
+                told = "\t".join([escape(field) for field in fields])
+                yield f"{self.cycle_id}\t{count}\t{told}\n"
+
+        with closing(self._connect()) as connection, connection.transaction():
             given = {"cycle_id": self.cycle_id, "names": array(columns), **self._given}
             db.run(connection, shipped("queue/open"), **given)
-            with connection.cursor().copy(fill.text) as copy:
-                for count, row in enumerate(rows, 1):
-                    fields = (str(row[key]), str(row[level]), array(row))
-                    told = "\t".join([escape(field) for field in fields])
-                    lines.append(f"{self.cycle_id}\t{count}\t{told}\n")
-                    if len(lines) == _COPIED_TOGETHER:
-                        copy.write("".join(lines))
-                        lines.clear()
-                copy.write("".join(lines))
+            db.copy_in(connection, shipped("queue/fill"), lines())
         return count
 
     def acknowledge(self, worker: int, claim: Claim, result: Result) -> None:
@@ -169,16 +158,7 @@ class TableQueue(Watched):
         What is taken is counted: it must not be undone by a crash of the server, nor must what
         was committed before, that is the items.
         """
-        take = shipped("queue/take_outcomes")
-        try:
-            with db.explained(connection, take), connection.transaction():
-                connection.execute("SET LOCAL lock_timeout = '200ms'")
-                connection.execute("SET LOCAL synchronous_commit = on")
-                return self._take(connection)
-        except FileError as error:
-            if not isinstance(error.__cause__, (LockNotAvailable, QueryCanceled)):
-                raise
-            return []
+        return db.unless_locked(connection, shipped("queue/take_outcomes"), self._take) or []
 
     def _take(self, connection: db.Connection) -> list[Entry]:
         return [
@@ -214,5 +194,5 @@ def told_as_json(values: Mapping[str, object]) -> str:
 def _entry(row: db.Row) -> Entry:
     at, event, worker, position, key, level, duration_ms, sqlstate, message, weight = row
     values: dict[str, str | None] = {} if weight is None else {WEIGHT: repr(float(weight))}
-    result = Result(_OUTCOMES[event], duration_ms, sqlstate, message)
+    result = Result(OUTCOMES[event], duration_ms, sqlstate, message)
     return Entry(at, event, worker, Claim(position, key, level, values), result)

@@ -3,7 +3,6 @@
 from dataclasses import fields
 
 from etl import __version__, db
-from etl.db.snapshot import snapshot
 from etl.job import Job
 from etl.ledger import attempts
 from etl.ledger.cycles import CycleRow, latest
@@ -40,7 +39,7 @@ def gather(
     Raises:
         UsageError: The job has no such cycle.
     """
-    with snapshot(connection) as now:
+    with db.snapshot(connection) as now:
         found = latest(connection, job, cycles, cycle_id)[::-1]
         cycle = found[-1] if found else None
         gap_s = _gap_s(cycle) if cycle else 0.0

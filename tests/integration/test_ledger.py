@@ -163,5 +163,5 @@ def test_a_key_that_came_since_and_failed_is_counted_in_every_queue(
 ) -> None:
     queue, record = half_done
     ledger.close_cycle(connection, queue, record, RANGES, OpenClaims(), lambda _: None)
-    counted = db.run(connection, shipped("queue/count_attempts"), cycle_id=record.cycle_id)
+    counted = db.run(connection, shipped("ledger/count_attempts"), cycle_id=record.cycle_id)
     assert sorted(counted) == [(1, "done", 1, 9), (1, "failed", 1, 1)]
