@@ -41,6 +41,7 @@ class Node:
         rows: Rows that it gave, over all loops; where it was not run, the estimate.
         rows_a_loop: The same for one loop.
         estimate: Rows that the planner expected of one loop.
+        cost: What the planner expects it and what feeds it to cost, in its own unit.
         ms: Time spent in it and what feeds it, all times together, milliseconds.
         removed: Rows that it read and threw away, over all loops.
     """
@@ -54,6 +55,7 @@ class Node:
         self.is_measured = "Actual Loops" in raw
         self.loops: float = raw.get("Actual Loops", 1)
         self.estimate: float = raw["Plan Rows"]
+        self.cost: float = raw.get("Total Cost", 0.0)
         self.rows_a_loop: float = raw.get("Actual Rows", self.estimate)
         self.rows = round(self.rows_a_loop * self.loops)
         self.times = math.ceil(self.loops / self._processes)

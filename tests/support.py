@@ -86,3 +86,17 @@ def refresh_all(connection: Connection, as_of: date = DAY) -> None:
 def nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
     """All steps of a plan, as EXPLAIN tells it in JSON."""
     return [plan, *(inner for child in plan.get("Plans", []) for inner in nodes(child))]
+
+
+def contents(connection: Connection) -> dict[str, list[Any]]:
+    """Every row of every table, with the transaction that wrote it."""
+    tables = connection.execute(
+        "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables"
+        " WHERE schemaname IN ('dwh', 'etl', 'public')"
+    ).fetchall()
+    return {
+        name: connection.execute(
+            f"SELECT t.xmin::text, t::text FROM {name} AS t ORDER BY 2".encode()
+        ).fetchall()
+        for (name,) in tables
+    }

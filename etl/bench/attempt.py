@@ -14,10 +14,9 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 from etl import db
-from etl.bench.report import Tally
 from etl.errors import DatabaseUnreachableError, UsageError
 from etl.job import Job
-from etl.model import Claim, Outcome, Result
+from etl.model import Claim, Result
 from etl.sqlfile import shipped
 from etl.worker.executor import ENDS_TRANSACTIONS, Executor
 from etl.worker.unsettled import DoubtfulItem, LostItem
@@ -133,14 +132,3 @@ class RolledBack:
             said = "met a deadlock or serialization failure, after which a cycle tries again"
             result = result._replace(message=said)
         return result, is_doubtful
-
-
-def count(tally: Tally, result: Result) -> None:
-    """Count an attempt."""
-    if result.outcome is Outcome.DONE:
-        tally.done += 1
-    elif result.outcome is Outcome.BUSY:
-        tally.busy += 1
-    else:
-        tally.failed += 1
-        tally.failure = tally.failure or f"{result.message} [{result.sqlstate}]"

@@ -11,20 +11,21 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any, cast
 
+from etl import db
 from etl.bench.report import Run, Tally
 from etl.bench.waits import Load, Seen
 from etl.crew.process import Process
 from etl.errors import DatabaseUnreachableError, WorkerStartError, WorkerStoppedError
 from etl.model import Orders
+from etl.sqlfile import shipped
 
 _SAMPLE_S = 0.1
 _END_S = 7.0  # a worker gives its cancel request 5 s
 _PROC_STAT = Path("/proc/stat")
-
-Sample = Callable[[list[int]], Counter[Seen]]
 
 
 class _Process(Process):
@@ -87,25 +88,21 @@ class Crew:
     """Worker processes, while it is entered.
 
     Args:
-        orders: Makes the orders of the worker with this number.
+        connection: Looks at the server processes of theirs; in autocommit.
+        orders: What they are told first, but for their numbers.
         size: How many there are.
-        sample: Looks at these server processes.
-        is_local: Whether the server runs on this host.
     """
 
-    def __init__(
-        self, orders: Callable[[int], Orders], size: int, sample: Sample, *, is_local: bool
-    ) -> None:
+    def __init__(self, connection: db.Connection, orders: Orders, size: int) -> None:
+        self._connection = connection
         self._orders = orders
         self._size = size
-        self._sample = sample
-        self._is_local = is_local
         self._processes: list[_Process] = []
 
     def __enter__(self) -> "Crew":
         try:
             for number in range(1, self._size + 1):
-                self._processes.append(_Process(self._orders(number)))
+                self._processes.append(_Process(replace(self._orders, number=number)))
             for process, answer in self._answers(self._processes, lambda: None).items():
                 process.server_process = int(answer["process"])
         except OSError as error:
@@ -138,13 +135,13 @@ class Crew:
             EtlError: One of them ended.
         """
         chosen = self._processes[:workers]
-        pids = [process.server_process for process in chosen]
+        (is_local,) = db.one(self._connection, shipped("bench/is_local"))
         seen: Counter[Seen] = Counter()
         host_before = _host_ticks()
         begun = time.monotonic()
         for process in chosen:
             process.tell(json.dumps([str(queue), deadline]))
-        answers = self._answers(chosen, lambda: seen.update(self._sample(pids)))
+        answers = self._answers(chosen, lambda: seen.update(self._sample(chosen)))
         host_busy = _share(host_before, _host_ticks())
         told = list(answers.values())
         makespan_s = max(answer["ended_at"] for answer in told) - begun
@@ -165,9 +162,14 @@ class Crew:
                 speed_up=per_s / alone.items_per_s if alone and alone.items_per_s else 1.0,
                 client_busy=sum(answer["cpu_s"] for answer in told) / workers / makespan_s,
                 host_busy=host_busy,
-                is_local=self._is_local,
+                is_local=is_local,
             ),
         )
+
+    def _sample(self, processes: list[_Process]) -> Counter[Seen]:
+        pids = [process.server_process for process in processes]
+        rows = db.run(self._connection, shipped("bench/sample_backends"), pids=pids)
+        return Counter({Seen(*seen): number for *seen, number in rows})
 
     def _answers(
         self, processes: list[_Process], on_tick: Callable[[], None]

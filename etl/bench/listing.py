@@ -1,8 +1,7 @@
 """What it costs to know what is dirty: backlog.sql and prioritize.sql in one snapshot."""
 
 import time
-from collections.abc import Generator, Iterable
-from contextlib import contextmanager
+from collections.abc import Iterable
 
 import psycopg
 
@@ -43,21 +42,29 @@ def look(
     timeout = f"{longest_s * 1000:.0f}ms"
     db.run(connection, shipped("session/set_statement_timeout"), statement_timeout=timeout)
     backlog = Backlog(connection, job, record, parameters)
-    with _in_time(), backlog.snapshot():
-        begun = time.perf_counter()
-        backlog.count(ItemLimit(record.max_items))
-        counted, found = time.perf_counter(), record.found
-        listed = backlog.freeze(queue, job.reserved_percent, Budget(None, 1, None))
-        frozen = time.perf_counter()
-        values = {
-            **job.values,
-            "as_of": record.as_of,
-            "now": record.started_at,
-            "max_items": record.max_items,
-            "reserved_percent": job.reserved_percent,
-        }
-        plan, _ = queryplan.ask(connection, job.prioritize, values, is_run=True)
-        ledger.count_held(connection, record, record.started_at)
+    values = {
+        **job.values,
+        "as_of": record.as_of,
+        "now": record.started_at,
+        "max_items": record.max_items,
+        "reserved_percent": job.reserved_percent,
+    }
+    try:
+        with backlog.snapshot():
+            begun = time.perf_counter()
+            backlog.count(ItemLimit(record.max_items))
+            counted, found = time.perf_counter(), record.found
+            listed = backlog.freeze(queue, job.reserved_percent, Budget(None, 1, None))
+            frozen = time.perf_counter()
+            plan, _ = queryplan.ask(connection, job.prioritize, values, is_run=True)
+            ledger.count_held(connection, record, record.started_at)
+    except FileError as error:
+        if not isinstance(error.__cause__, psycopg.errors.QueryCanceled):
+            raise
+        raise UsageError(
+            f"the listing alone takes longer than the time limit: {error.message}",
+            "Give more --time-limit.",
+        ) from error
     return Listing(
         found=found,
         held=record.held + record.quarantined,
@@ -67,16 +74,3 @@ def look(
         prioritize_s=frozen - counted,
         reads=read_plan(plan),
     )
-
-
-@contextmanager
-def _in_time() -> Generator[None]:
-    try:
-        yield
-    except FileError as error:
-        if not isinstance(error.__cause__, psycopg.errors.QueryCanceled):
-            raise
-        raise UsageError(
-            f"the listing alone takes longer than the time limit: {error.message}",
-            "Give more --time-limit.",
-        ) from error

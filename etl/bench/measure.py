@@ -10,7 +10,6 @@ import os
 import shutil
 import signal
 import time
-from collections import Counter
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from etl.bench.crew import Crew
 from etl.bench.listing import look
 from etl.bench.one_worker import BareLoop, measure, warm_up
 from etl.bench.report import Listing, OneWorker, Report, Run
-from etl.bench.waits import Seen, limit_of
+from etl.bench.waits import limit_of
 from etl.errors import BenchRunningError, StateFolderError
 from etl.folders import MAKE_ROOM, private_folder
 from etl.job import Job
@@ -131,10 +130,8 @@ class Bench:
             rolled_back = RolledBack(connection, self._job, self._parameters)
             loop = BareLoop(other, self._job, self._parameters)
             first = claims[:_WARM_UP_ITEMS]
-            warm_up(first, rolled_back, loop, lambda: time.monotonic() >= warm_until)
-            self._report.tally, figures = measure(
-                queue, claims, rolled_back, loop, lambda: time.monotonic() >= until
-            )
+            warm_up(first, rolled_back, loop, warm_until)
+            self._report.tally, figures = measure(queue, claims, rolled_back, loop, until)
         queue.close()
         self._report.is_over = self._report.tally.items < len(claims)
         return figures
@@ -150,15 +147,18 @@ class Bench:
     def _more_workers(
         self, connection: db.Connection, claims: list[Claim], folder: Path
     ) -> list[Run]:
-        (is_local,) = db.one(connection, shipped("bench/is_local"))
         size = min(self._options.workers, len(claims))
         runs: list[Run] = []
-
-        def sample(pids: list[int]) -> Counter[Seen]:
-            rows = db.run(connection, shipped("bench/sample_backends"), pids=pids)
-            return Counter({Seen(*seen): number for *seen, number in rows})
-
-        with Crew(self._orders, size, sample, is_local=is_local) as crew:
+        orders = Orders(
+            number=0,
+            dsn=self._target.dsn,
+            label=self._target.label,
+            job_folder=str(self._job.folder),
+            queue_folder="",
+            parameters=self._parameters,
+            deadline=self._deadline,
+        )
+        with Crew(connection, orders, size) as crew:
             first = claims[: size * _WARM_UP_ITEMS]
             _filled(folder / "warm-up", first).close()
             warm_until = time.monotonic() + self._left_s() * _WARM_UP_SHARE
@@ -172,17 +172,6 @@ class Bench:
                 alone = runs[0] if runs else None
                 runs.append(crew.drain(workers, place, self._deadline, alone))
         return runs
-
-    def _orders(self, number: int) -> Orders:
-        return Orders(
-            number=number,
-            dsn=self._target.dsn,
-            label=self._target.label,
-            job_folder=str(self._job.folder),
-            queue_folder="",
-            parameters=self._parameters,
-            deadline=self._deadline,
-        )
 
 
 def _counts(most: int) -> Iterator[int]:

@@ -7,13 +7,13 @@ journal, no outcome.
 
 import select
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import psycopg
 from psycopg import pq
 
 from etl import db
-from etl.bench.attempt import Attempt, RolledBack, count
+from etl.bench.attempt import RolledBack
 from etl.bench.report import OneWorker, Spread, Tally
 from etl.errors import EnvironmentFaultError
 from etl.job import Job
@@ -72,53 +72,14 @@ class BareLoop:
             return False
 
 
-class _Times:
-    """What was measured, by item."""
-
-    def __init__(self) -> None:
-        self.tally = Tally()
-        self.attempts: dict[int, Attempt] = {}
-        self.engine_s: dict[int, float] = {}
-        self.bare_s: dict[int, float] = {}
-
-    def with_engine(self, claim: Claim, queue: Queue, rolled_back: RolledBack) -> Claim | None:
-        """Attempt an item, acknowledge it, and claim the next one."""
-        attempt = rolled_back.attempt(claim)
-        begun = time.perf_counter()
-        following = queue.exchange(1, [(claim, attempt.result)])
-        self.engine_s[claim.position] = time.perf_counter() - begun
-        self.attempts[claim.position] = attempt
-        count(self.tally, attempt.result)
-        return following[0] if following else None
-
-    def bare(self, claim: Claim, loop: BareLoop) -> None:
-        """Do an item without the engine."""
-        seconds = loop.time(claim)
-        if seconds is not None:
-            self.bare_s[claim.position] = seconds
-
-    def summed_up(self) -> OneWorker | None:
-        """What was done both ways; None where nothing was."""
-        both = [
-            position
-            for position, attempt in self.attempts.items()
-            if attempt.result.outcome is Outcome.DONE and position in self.bare_s
-        ]
-        if not both:
-            return None
-        begins = [attempt.begin_s for attempt in self.attempts.values()]
-        return OneWorker(
-            statement=Spread.of([self.attempts[position].statement_s for position in both]),
-            engine=Spread.of([self.engine_s[position] for position in both]),
-            bare=Spread.of([self.bare_s[position] for position in both]),
-            round_trip_s=Spread.of(begins).median_s,
-        )
-
-
-def warm_up(
-    claims: list[Claim], rolled_back: RolledBack, loop: BareLoop, is_over: Callable[[], bool]
-) -> None:
+def warm_up(claims: list[Claim], rolled_back: RolledBack, loop: BareLoop, until: float) -> None:
     """Do some items for nothing, at least one: plans are made, and it is seen that it works.
+
+    Args:
+        claims: The items.
+        rolled_back: Does one with the engine.
+        loop: Does one without.
+        until: Begin no further one after it, of ``time.monotonic()``.
 
     Raises:
         EnvironmentFaultError: None was done, and the last failed as all others will.
@@ -130,7 +91,7 @@ def warm_up(
         loop.time(claim)
         done += attempt.result.outcome is Outcome.DONE
         doubt = attempt.result if attempt.is_doubtful else None
-        if is_over():
+        if time.monotonic() >= until:
             break
     if doubt is not None and not done:
         raise EnvironmentFaultError(
@@ -139,11 +100,7 @@ def warm_up(
 
 
 def measure(
-    queue: Queue,
-    claims: list[Claim],
-    rolled_back: RolledBack,
-    loop: BareLoop,
-    is_over: Callable[[], bool],
+    queue: Queue, claims: list[Claim], rolled_back: RolledBack, loop: BareLoop, until: float
 ) -> tuple[Tally, OneWorker | None]:
     """Do the items of a queue with the engine and without, in turn.
 
@@ -152,19 +109,31 @@ def measure(
         claims: The items.
         rolled_back: Does one with the engine, warm.
         loop: Does one without.
-        is_over: Whether there is no time for more.
+        until: Begin no item after it, of ``time.monotonic()``.
 
     Returns:
         The outcomes, and the figures; no figures where no item was done both ways.
     """
-    times = _Times()
+    tally = Tally()
+    begins: list[float] = []
+    both: list[tuple[float, float, float]] = []
     claimed = queue.claim(1)
     for turn, claim in enumerate(claims):
-        if is_over() or claimed is None:
+        if claimed is None or time.monotonic() >= until:
             break
-        if turn % 2:
-            times.bare(claim, loop)
-        claimed = times.with_engine(claimed, queue, rolled_back)
+        bare_s = loop.time(claim) if turn % 2 else None
+        attempt = rolled_back.attempt(claimed)
+        begun = time.perf_counter()
+        following = queue.exchange(1, [(claimed, attempt.result)])
+        engine_s = time.perf_counter() - begun
+        claimed = following[0] if following else None
         if not turn % 2:
-            times.bare(claim, loop)
-    return times.tally, times.summed_up()
+            bare_s = loop.time(claim)
+        tally.count(attempt.result)
+        begins.append(attempt.begin_s)
+        if attempt.result.outcome is Outcome.DONE and bare_s is not None:
+            both.append((attempt.statement_s, engine_s, bare_s))
+    if not both:
+        return tally, None
+    statement, engine, bare = (Spread.of(list(times)) for times in zip(*both, strict=True))
+    return tally, OneWorker(statement, engine, bare, Spread.of(begins).median_s)

@@ -5,6 +5,7 @@ from datetime import date
 
 from etl.bench.plan import PlanReads
 from etl.bench.waits import Limit, Load
+from etl.model import Outcome, Result
 
 
 @dataclass(slots=True)
@@ -24,6 +25,16 @@ class Tally:
     def items(self) -> int:
         """Attempted, with any outcome."""
         return self.done + self.failed + self.busy
+
+    def count(self, result: Result) -> None:
+        """Count an attempt."""
+        if result.outcome is Outcome.DONE:
+            self.done += 1
+        elif result.outcome is Outcome.BUSY:
+            self.busy += 1
+        else:
+            self.failed += 1
+            self.failure = self.failure or f"{result.message} [{result.sqlstate}]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +138,6 @@ class Run:
     load: Load
 
     @property
-    def workers(self) -> int:
-        """How many workers."""
-        return self.load.workers
-
-    @property
     def items_per_s(self) -> float:
         """Items a second, BEGIN and ROLLBACK included."""
         return self.tally.items / self.makespan_s if self.makespan_s else 0.0
@@ -139,7 +145,7 @@ class Run:
     @property
     def evenness(self) -> float:
         """The ideal, which is the work shared by all evenly, against the makespan."""
-        return self.work_s / self.workers / self.makespan_s if self.makespan_s else 0.0
+        return self.work_s / self.load.workers / self.makespan_s if self.makespan_s else 0.0
 
 
 @dataclass(slots=True)

@@ -143,13 +143,12 @@ class Limit:
 
 def limit_of(load: Load) -> Limit:
     """What limits the speed under this load."""
-    if sum(load.seen.values()) < _FEWEST:
-        return Limit(Resource.UNKNOWN, "", _ADVICE[Resource.UNKNOWN])
-    at = next(iter(load.shares))
-    if at in _BY_WAIT:
-        return Limit(_BY_WAIT[at], load.event(at), _ADVICE[_BY_WAIT[at]])
-    resource = _unwaited(at, load)
-    return Limit(resource, "", _ADVICE[resource])
+    resource, event = Resource.UNKNOWN, ""
+    if sum(load.seen.values()) >= _FEWEST:
+        at = next(iter(load.shares))
+        resource = _BY_WAIT.get(at) or _unwaited(at, load)
+        event = load.event(at) if at in _BY_WAIT else ""
+    return Limit(resource, event, _ADVICE[resource])
 
 
 def _unwaited(at: At, load: Load) -> Resource:

@@ -21,7 +21,7 @@ from typing import Any
 import psycopg
 
 from etl import db
-from etl.bench.attempt import RolledBack, count, session, settle_session
+from etl.bench.attempt import RolledBack, session, settle_session
 from etl.bench.report import Tally
 from etl.job import load as load_job
 from etl.model import Orders
@@ -48,7 +48,7 @@ def _drain(number: int, folder: Path, deadline: float, rolled_back: RolledBack) 
     while claim is not None and begun < deadline:
         attempt = rolled_back.attempt(claim)
         claim = next(iter(items.exchange(number, [(claim, attempt.result)])), None)
-        count(tally, attempt.result)
+        tally.count(attempt.result)
         ended = time.monotonic()
         work_s += ended - begun
         longest_s = max(longest_s, ended - begun)

@@ -96,7 +96,7 @@ def _runs(runs: list[Run], unit: str) -> str:
         host = "-" if load.host_busy is None else f"{load.host_busy:.0%}"
         at = ", ".join(f"{at} {share:.0%}" for at, share in load.shares.items())
         lines.append(
-            f"{run.workers:>7}   {run.items_per_s:>10,.0f}{load.speed_up:>10.2f}"
+            f"{load.workers:>7}   {run.items_per_s:>10,.0f}{load.speed_up:>10.2f}"
             f"{run.evenness:>10.2f}{host:>12}  {at}"
         )
         odd = not run.is_whole or run.tally.failed or run.tally.busy
@@ -160,7 +160,7 @@ def _one_worker_object(one: OneWorker) -> dict[str, Any]:
 def _run_object(run: Run) -> dict[str, Any]:
     load = run.load
     return {
-        "workers": run.workers,
+        "workers": load.workers,
         "outcomes": asdict(run.tally),
         "items_per_s": round(run.items_per_s, 1),
         "speed_up": round(load.speed_up, 3),

@@ -51,18 +51,19 @@ def doctor(
     except EtlError as error:
         refused = error
         verdicts.append(host.queues(state))
-    findings = sorted((f for v in verdicts for f in v.findings), key=lambda f: f.severity)
+    findings = [(verdict.check, finding) for verdict in verdicts for finding in verdict.findings]
+    findings.sort(key=lambda told: told[1].severity)
     if json_output:
         tell(to_json(as_object(verdicts, findings, refused)))
     else:
         tell(_text(verdicts, findings, is_verbose=verbose))
     if refused is not None:
         raise refused
-    raise typer.Exit(1 if any(f.severity < Severity.NOTE for f in findings) else 0)
+    raise typer.Exit(1 if any(found.severity < Severity.NOTE for _, found in findings) else 0)
 
 
 def as_object(
-    verdicts: "list[Verdict]", findings: "list[Finding]", refused: EtlError | None
+    verdicts: "list[Verdict]", findings: "list[tuple[str, Finding]]", refused: EtlError | None
 ) -> dict[str, Any]:
     """The verdicts as docs/json/doctor.schema.json describes them."""
     return {
@@ -77,21 +78,24 @@ def as_object(
             for verdict in verdicts
         ],
         "findings": [
-            asdict(finding) | {"severity": finding.severity.name.lower()} for finding in findings
+            asdict(finding) | {"severity": finding.severity.name.lower(), "check": check}
+            for check, finding in findings
         ],
     }
 
 
-def _text(verdicts: "list[Verdict]", findings: "list[Finding]", *, is_verbose: bool) -> str:
+def _text(
+    verdicts: "list[Verdict]", findings: "list[tuple[str, Finding]]", *, is_verbose: bool
+) -> str:
     """The findings, the worst first; where they are asked for, all checks; and the sum."""
     blocks: list[str] = []
-    for finding in findings:
-        head = f"{finding.severity.name.lower()} ({finding.check}): {finding.what}"
+    for check, finding in findings:
+        head = f"{finding.severity.name.lower()} ({check}): {finding.what}"
         more = [f"    {line}" for line in (finding.why, finding.command) if line]
         blocks.append("\n".join(printable(line) for line in (head, *more)))
     if is_verbose:
         width = max(len(verdict.check) for verdict in verdicts)
         blocks.append("\n".join(printable(f"{v.check:<{width}}  {v.state}") for v in verdicts))
-    counts = Counter(finding.severity for finding in findings)
+    counts = Counter(finding.severity for _, finding in findings)
     told = ", ".join(counted(number, kind.name.lower()) for kind, number in counts.items())
     return "\n\n".join([*blocks, f"{len(verdicts)} checks: {told or 'all right'}"])

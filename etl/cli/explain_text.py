@@ -43,7 +43,7 @@ def as_object(found: Explanation) -> dict[str, Any]:
                     }
                     for read in reads(query.plan)
                 ],
-                "steps": [asdict(step) for step in steps(query.plan)],
+                "steps": [{"depth": depth, "text": text} for depth, text in steps(query.plan)],
             }
             for query in found.queries
         ],
@@ -89,9 +89,9 @@ def _query(found: Explanation, query: Query) -> list[str]:
         took = f"{query.ms:,.1f} ms{times}, {_blocks(hit, read)}"
     lines = [f"  {text}", f"    {took}"]
     lines += [f"    {_read(found, read)}" for read in reads(query.plan)]
-    told = steps(query.plan)
+    told = [f"      {'  ' * depth}{step}" for depth, step in steps(query.plan)]
     if len(told) > 1:
-        lines += ["    how:", *(f"      {'  ' * step.depth}{step.text}" for step in told)]
+        lines += ["    how:", *told]
     return lines
 
 

@@ -79,9 +79,8 @@ def metrics(
 
 def _tell_once(reading: "Reading", path: Path | None) -> None:
     from etl.metrics import textfile
-    from etl.metrics.families import exposition
 
-    content = exposition(reading)
+    content = reading.samples.exposition()
     if path is None:
         tell(content.decode(), end="")
     else:

@@ -41,10 +41,10 @@ def plan(
     Which items it would take, who is cut off, how long it would take by what the cycles before
     took, and whether the server has connections for it. The environment counts as for a cycle.
     """
-    from etl.desk.plan import PlanOptions, look
+    from etl.desk.plan import look
 
     found = job_named(job)
-    options = PlanOptions(
+    options = settings.CycleOptions(
         as_of=day(as_of),
         limit=settings.ItemLimit.read(max_items, os.environ, found.unit, found.max_items),
         workers=settings.workers(workers, os.environ)[0],

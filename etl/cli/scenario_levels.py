@@ -13,7 +13,7 @@ from etl.simulation import LevelScenario
 from etl.simulation.scenario import LARGEST
 
 if TYPE_CHECKING:
-    from etl.desk.past import Past
+    from etl.simulation.past import Past
 
 _COUNT = re.compile(r"(?:(\d{1,9})=)?(\d{1,10}(?:\.\d{1,9})?)(%?)\Z", re.ASCII)
 
@@ -39,7 +39,14 @@ def levels(
     Raises:
         UsageError: An option is not understood, or what comes in is known from nowhere.
     """
-    known = {} if past is None else _known(past, times)
+    known = {
+        level.level: replace(
+            level,
+            arrivals=level.arrivals * times,
+            backlog=tuple((age, count * times) for age, count in level.backlog),
+        )
+        for level in (past.levels if past is not None else ())
+    }
     if arrivals is None and (past is None or not past.cycles):
         raise UsageError(
             "nobody knows how many items become dirty from one cycle to the next",
@@ -66,19 +73,6 @@ def levels(
         cost = ItemCost(1, item_ms, 0.0)
         known = {number: replace(level, cost=cost) for number, level in known.items()}
     return tuple(known[number] for number in sorted(known))
-
-
-def _known(past: "Past", times: int) -> dict[int, LevelScenario]:
-    return {
-        level.level: LevelScenario(
-            level.level,
-            level.name,
-            level.arrivals * times,
-            tuple((age, count * times) for age, count in level.backlog),
-            level.cost,
-        )
-        for level in past.levels
-    }
 
 
 def _level(known: Mapping[int, LevelScenario], number: int) -> LevelScenario:

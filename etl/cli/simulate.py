@@ -109,12 +109,12 @@ def simulate(
     subject, past = Subject(), None
     most, reserved, longest_s = _MAX_ITEMS, _RESERVED_PERCENT, None
     if job is not None:
-        from etl.desk import past as desk
+        from etl.simulation.past import look
 
         found = job_named(job)
         most, reserved, longest_s = found.max_items, found.reserved_percent, found.time_limit_s
         with connected(dsn, "simulate", found) as connection:
-            past = desk.look(connection, found, day(as_of), every_s)
+            past = look(connection, found, day(as_of), every_s)
         subject = Subject(found.name, found.title, found.unit, past.cycles)
     scenario = Scenario(
         levels=scenario_levels.levels(past, existing, arrivals, backlog, times, item_ms),

@@ -92,21 +92,22 @@ def _recomputed(
 ) -> "Verdict":
     from etl.verification import Verdict
 
-    lot = verifier.draw(sample, seed, item)
-    if item is not None and not lot.items:
+    items = verifier.draw(sample, seed, item)
+    if item is not None and not items:
         raise UsageError(
             f"there is no clean {job.unit} {item}",
             f"It is dirty, so the next cycle refreshes it; or the job knows no such {job.unit}.",
         )
     verdict = Verdict("item" if item is not None else "all" if sample is None else "sample")
-    verdict.population = lot.population if item is None else None
+    if item is None:
+        verdict.population = int(items[0]["population"]) if items else 0
     verdict.seed = None if sample is None else seed
 
     def on_checked(number: int) -> None:
         if number % _TELL_EVERY == 0:
-            say(f"etl: {number:,} of {len(lot.items):,}, {len(verdict.wrong):,} wrong so far")
+            say(f"etl: {number:,} of {len(items):,}, {len(verdict.wrong):,} wrong so far")
 
-    verifier.check(lot, verdict, on_checked)
+    verifier.check(items, verdict, on_checked)
     return verdict
 
 

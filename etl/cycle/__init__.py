@@ -2,6 +2,6 @@
 
 from etl.cycle.cycle import Cycle
 from etl.cycle.joining import CrewOptions, HostCrew
-from etl.cycle.options import CycleOptions
+from etl.settings import CycleOptions
 
 __all__ = ["CrewOptions", "Cycle", "CycleOptions", "HostCrew"]

@@ -15,7 +15,6 @@ from etl.cycle.dry_run import look
 from etl.cycle.endings import stop_reason
 from etl.cycle.leftovers import queues_folder, recover
 from etl.cycle.link import Link
-from etl.cycle.options import CycleOptions
 from etl.cycle.sharing import OtherHosts, queue_for
 from etl.cycle.steering import Steering, paused_by
 from etl.errors import CycleRunningError, DatabaseUnreachableError, EtlError, FileError, UsageError
@@ -26,6 +25,7 @@ from etl.ledger.cost import Budget
 from etl.lock import host_lock
 from etl.model import CycleRecord, Orders
 from etl.queue import Buildable, FileQueue, OpenClaims, TableQueue
+from etl.settings import CycleOptions
 from etl.worker.session import end_sessions, session_name
 
 _PROGRESS_EVERY_S = 1.0

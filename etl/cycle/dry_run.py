@@ -3,11 +3,11 @@
 from etl import db, ledger
 from etl.backlog import Backlog
 from etl.cycle import remarks
-from etl.cycle.options import CycleOptions
 from etl.events import BacklogCounted, Emit
 from etl.job import Job
 from etl.ledger import rounds
 from etl.model import CycleRecord
+from etl.settings import CycleOptions
 
 
 def look(

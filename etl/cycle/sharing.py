@@ -8,13 +8,12 @@ from pathlib import Path
 
 from etl import db
 from etl.cycle.link import Link
-from etl.cycle.options import CycleOptions
 from etl.errors import UsageError
 from etl.job import Job
 from etl.model import CycleRecord
 from etl.queue import FileQueue, TableQueue
 from etl.queue.table import told_as_json
-from etl.settings import host_timeout_s
+from etl.settings import CycleOptions, host_timeout_s
 from etl.sqlfile import shipped
 from etl.worker.session import end_sessions, session_name
 

@@ -1,7 +1,7 @@
 """What a cycle started now would do; nothing is written."""
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter, deque
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
@@ -12,7 +12,7 @@ from etl.job import Job
 from etl.ledger import cost, rounds
 from etl.ledger.cost import Budget
 from etl.model import WEIGHT, CycleRecord, LevelCount, Prediction
-from etl.settings import ItemLimit
+from etl.settings import CycleOptions
 from etl.sqlfile import shipped
 
 _SHOWN = 5
@@ -128,62 +128,36 @@ class Plan:
     quarantined: int
 
 
-@dataclass(frozen=True, slots=True)
-class PlanOptions:
-    """As the options of a cycle.
-
-    Attributes:
-        as_of: The day that counts as today, UTC.
-        limit: How many items at most.
-        workers: How many worker processes.
-        reserved_percent: Share of the items for those that have been dirty longest.
-        time_limit_s: What the cycle may take; None: no limit.
-    """
-
-    as_of: date
-    limit: ItemLimit
-    workers: int
-    reserved_percent: int
-    time_limit_s: float | None
-
-
 class _List:
-    """Takes the place of a queue: remembers what it would hold, and how much each counts."""
+    """Takes the place of a queue: remembers what it would hold."""
 
-    def __init__(self, size: Callable[[str | None], int]) -> None:
+    def __init__(self) -> None:
         self.keys: list[str] = []
-        self.items: list[PlannedItem] = []
-        self.levels: Counter[int] = Counter()
-        self._size = size
+        self.first: list[PlannedItem] = []
+        self.last: deque[PlannedItem] = deque(maxlen=_SHOWN)
 
     def build(self, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
         key, level = columns.index("item_key"), columns.index("level")
         weight = columns.index(WEIGHT) if WEIGHT in columns else None
-        latest: list[PlannedItem] = []
         for position, row in enumerate(rows, 1):
             heavy = row[weight] if weight is not None else None
             amount = None if heavy is None else float(str(heavy))
             item = PlannedItem(position, str(row[key]), int(str(row[level])), amount)
             self.keys.append(item.item_key)
-            self.levels[item.level] += self._size(None if heavy is None else str(heavy))
-            if position <= _SHOWN:
-                self.items.append(item)
-            else:
-                latest = [*latest[1 - _SHOWN :], item]
-        self.items += latest
+            (self.first if position <= _SHOWN else self.last).append(item)
         return len(self.keys)
 
 
 def _levels(
-    connection: db.Connection, job: Job, record: CycleRecord, queue: _List
+    connection: db.Connection, job: Job, record: CycleRecord, frozen: Counter[int], keys: list[str]
 ) -> list[PlannedLevel]:
     ages: dict[int, LevelAge] = {}
     if job.freshness is not None:  # only the job could tell how old just those are that are left
-        left = freshness.ages(connection, job, record.as_of, record.started_at, queue.keys)
+        left = freshness.ages(connection, job, record.as_of, record.started_at, keys)
         ages = {age.level: age for age in left}
 
     def planned(level: LevelCount) -> PlannedLevel:
-        number, found, queued = level.level, level.found, queue.levels[level.level]
+        number, found, queued = level.level, level.found, frozen[level.level]
         unknown = LevelAge(number, level.name, found - queued, None, None, None, None)
         left = ages.get(number, unknown)
         return PlannedLevel(
@@ -194,13 +168,13 @@ def _levels(
     return [planned(level) for _, level in sorted(record.levels.items())]
 
 
-def look(connection: db.Connection, job: Job, options: PlanOptions) -> Plan:
+def look(connection: db.Connection, job: Job, options: CycleOptions) -> Plan:
     """Plan a cycle.
 
     Args:
         connection: In autocommit; with a role that may read what the job reads.
         job: The job; deployed.
-        options: As those of a cycle.
+        options: Of the cycle; what a plan does not tell is left alone.
     """
     now = datetime.now(UTC)
     job = rounds.expected(connection, job)
@@ -208,14 +182,14 @@ def look(connection: db.Connection, job: Job, options: PlanOptions) -> Plan:
     record.counts_keys = job.batches is not None
     record.time_limit_s = options.time_limit_s
     backlog = Backlog(connection, job, record, job.parameters(options.as_of))
-    queue = _List(record.size)
+    queue = _List()
     with backlog.snapshot():
         is_catch_up = backlog.count(options.limit)
         model = cost.learn(connection, job.name)
         workers = min(options.workers, max(1, record.found, record.max_items))
         budget = Budget(model, workers, options.time_limit_s)
         queued = backlog.freeze(queue, options.reserved_percent, budget)
-        levels = _levels(connection, job, record, queue)
+        levels = _levels(connection, job, record, backlog.frozen, queue.keys)
         held, quarantined = db.one(connection, shipped("held/count_held"), job=job.name, now=now)
         most, reserved, used = db.one(connection, shipped("desk/connections"))
     needed = min(workers, queued) + _SUPERVISOR
@@ -233,8 +207,8 @@ def look(connection: db.Connection, job: Job, options: PlanOptions) -> Plan:
         reserved_percent=options.reserved_percent,
         reserved=-(-queued * options.reserved_percent // 100),
         levels=levels,
-        first=queue.items[:_SHOWN],
-        last=queue.items[_SHOWN:],
+        first=queue.first,
+        last=list(queue.last),
         workers=min(workers, queued),
         predicted=budget.prediction(),
         learned_from=model.cycles if model is not None else 0,

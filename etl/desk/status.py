@@ -73,9 +73,8 @@ def look(connection: db.Connection, job: Job, as_of: date, shown: int = 3) -> St
         shown: How many of the latest cycles to tell.
     """
     with db.snapshot(connection) as now:
-        is_run = cycles.is_run(connection, job)
+        running, cut_off = cycles.open_one(connection, job)
         latest = cycles.latest(connection, job, shown + 1)
-        open_one = latest.pop(0) if latest and latest[0].finished_at is None else None
         levels = ages(connection, rounds.latest(connection, job), as_of, now)
         held, quarantined = db.one(connection, shipped("held/count_held"), job=job.name, now=now)
         backlog = sum(level.items for level in levels)
@@ -88,9 +87,9 @@ def look(connection: db.Connection, job: Job, as_of: date, shown: int = 3) -> St
             backlog=backlog,
             held=held,
             quarantined=quarantined,
-            running=_running(open_one, now) if open_one and is_run else None,
-            cut_off=open_one.cycle_id if open_one and not is_run else None,
-            last=latest[:shown],
+            running=_running(running, now) if running else None,
+            cut_off=cut_off.cycle_id if cut_off else None,
+            last=[cycle for cycle in latest if cycle.finished_at is not None][:shown],
             flow=flow.look(connection, job.name, backlog, now),
         )
 

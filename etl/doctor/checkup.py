@@ -1,7 +1,7 @@
 """The checks, one after the other; one that fails says so, and the others go on."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from ipaddress import ip_address
@@ -114,9 +114,9 @@ def _require_ledger(connection: db.Connection) -> None:
         raise _NoLedgerError("the database has no schema of etl yet")
 
 
-def _findings(name: str, rows: Iterator[db.Row]) -> Iterator[Finding]:
-    for severity, what, why, command in rows:
-        yield Finding(Severity[severity.upper()], name, what, why, command)
+def _findings(rows: Iterable[db.Row]) -> Iterator[Finding]:
+    for severity, *told in rows:
+        yield Finding(Severity[severity.upper()], *told)
 
 
 def _ask(checkup: Checkup, connection: db.Connection, name: str) -> Iterator[Finding]:
@@ -126,8 +126,7 @@ def _ask(checkup: Checkup, connection: db.Connection, name: str) -> Iterator[Fin
         "job": checkup.job,
         "today": checkup.today,
     }
-    rows = db.run(connection, shipped(f"doctor/{name}"), **values).fetchall()
-    return _findings(name.partition("_")[0], iter(rows))
+    return _findings(db.run(connection, shipped(f"doctor/{name}"), **values).fetchall())
 
 
 def _by_query(name: str) -> "Check":
@@ -161,7 +160,6 @@ def _connection(_checkup: Checkup, connection: db.Connection) -> Iterator[Findin
     if is_exposed(address, is_encrypted=connection.pgconn.ssl_in_use):
         yield Finding(
             Severity.NOTE,
-            "connection",
             f"the connection to {address} is not encrypted",
             "Whoever is in between can read, and change, what is sent.",
             "Set PGSSLMODE=verify-full, and ssl = on at the server.",
@@ -172,7 +170,6 @@ def _connection(_checkup: Checkup, connection: db.Connection) -> Iterator[Findin
     if took_s > _SLOW_ROUND_TRIP_S:
         yield Finding(
             Severity.NOTE,
-            "connection",
             f"a round trip to the server takes {took_s * 1000:.0f} ms",
             "Each worker waits for one with every item, unless items are quick.",
             "Run etl nearer to the server, or with more workers: --workers auto",
@@ -188,7 +185,6 @@ def _clock(_checkup: Checkup, connection: db.Connection) -> Iterator[Finding]:
     if apart_s > _CLOCK_S:
         yield Finding(
             Severity.WARNING,
-            "clock",
             f"the clocks of this host and of the server are {apart_s:.0f} s apart",
             "Back-offs, ages and the day that counts as today are told by both.",
             "timedatectl set-ntp true  # on both",
@@ -198,7 +194,7 @@ def _clock(_checkup: Checkup, connection: db.Connection) -> Iterator[Finding]:
 def _schema(checkup: Checkup, connection: db.Connection) -> Iterator[Finding]:
     if db.one(connection, shipped("deploy/has_ledger")) != (True,):
         what, command = "the database has no schema of etl yet", "etl init"
-        yield Finding(Severity.ERROR, "schema", what, "No cycle can keep its record.", command)
+        yield Finding(Severity.ERROR, what, "No cycle can keep its record.", command)
         return
     differing: dict[tuple[str, FileState], list[DeployedFile]] = {}
     for file in deploy.compare(connection, checkup.jobs()):
@@ -213,7 +209,7 @@ def _schema(checkup: Checkup, connection: db.Connection) -> Iterator[Finding]:
             command = _DIFFERENCE[state].format(file=f"{scope}/{files[0].name}")
             why = "No cycle runs with files that the database has not, or has otherwise."
             severity = Severity.ERROR if is_wanted else Severity.NOTE
-            yield Finding(severity, "schema", what, why, command)
+            yield Finding(severity, what, why, command)
 
 
 def _dropped(checkup: Checkup, connection: db.Connection) -> Iterator[Finding]:
@@ -222,7 +218,7 @@ def _dropped(checkup: Checkup, connection: db.Connection) -> Iterator[Finding]:
 
 
 def _rights(checkup: Checkup, connection: db.Connection) -> Iterator[Finding]:
-    return _findings("rights", rights.missing(connection, checkup.jobs()))
+    return _findings(rights.missing(connection, checkup.jobs()))
 
 
 def _ledger(checkup: Checkup, connection: db.Connection) -> Iterator[Finding]:
@@ -237,7 +233,6 @@ def _leftovers(checkup: Checkup, connection: db.Connection) -> Iterator[Finding]
         if checkup.job in ("", job):
             yield Finding(
                 Severity.NOTE,
-                "leftovers",
                 f"the queue of cycle {cycle_id} of {job} is left behind in {path}",
                 "The cycle was cut off before its attempts were recorded; nothing is lost.",
                 f"etl {job.replace('_', '-')}  # the next cycle records and removes it",

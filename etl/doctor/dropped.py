@@ -48,7 +48,6 @@ def indexes(connection: db.Connection, jobs: Iterable[Job]) -> Iterator[Finding]
         origin, command = made[name]
         yield Finding(
             Severity.WARNING,
-            "dropped",
             f"the index {name} is gone; {origin} made it",
             "Queries that it was made for read whole tables. Numbered files are applied only once",
             command,

@@ -18,14 +18,12 @@ class Finding:
 
     Attributes:
         severity: How bad it is.
-        check: Which check found it.
         what: What is so.
         why: Why it matters.
         command: What mends it, to be pasted; or what to do.
     """
 
     severity: Severity
-    check: str
     what: str
     why: str
     command: str
@@ -56,5 +54,5 @@ class Verdict:
 def unchecked(check: str, problem: str, hint: str) -> Verdict:
     """The verdict of a check that could not be made, told as a note."""
     why = "What it would have found is not known."
-    note = Finding(Severity.NOTE, check, f"not checked: {problem}", why, hint)
+    note = Finding(Severity.NOTE, f"not checked: {problem}", why, hint)
     return Verdict(check, (note,), problem)

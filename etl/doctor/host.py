@@ -1,7 +1,7 @@
 """What can be seen without a database: the jobs' folders, the state folder, queues in it."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from etl import deploy
@@ -21,21 +21,17 @@ def look(job_folders: Iterable[Path], state: Path) -> list[Verdict]:
         job_folders: The jobs, whole or broken.
         state: The state folder; it need not exist.
     """
-    checks: dict[str, Callable[[], Iterator[Finding]]] = {
-        "jobs": lambda: _jobs(job_folders),
-        "state": lambda: _state_folder(state),
-    }
-    return [_verdict(name, check) for name, check in checks.items()]
+    return [_verdict("jobs", _jobs(job_folders)), _verdict("state", _state_folder(state))]
 
 
 def queues(state: Path) -> Verdict:
     """The queues in the state folder, where no database tells whether their cycles run."""
-    return _verdict("leftovers", lambda: _queues(state))
+    return _verdict("leftovers", _queues(state))
 
 
-def _verdict(name: str, check: Callable[[], Iterator[Finding]]) -> Verdict:
+def _verdict(name: str, findings: Iterator[Finding]) -> Verdict:
     try:
-        return Verdict(name, tuple(check()))
+        return Verdict(name, tuple(findings))
     except OSError as error:
         return unchecked(
             name,
@@ -52,7 +48,7 @@ def _jobs(job_folders: Iterable[Path]) -> Iterator[Finding]:
             deploy.check_files(job)
         except EtlError as error:
             why = "This job cannot run; the others do."
-            yield Finding(Severity.ERROR, "jobs", error.message, why, error.hint)
+            yield Finding(Severity.ERROR, error.message, why, error.hint)
 
 
 def _state_folder(state: Path) -> Iterator[Finding]:
@@ -62,7 +58,6 @@ def _state_folder(state: Path) -> Iterator[Finding]:
     elif not os.access(place, os.W_OK | os.X_OK):
         yield Finding(
             Severity.ERROR,
-            "state",
             f"{state} does not exist, and cannot be made in {place}",
             "A cycle keeps its queue and its lock there.",
             f"sudo install -d -m 700 -o {os.geteuid()} '{state}'",
@@ -72,7 +67,6 @@ def _state_folder(state: Path) -> Iterator[Finding]:
     if kind in _REMOTE:
         yield Finding(
             Severity.WARNING,
-            "state",
             f"{state} is on {kind}",
             "Workers claim under flock, which is slow there, and not kept by every server.",
             "Set ETL_STATE_DIR to a folder on a local disk.",
@@ -80,7 +74,6 @@ def _state_folder(state: Path) -> Iterator[Finding]:
     if kind in _MEMORY:
         yield Finding(
             Severity.NOTE,
-            "state",
             f"{state} is on {kind}, which a restart of this host empties",
             "Nothing is lost but the attempts of a cycle that runs at that moment.",
             "Set ETL_STATE_DIR to a folder on a disk.",
@@ -101,7 +94,7 @@ def _ownership(state: Path) -> Iterator[Finding]:
         command = f"chmod 700 '{state}'"
     if problem:
         why = "Every cycle refuses it: queues and locks could be exchanged."
-        yield Finding(Severity.ERROR, "state", f"{state} {problem}", why, command)
+        yield Finding(Severity.ERROR, f"{state} {problem}", why, command)
 
 
 def _room(state: Path, place: Path) -> Iterator[Finding]:
@@ -110,7 +103,6 @@ def _room(state: Path, place: Path) -> Iterator[Finding]:
     if free < _LEAST_BYTES or (room.f_files > 0 and inodes < _LEAST_INODES):
         yield Finding(
             Severity.WARNING,
-            "state",
             f"{free >> 20:,} MB and {inodes:,} inodes are free where {state} is",
             "A cycle whose journal cannot be written ends, and leaves its items dirty.",
             f"du -xh --max-depth=2 '{place}' | sort -h | tail",
@@ -121,7 +113,6 @@ def _queues(state: Path) -> Iterator[Finding]:
     for path in sorted((state / "cycles").glob("*/*/cycle-*/")):
         yield Finding(
             Severity.NOTE,
-            "leftovers",
             f"there is a queue of {path.parent.name} in {path}",
             "Whether its cycle runs, only the database knows; each cycle keeps the last queue.",
             "etl doctor  # again, when the database can be reached",

@@ -7,6 +7,7 @@ when the command that started it ends; ``etl server stop`` ends it.
 import hashlib
 import os
 import shutil
+import subprocess
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -123,7 +124,7 @@ class EmbeddedServer:
         pid_file = self.data / "postmaster.pid"
         if not pid_file.exists():
             return False
-        done = binaries.run(self.binary("pg_ctl"), "stop", "-D", str(self.data), "-m", "fast", "-w")
+        done = self._pg_ctl("stop", "-m", "fast")
         if done.returncode != 0:
             # Another process has just stopped it; or it was killed, and left its file.
             if not pid_file.exists() or "No such process" in done.stdout:
@@ -141,6 +142,9 @@ class EmbeddedServer:
     @cached_property
     def _bin(self) -> Path:
         return binaries.bin_folder(self.pg_bin)
+
+    def _pg_ctl(self, action: str, *options: str) -> "subprocess.CompletedProcess[str]":
+        return binaries.run(self.binary("pg_ctl"), action, "-D", str(self.data), "-w", *options)
 
     def _make_home(self) -> None:
         account = binaries.server_account()
@@ -175,16 +179,7 @@ class EmbeddedServer:
         # a start fails.
         deadline = time.monotonic() + _START_SECONDS
         while True:
-            done = binaries.run(
-                self.binary("pg_ctl"),
-                "start",
-                "-D",
-                str(self.data),
-                "-l",
-                str(self.log),
-                "-w",
-                "-s",
-            )
+            done = self._pg_ctl("start", "-l", str(self.log), "-s")
             if done.returncode == 0 or _answer(self._maintenance_dsn) is not None:
                 return
             log = self.log.read_text(errors="replace") if self.log.exists() else done.stdout

@@ -12,8 +12,6 @@ from etl.sqlfile import shipped
 
 Subject = Listing | Item
 _LEAST_MB, _MOST_MB = 8, 1024
-_UNCHECKED = "unchecked: this database has no extension hypopg"
-_INSIDE = "unchecked: it is inside a procedure, and has no comparison for equality to try alone"
 
 
 class Advisor:
@@ -48,12 +46,11 @@ class Advisor:
         return _merged(found)
 
     def _on_waste(self, waste: Waste, listing: Listing | None) -> list[Finding]:
-        wanted = index.derive(waste.node, waste.table, waste.more)
-        scan = (waste.table, waste.node, waste.more)
-        if wanted is None:
+        scan = (waste.node, waste.table, waste.more)
+        wanted = index.derive(*scan)
+        # The planner knows one that serves, and has its reasons: a rule on statistics tells.
+        if wanted is None or index.serving(wanted, *scan, is_valid=True):
             return []
-        if index.serving(wanted, *scan, is_valid=True):
-            return []  # the planner knows it, and has its reasons: a rule on statistics tells
         finding = Finding(
             "missing_index",
             [waste.query.subject],
@@ -69,13 +66,8 @@ class Advisor:
             )
             return [replace(finding, kind="invalid_index", why=why, command=broken.reindex)]
         command, to_try = index.command(self._connection, wanted)
-        check = _UNCHECKED
-        if self._hypopg is not None:
-            trial = index.try_index(self._connection, self._hypopg, wanted, to_try, listing)
-            if trial is not None and not trial.is_used:
-                return []
-            check = _INSIDE if trial is None else _told(trial)
-        return [replace(finding, command=command, check=check)]
+        check = index.check(self._connection, self._hypopg, wanted, to_try, listing)
+        return [] if check is None else [replace(finding, command=command, check=check)]
 
     def _on_spills(self, subject: Subject, queries: list[Query]) -> list[Finding]:
         """Sorts, hash tables and bitmaps that were too large, and how much would hold them all."""
@@ -115,14 +107,6 @@ def _way(waste: Waste) -> str:
         times = f", {waste.node.times:,} times" if waste.node.times > 1 else ""
         return f"a scan of the whole table{times}"
     return f"the index {', '.join(waste.node.indexes)} leads too far: the scan"
-
-
-def _told(trial: index.Trial) -> str:
-    of = "the cost of the statement" if trial.is_whole else "the cost of this read"
-    return (
-        f"checked with hypopg: the planner would use it, {of} goes from {trial.before:,.0f} to "
-        f"{trial.after:,.0f}"
-    )
 
 
 def _merged(found: list[Finding]) -> list[Finding]:

@@ -29,33 +29,19 @@ class Asked:
 
 def parts(condition: str) -> list[str]:
     """The conditions that AND joins, without the parentheses around each."""
-    condition = _bare(condition)
-    found, depth, begun = [""], 0, False
-    for piece in _PIECE.finditer(condition):
-        text = piece[0]
-        depth += {"(": 1, ")": -1}.get(text, 0)
-        if depth == 0 and text.strip() == "AND":
+    condition = condition.strip()
+    found, depth, outside = [""], 0, 0
+    for piece in _PIECE.findall(condition):
+        depth += {"(": 1, ")": -1}.get(piece, 0)
+        outside += depth == 0
+        if depth == 0 and piece.strip() == "AND":
             found.append("")
-            begun = True
         else:
-            found[-1] += text
-    return [part for each in found for part in parts(each)] if begun else [condition]
-
-
-def _bare(text: str) -> str:
-    text = text.strip()
-    while text.startswith("(") and text.endswith(")"):
-        depth = 0
-        ends = 0
-        for piece in _PIECE.finditer(text):
-            depth += {"(": 1, ")": -1}.get(piece[0], 0)
-            if depth == 0:
-                ends = piece.end()
-                break
-        if ends != len(text):
-            break
-        text = text[1:-1].strip()
-    return text
+            found[-1] += piece
+    if len(found) > 1:
+        return [part for each in found for part in parts(each)]
+    is_enclosed = condition.startswith("(") and condition.endswith(")") and outside == 1
+    return parts(condition[1:-1]) if is_enclosed else [condition]
 
 
 def read(conditions: list[str], alias: str) -> Asked:
@@ -63,24 +49,22 @@ def read(conditions: list[str], alias: str) -> Asked:
     own = rf"{_table(alias)}\.(?P<column>{_NAME})"
     # A varchar is compared as a text; its index serves all the same.
     side = rf"(?:{own}|\({own.replace('column', 'cast')}\)::text)"
+    sign = "(?P<sign>=|<=?|>=?)"
     forms = [
-        ("equal", re.compile(rf"{side} = (?P<other>.+)", re.DOTALL)),
-        ("within", re.compile(rf"{side} (?:<|<=|>|>=) (?P<other>.+)", re.DOTALL)),
-        ("equal", re.compile(rf"(?P<other>.+) = {side}", re.DOTALL)),
-        ("within", re.compile(rf"(?P<other>.+) (?:<|<=|>|>=) {side}", re.DOTALL)),
+        re.compile(rf"{side} {sign} (?P<other>.+)", re.DOTALL),
+        re.compile(rf"(?P<other>.+) {sign} {side}", re.DOTALL),
     ]
     state = re.compile(rf"(?P<not>NOT )?{own}(?P<null> IS (?:NOT )?NULL)?")
     asked = Asked()
     for part in (part for condition in conditions for part in parts(condition)):
-        found = state.fullmatch(part)
-        if found:
+        if found := state.fullmatch(part):
             form = (found["not"] or found["null"] or "").strip()
             asked.states.append((_unquoted(found["column"]), form))
             continue
-        for kind, form in ((kind, pattern.fullmatch(part)) for kind, pattern in forms):
-            if form and not re.search(own, form["other"]) and " OR " not in form["other"]:
-                column = _unquoted(form["column"] or form["cast"])
-                getattr(asked, kind).append(column)
+        for found in filter(None, (form.fullmatch(part) for form in forms)):
+            if not re.search(own, found["other"]) and " OR " not in found["other"]:
+                columns = asked.equal if found["sign"] == "=" else asked.within
+                columns.append(_unquoted(found["column"] or found["cast"]))
                 break
     return asked
 

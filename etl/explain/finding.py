@@ -68,16 +68,20 @@ class Waste:
 
 def wasted(queries: Iterable[Query], tables: Tables) -> Iterator[Waste]:
     """The scans that throw away nearly all that they read, and read much."""
+    for query, node, table in _scans(queries, tables):
+        removed, more = _removed(node, table)
+        kept = node.rows if not more else max(0, node.rows - removed)
+        read = kept + removed
+        if removed >= max(MANY_ROWS, _THROWN_AWAY * read) and _blocks(node) >= MANY_BLOCKS:
+            yield Waste(query, node, table, read, kept, more)
+
+
+def _scans(queries: Iterable[Query], tables: Tables) -> Iterator[tuple[Query, Node, Table]]:
+    """The steps that read a table of which something is known."""
     for query in queries:
         for node in query.plan.every():
-            table = tables.get(node.relation) if node.relation else None
-            if table is None:
-                continue
-            removed, more = _removed(node, table)
-            kept = node.rows if not more else max(0, node.rows - removed)
-            read = kept + removed
-            if removed >= max(MANY_ROWS, _THROWN_AWAY * read) and _blocks(node) >= MANY_BLOCKS:
-                yield Waste(query, node, table, read, kept, more)
+            if node.relation is not None and node.relation in tables:
+                yield query, node, tables[node.relation]
 
 
 def _removed(node: Node, table: Table) -> tuple[int, tuple[str, ...]]:
@@ -110,73 +114,58 @@ def _blocks(node: Node) -> int:
 def spilled(query: Query) -> Iterator[tuple[Finding, int]]:
     """The steps that did not fit into memory, and how many kB they would have taken."""
     for node in query.plan.every():
-        told = _told_of_disk(node) or _told_of_bitmap(node)
-        if told is not None:
-            kind, relation, what, why, size_kb = told
-            yield Finding(kind, [query.subject], relation, what, why), size_kb
+        lossy = node.raw.get("Lossy Heap Blocks", 0)
+        if lossy and node.raw.get("Rows Removed by Index Recheck", 0):
+            blocks = lossy + node.raw.get("Exact Heap Blocks", 0)
+            table = str(node.relation)
+            what = f"the bitmap of {table} kept only blocks, not rows, for {lossy:,} of {blocks:,}"
+            why = "Each row of such a block is read and checked again."
+            # A bitmap takes some 60 bytes for a block of the table.
+            yield Finding("lossy_bitmap", [query.subject], table, what, why), blocks * 60 // 1024
+        elif on_disk := _on_disk(node):
+            what, size_kb = on_disk
+            why = "Files are slower than memory, and every worker writes its own."
+            yield Finding("spill", [query.subject], None, what, why), size_kb
 
 
-def _told_of_disk(node: Node) -> tuple[str, None, str, str, int] | None:
+def _on_disk(node: Node) -> tuple[str, int] | None:
+    """What a step wrote to disk, and how many kB of memory would have held it."""
     raw = node.raw
-    why = "Files are slower than memory, and every worker writes its own."
     if raw.get("Sort Space Type") == "Disk":
-        size_kb = raw["Sort Space Used"]
-        what = f"a sort of {node.rows:,} rows wrote {size_kb:,} kB to disk"
-    elif raw.get("Hash Batches", 1) > max(1, raw.get("Original Hash Batches", 1)) or (
-        node.kind == "Hash" and raw.get("Hash Batches", 1) > 1
-    ):
-        size_kb = raw.get("Peak Memory Usage", 0) * raw["Hash Batches"]
-        what = (
-            f"a hash table of {node.rows:,} rows was split into {raw['Hash Batches']} parts, "
-            "all but one of them on disk"
-        )
-    elif raw.get("Disk Usage", 0):
-        size_kb = raw["Disk Usage"]
-        what = f"grouping {node.rows:,} rows wrote {size_kb:,} kB to disk"
-    else:
-        return None
-    return "spill", None, what, why, size_kb
-
-
-def _told_of_bitmap(node: Node) -> tuple[str, str, str, str, int] | None:
-    lossy = node.raw.get("Lossy Heap Blocks", 0)
-    if not lossy or not node.raw.get("Rows Removed by Index Recheck", 0):
-        return None
-    blocks = lossy + node.raw.get("Exact Heap Blocks", 0)
-    what = f"the bitmap of {node.relation} kept only blocks, not rows, for {lossy:,} of {blocks:,}"
-    why = "Each row of such a block is read and checked again."
-    # A bitmap takes some 60 bytes for a block of the table.
-    return "lossy_bitmap", str(node.relation), what, why, blocks * 60 // 1024
+        size_kb: int = raw["Sort Space Used"]
+        return f"a sort of {node.rows:,} rows wrote {size_kb:,} kB to disk", size_kb
+    parts: int = raw.get("Hash Batches", 1)
+    if parts > 1:
+        what = f"a hash table of {node.rows:,} rows was split into {parts} parts, all but one of "
+        return f"{what}them on disk", raw.get("Peak Memory Usage", 0) * parts
+    if size_kb := raw.get("Disk Usage", 0):
+        return f"grouping {node.rows:,} rows wrote {size_kb:,} kB to disk", size_kb
+    return None
 
 
 def misjudged(queries: Iterable[Query], tables: Tables) -> Iterator[Finding]:
     """Plans made on statistics that are out of date, and that show it."""
     for query in queries:
         for node in query.plan.every():
-            old = [table for table in _tables_of(node, tables) if table.has_old_statistics]
+            old = _old_tables(node, tables)
             if not node.is_measured or not old:
                 continue
-            if node.kind == "Nested Loop" and _is_surprised(node.children[0]):
-                outer = node.children[0]
-                for table in _tables_of(outer, tables):
-                    if table.has_old_statistics:
-                        yield _stale(
-                            query,
-                            table,
-                            "nested_loop",
-                            f"a nested loop ran its inner side {outer.rows:,} times, where the "
-                            f"planner expected {round(outer.estimate):,}",
-                            "For so many rows a hash join is cheaper; the planner could not know",
-                        )
-            elif node.relation is not None and _is_far_off(node):
-                yield _stale(
-                    query,
-                    old[0],
-                    "old_statistics",
-                    f"the planner expected {round(node.estimate):,} rows of {node.relation}, "
-                    f"and {round(node.rows_a_loop):,} came",
-                    "From a wrong number of rows follow wrong joins and sorts",
+            outer = node.children[0] if node.kind == "Nested Loop" else None
+            if outer is not None and _is_surprised(outer):
+                what = (
+                    f"a nested loop ran its inner side {outer.rows:,} times, where the planner "
+                    f"expected {round(outer.estimate):,}"
                 )
+                why = "For so many rows a hash join is cheaper; the planner could not know"
+                for table in _old_tables(outer, tables):
+                    yield _stale(query, table, "nested_loop", what, why)
+            elif node.relation is not None and _is_far_off(node):
+                what = (
+                    f"the planner expected {round(node.estimate):,} rows of {node.relation}, "
+                    f"and {round(node.rows_a_loop):,} came"
+                )
+                why = "From a wrong number of rows follow wrong joins and sorts"
+                yield _stale(query, old[0], "old_statistics", what, why)
 
 
 def _is_surprised(node: Node) -> bool:
@@ -194,49 +183,41 @@ def _is_far_off(node: Node) -> bool:
 
 def _may_stop_early(node: Node) -> bool:
     """Whether a step above may have stopped asking for rows: then fewer say nothing."""
+    if "Subplan Name" in node.raw:
+        return True
     above = node.parent
-    while above is not None:
-        if above.kind in ("Limit", "Merge Join", "Nested Loop") or "Subplan Name" in above.raw:
-            return True
-        above = above.parent
-    return "Subplan Name" in node.raw
+    return above is not None and (
+        above.kind in ("Limit", "Merge Join", "Nested Loop") or _may_stop_early(above)
+    )
 
 
 def _stale(query: Query, table: Table, kind: str, what: str, why: str) -> Finding:
-    since = (
-        "it was never analyzed"
-        if table.rows < 0
-        else f"{table.changed:,} of its rows have changed since it was analyzed"
-    )
-    return Finding(
-        kind,
-        [query.subject],
-        str(table.name),
-        what,
-        f"{why}. {table.name} has old statistics: {since}.",
-        table.analyze,
-    )
+    since = "it was never analyzed"
+    if table.rows >= 0:
+        since = f"{table.changed:,} of its rows have changed since it was analyzed"
+    why += f". {table.name} has old statistics: {since}."
+    return Finding(kind, [query.subject], str(table.name), what, why, table.analyze)
 
 
 def unvacuumed(queries: Iterable[Query], tables: Tables) -> Iterator[Finding]:
     """Index-only scans that had to look into the table all the same."""
-    for query in queries:
-        for node in query.plan.every():
-            fetched = round(node.raw.get("Heap Fetches", 0) * node.loops)
-            table = tables.get(node.relation) if node.relation else None
-            if table is not None and fetched >= max(MANY_ROWS, _NOT_VISIBLE * node.rows):
-                yield Finding(
-                    "not_vacuumed",
-                    [query.subject],
-                    str(node.relation),
-                    f"the index-only scan by {node.indexes[0]} gave {node.rows:,} rows and looked "
-                    f"{fetched:,} times into the table",
-                    "The index holds all that is read, but only VACUUM notes which blocks need no "
-                    "second look.",
-                    table.vacuum,
-                )
+    for query, node, table in _scans(queries, tables):
+        fetched = round(node.raw.get("Heap Fetches", 0) * node.loops)
+        if fetched >= max(MANY_ROWS, _NOT_VISIBLE * node.rows):
+            yield Finding(
+                "not_vacuumed",
+                [query.subject],
+                str(table.name),
+                f"the index-only scan by {node.indexes[0]} gave {node.rows:,} rows and looked "
+                f"{fetched:,} times into the table",
+                "The index holds all that is read, but only VACUUM notes which blocks need no "
+                "second look.",
+                table.vacuum,
+            )
 
 
-def _tables_of(node: Node, tables: Tables) -> list[Table]:
-    found = {one.relation: None for one in node.every() if one.relation in tables}
-    return [tables[name] for name in found if name is not None]
+def _old_tables(node: Node, tables: Tables) -> list[Table]:
+    """The tables below a step whose statistics are out of date."""
+    names = dict.fromkeys(one.relation for one in node.every())
+    found = [tables[name] for name in names if name is not None and name in tables]
+    return [table for table in found if table.has_old_statistics]

@@ -15,6 +15,8 @@ _CONDITIONS = ("Filter", "Index Cond", "Recheck Cond")
 _FEW_ROWS = 100
 _UNKNOWN_DISTINCT = 200.0  # the planner's own assumption
 _MOST_INCLUDED = 8
+_UNCHECKED = "unchecked: this database has no extension hypopg"
+_INSIDE = "unchecked: it is inside a procedure, and has no comparison for equality to try alone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,24 +38,6 @@ class Wanted:
     include: list[str]
     states: list[tuple[str, str]]
     equal: list[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """What the planner made of an index that exists only for it.
-
-    Attributes:
-        before: Cost of the statement without it, in the planner's unit.
-        after: Cost with it.
-        is_used: Whether it would use the index.
-        is_whole: Whether the statement itself was planned; else reading the table by the
-            same columns, because the statement stands inside a procedure.
-    """
-
-    before: float
-    after: float
-    is_used: bool
-    is_whole: bool
 
 
 def derive(node: Node, table: Table, more: tuple[str, ...] = ()) -> Wanted | None:
@@ -117,7 +101,7 @@ def _may_include(table: Table, needed: set[str], include: list[str]) -> bool:
 
 
 def serving(
-    wanted: Wanted, table: Table, node: Node, more: tuple[str, ...] = (), *, is_valid: bool
+    wanted: Wanted, node: Node, table: Table, more: tuple[str, ...] = (), *, is_valid: bool
 ) -> Index | None:
     """An index that exists and should serve the scan as well; arguments as of ``derive``."""
     conditions = [*node.conditions(*_CONDITIONS), *more]
@@ -148,49 +132,51 @@ def command(connection: db.Connection, wanted: Wanted) -> tuple[str, str]:
     return to_paste, to_try
 
 
-def try_index(
+def check(
     connection: db.Connection,
-    schema: str,
+    hypopg: str | None,
     wanted: Wanted,
     text: str,
     listing: Listing | None,
-) -> Trial | None:
-    """Ask the planner what it would do if the index existed. Needs hypopg.
+) -> str | None:
+    """What trying an index came to, or that it was not tried.
 
     Args:
         connection: In autocommit.
-        schema: Of the extension, quoted where it needs it.
+        hypopg: The schema of the extension, quoted where it needs it; None: there is none.
         wanted: The index.
         text: Its CREATE INDEX.
-        listing: The statement that lacks it; None where it stands inside a procedure.
+        listing: The statement that lacks it; None where it stands inside a procedure: then
+            reading the table by the same columns is planned.
 
     Returns:
-        None where nothing can be asked: no column of it is compared for equality.
+        None where the planner would not use it.
     """
+    if hypopg is None:
+        return _UNCHECKED
     if listing is None and not wanted.equal and not wanted.states:
-        return None
-    with (
-        rolled_back(connection, is_read_only=True)
-        if listing is None
-        else listing.reading(connection)
-    ):
-        before, _ = _cost(connection, wanted, listing)
-        db.run(connection, shipped("explain/find_hypopg"), schema=schema)
+        return _INSIDE
+    with listing.reading(connection) if listing else rolled_back(connection, is_read_only=True):
+        before = _plan(connection, wanted, listing)
+        db.run(connection, shipped("explain/find_hypopg"), schema=hypopg)
         (name,) = db.one(connection, shipped("explain/create_hypothetical"), index=text)
         try:
-            after, used = _cost(connection, wanted, listing)
+            after = _plan(connection, wanted, listing)
         finally:
             db.run(connection, shipped("explain/forget_hypothetical"))
-    return Trial(before, after, name in used and after < before, listing is not None)
+    if after.cost >= before.cost or not any(name in node.indexes for node in after.every()):
+        return None
+    of = "the cost of the statement" if listing else "the cost of this read"
+    return (
+        f"checked with hypopg: the planner would use it, {of} goes from {before.cost:,.0f} to "
+        f"{after.cost:,.0f}"
+    )
 
 
-def _cost(
-    connection: db.Connection, wanted: Wanted, listing: Listing | None
-) -> tuple[float, set[str]]:
+def _plan(connection: db.Connection, wanted: Wanted, listing: Listing | None) -> Node:
     if listing is not None:
-        return listing.cost(connection)
+        return listing.explain(connection, is_run=False).plan
     db.run(connection, shipped("explain/set_probe"), wanted=json.dumps(asdict(wanted)))
     db.run(connection, shipped("explain/probe"))
     (plans,) = db.one(connection, shipped("explain/probed_plan"))
-    plan, _ = queryplan.read(plans)
-    return plan.raw["Total Cost"], {name for node in plan.every() for name in node.indexes}
+    return queryplan.read(plans)[0]

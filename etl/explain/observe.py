@@ -5,7 +5,6 @@ import re
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import psycopg
 from psycopg.errors import Diagnostic
@@ -66,20 +65,12 @@ class Listing:
         """
         try:
             with self.reading(connection, work_mem):
-                return [self._explain(connection, is_run=True)]
+                return [self.explain(connection, is_run=True)]
         except FileError as error:
             if not isinstance(error.__cause__, psycopg.errors.QueryCanceled):
                 raise
         with self.reading(connection, work_mem):
-            return [self._explain(connection, is_run=False)]
-
-    def cost(self, connection: db.Connection) -> tuple[float, set[str]]:
-        """What the planner expects it to cost, and the indexes that it would use.
-
-        To be asked inside ``reading``; hypothetical indexes of the session count.
-        """
-        plan = self._explain(connection, is_run=False).plan
-        return plan.raw["Total Cost"], {name for node in plan.every() for name in node.indexes}
+            return [self.explain(connection, is_run=False)]
 
     @contextmanager
     def reading(self, connection: db.Connection, work_mem: str | None = None) -> Generator[None]:
@@ -91,7 +82,8 @@ class Listing:
             set_work_mem(connection, work_mem)
             yield
 
-    def _explain(self, connection: db.Connection, *, is_run: bool) -> Query:
+    def explain(self, connection: db.Connection, *, is_run: bool) -> Query:
+        """Run or plan it, inside ``reading``; hypothetical indexes of the session count."""
         plan, ms = queryplan.ask(connection, self.statement, self.values, is_run=is_run)
         return Query(self.subject, self.statement.path.name, 1, ms, plan)
 
@@ -124,23 +116,24 @@ class Item:
         """
         statement = self.job.process
         values = statement.bind(self.values)
-        heard = _Heard()
+        notices: list[str] = []
+
+        def hear(notice: Diagnostic) -> None:
+            notices.append(notice.message_primary or "")
+
         with rolled_back(connection, is_read_only=False):
-            db.run(
-                connection,
-                shipped("session/set_worker_session"),
-                **self.job.session_settings(),
-            )
+            settings = self.job.session_settings()
+            db.run(connection, shipped("session/set_worker_session"), **settings)
             set_work_mem(connection, work_mem)
             if self.is_superuser:
                 db.run(connection, shipped("explain/load_auto_explain"))
             db.run(connection, shipped("explain/tell_plans"))
-            connection.add_notice_handler(heard)
+            connection.add_notice_handler(hear)
             try:
                 connection.execute(statement.text, values)
             finally:
-                connection.remove_notice_handler(heard)
-        return heard.queries(self.subject)
+                connection.remove_notice_handler(hear)
+        return _queries(self.subject, notices)
 
     def explain(self, connection: db.Connection) -> list[Query]:
         """The plan of the statement itself; what it calls stays unknown.
@@ -156,36 +149,21 @@ class Item:
         return [Query(self.subject, statement.path.name, 1, ms, plan)]
 
 
-class _Heard:
-    """Collects the plans that come as notices."""
-
-    def __init__(self) -> None:
-        self._plans: dict[str, list[tuple[float, dict[str, Any]]]] = {}
-
-    def __call__(self, notice: Diagnostic) -> None:
-        told = _TOLD.match(notice.message_primary or "")
-        if told is None:
-            return
+def _queries(subject: str, notices: list[str]) -> list[Query]:
+    """The plans among notices, one for each text, in the order in which they ended first."""
+    runs: dict[str, list[tuple[float, Node]]] = {}
+    for told in filter(None, map(_TOLD.match, notices)):
         try:
             plan = json.loads(told["plan"])
-        except ValueError:  # a notice of the job's own that looks alike
-            return
-        if "Plan" in plan:
-            text = " ".join(plan.get("Query Text", "").split())
-            self._plans.setdefault(text, []).append((float(told["ms"]), plan["Plan"]))
-
-    def queries(self, subject: str) -> list[Query]:
-        """One for each text, in the order in which they ended first."""
-        return [
-            Query(
-                subject,
-                text,
-                len(runs),
-                sum(ms for ms, _ in runs),
-                Node(max(runs, key=lambda run: run[0])[1]),
-            )
-            for text, runs in self._plans.items()
-        ]
+            node = Node(plan["Plan"])
+        except (ValueError, KeyError):  # a notice of the job's own that looks alike
+            continue
+        text = " ".join(plan.get("Query Text", "").split())
+        runs.setdefault(text, []).append((float(told["ms"]), node))
+    return [
+        Query(subject, text, len(of), sum(ms for ms, _ in of), max(of, key=lambda run: run[0])[1])
+        for text, of in runs.items()
+    ]
 
 
 @contextmanager

@@ -97,21 +97,13 @@ def look_up(connection: db.Connection, names: Iterable[Name]) -> dict[Name, Tabl
     """Read about tables. Those that do not exist any more are left out."""
     asked = json.dumps([{"schema": name.schema, "relation": name.relation} for name in names])
     found: dict[Name, Table] = {}
-    for schema, relation, rows, changed, written, rewritten, *told in db.run(
+    for schema, relation, *facts, columns, indexes in db.run(
         connection, shipped("explain/relations"), names=asked
     ):
-        analyze, vacuum, primary_key, columns, indexes = told
-        name = Name(schema, relation)
-        found[name] = Table(
-            name,
-            rows,
-            changed,
-            written,
-            rewritten,
-            analyze,
-            vacuum,
-            primary_key,
+        facts += [
             {key: Column(**value) for key, value in columns.items()},
             [Index(**index) for index in indexes],
-        )
+        ]
+        name = Name(schema, relation)
+        found[name] = Table(name, *facts)  # in the order of the query
     return found

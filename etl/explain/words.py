@@ -43,19 +43,6 @@ class Read:
     read: int
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One step of a plan.
-
-    Attributes:
-        depth: How far below the last step, which is 0.
-        text: What it does.
-    """
-
-    depth: int
-    text: str
-
-
 def reads(plan: Node) -> list[Read]:
     """What a plan reads of its tables, most rows first."""
     found: dict[tuple[Name, str], Read] = {}
@@ -90,22 +77,27 @@ def way(node: Node) -> str:
     return f"by index{plural} {', '.join(node.indexes)}{alone}"
 
 
-def steps(plan: Node) -> list[Step]:
-    """The steps that say something: reads of tables, joins of them, and work on many rows."""
-    return list(_steps(plan, 0))
+def steps(node: Node, depth: int = 0, name: str = "") -> Iterator[tuple[int, str]]:
+    """The steps that say something: reads of tables, joins of them, and work on many rows.
 
+    Args:
+        node: The last of them.
+        depth: How far below the last one of the plan it is.
+        name: What WITH calls it, where that is not said yet.
 
-def _steps(node: Node, depth: int, name: str = "") -> Iterator[Step]:
+    Returns:
+        The depth of each, and what it does.
+    """
     # What WITH names is computed by a step of its own, however deep below it the first that
     # says something is.
     name = str(node.raw.get("Subplan Name", name)).removeprefix("CTE ")
     text = _text(node)
     if text is not None:
-        yield Step(depth, f"{name}: {text}" if name else text)
+        yield depth, f"{name}: {text}" if name else text
         name, depth = "", depth + 1
     if node.relation is None or not node.kind.startswith("Bitmap"):
         for child in node.children:
-            yield from _steps(child, depth, name)
+            yield from steps(child, depth, name)
 
 
 def _text(node: Node) -> str | None:
@@ -114,7 +106,8 @@ def _text(node: Node) -> str | None:
         name = f"{node.raw.get('Schema', '')}.{node.raw.get('Relation Name', '')}"
         return f"{node.raw.get('Operation', 'write').lower()} {name}"
     if node.relation is not None:
-        return f"read {node.relation} {way(node)}: {size}{_kept(node)}"
+        removed = f", {node.removed:,} more thrown away" if node.removed else ""
+        return f"read {node.relation} {way(node)}: {size}{removed}"
     if node.kind in _JOINS and sum(_has_table(child) for child in node.children) > 1:
         join = node.raw.get("Join Type", "Inner").lower()
         return f"{join} join {_JOINS[node.kind]}: {size}"
@@ -138,10 +131,6 @@ def _size(node: Node) -> str:
     return f"{node.rows:,} row{'' if node.rows == 1 else 's'}{times}, {node.ms:,.1f} ms"
 
 
-def _kept(node: Node) -> str:
-    return f", {node.removed:,} more thrown away" if node.removed else ""
-
-
 def _by(node: Node) -> str:
     keys = node.raw.get("Sort Key") or node.raw.get("Group Key")
     return f" by {', '.join(keys)}" if keys and len(", ".join(keys)) <= 60 else ""
@@ -149,8 +138,5 @@ def _by(node: Node) -> str:
 
 def _memory(node: Node) -> str:
     size = node.raw.get("Sort Space Used")
-    if size is None:
-        return ""
-    return (
-        f", {size:,} kB {'on disk' if node.raw.get('Sort Space Type') == 'Disk' else 'of memory'}"
-    )
+    where = "on disk" if node.raw.get("Sort Space Type") == "Disk" else "of memory"
+    return "" if size is None else f", {size:,} kB {where}"

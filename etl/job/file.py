@@ -19,22 +19,8 @@ NAME = re.compile(r"[a-z][a-z0-9_]{0,49}\Z")
 _LONGEST_GOAL_S = 3660 * 24 * 3600.0
 _LEVEL = re.compile(r"[1-9][0-9]{0,8}\Z")
 _QUEUE = re.compile(r"(?!amq\.)[A-Za-z0-9_.:-]{1,200}\Z")
-OPTIONS = frozenset(
-    [
-        "again",
-        "detach",
-        "dsn",
-        "from",
-        "help",
-        "json",
-        "only",
-        "queue",
-        "to",
-        "verify",
-        "wait",
-        "workers",
-    ]
-)
+_ONE_WORD = "again detach dsn from help json only queue to verify wait workers"
+OPTIONS = frozenset(_ONE_WORD.split())
 """Options of one word that a job's command has already; so no unit can be called that."""
 
 
@@ -48,13 +34,9 @@ _TOP = {
     "unit": named(_is_unit, f"one word in small letters, and not {', '.join(sorted(OPTIONS))}"),
     "acknowledge": choice("statement", "ledger"),
     "progress": choice("cycle", "levels"),
-    "defaults": table(),
-    "levels": table(),
-    "freshness": table(),
-    "health": table(),
-    "batches": table(),
-    "stream": table(),
-    "options": table(),
+    **dict.fromkeys(
+        ("defaults", "levels", "freshness", "health", "batches", "stream", "options"), table()
+    ),
 }
 _DEFAULTS = {
     "max_items": number(1000),
@@ -94,34 +76,12 @@ _OPTION = {
     "default": Key("a text, or false for a flag", lambda v: v is False or isinstance(v, str), ""),
 }
 # The others, and the variables that the engine binds.
-_TAKEN = OPTIONS.union(
-    [
-        "as_of",
-        "now",
-        "max_items",
-        "reserved_percent",
-        "time_limit",
-        "dry_run",
-        "log_format",
-        "round",
-        "from_key",
-        "to_key",
-        "most",
-        "batch_size",
-        "item_key",
-        "level",
-        "weight",
-        "kind",
-        "first_key",
-        "last_key",
-        "size",
-        "sample",
-        "seed",
-        "without",
-        "cycle_id",
-        "jobs_dir",
-    ]
-)
+_OTHERS = """
+as_of now max_items reserved_percent time_limit dry_run log_format jobs_dir cycle_id
+item_key level weight round from_key to_key most batch_size kind first_key last_key size
+sample seed without
+"""
+_TAKEN = OPTIONS.union(_OTHERS.split())
 
 
 def read(path: Path) -> dict[str, Any]:

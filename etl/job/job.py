@@ -1,5 +1,6 @@
 """A job as an object: its settings, its statements, what its queries are bound to."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
@@ -9,6 +10,36 @@ from etl.errors import UsageError
 from etl.job.shape import Batches, HealthLimits, JobOption, Scope, Stream
 from etl.settings import milliseconds
 from etl.sqlfile import Statement, shipped, single
+
+
+def _read(job: "Job", name: str, variables: Collection[str]) -> Statement:
+    """The statement in a file of a job, which uses no other variables."""
+    statement = single(job.folder / name)
+    statement.bind(dict.fromkeys([*variables, *job.values]))
+    return statement
+
+
+def _needed(name: str, *variables: str) -> cached_property[Statement]:
+    return cached_property(lambda job: _read(job, name, variables))
+
+
+def _voluntary(name: str, *variables: str) -> cached_property[Statement | None]:
+    return cached_property(
+        lambda job: _read(job, name, variables) if (job.folder / name).exists() else None
+    )
+
+
+def _verifying(name: str, *variables: str) -> cached_property[Statement]:
+    def read(job: "Job") -> Statement:
+        path = job.folder / name
+        if not path.exists():
+            raise UsageError(
+                f"{job.command} cannot be verified so: it has no {name}",
+                f"Write {path}; docs/verify.md tells what it returns.",
+            )
+        return _read(job, name, variables)
+
+    return cached_property(read)
 
 
 @dataclass(frozen=True)
@@ -126,71 +157,46 @@ class Job:
             return [shipped("stream/acknowledge_message"), self.process]
         return [self.process, *([shipped("rounds/acknowledge_range")] if self.batches else [])]
 
-    @cached_property
-    def cut(self) -> Statement:
-        """Tells where a batch of so many keys ends."""
-        return self._statement("cut.sql", {"kind", "first_key", "last_key", "size"})
+    cut = _needed("cut.sql", "kind", "first_key", "last_key", "size")
+    """Tells where a batch of so many keys ends."""
 
-    @cached_property
-    def prioritize(self) -> Statement:
-        """Lists the dirty items in order."""
-        variables = {"as_of", "now", "max_items", "reserved_percent"}
-        return self._statement("prioritize.sql", variables)
+    prioritize = _needed("prioritize.sql", "as_of", "now", "max_items", "reserved_percent")
+    """Lists the dirty items in order."""
 
-    @cached_property
-    def backlog(self) -> Statement:
-        """Counts the dirty items by level."""
-        return self._statement("backlog.sql", {"as_of", "now"})
+    backlog = _needed("backlog.sql", "as_of", "now")
+    """Counts the dirty items by level."""
 
-    @cached_property
-    def freshness(self) -> Statement | None:
-        """Tells how long the dirty items have been so, by level; None where the job does not."""
-        return self._voluntary("freshness.sql", {"as_of", "now", "without"})
+    freshness = _voluntary("freshness.sql", "as_of", "now", "without")
+    """Tells how long the dirty items have been so, by level; None where the job does not."""
 
     @cached_property
     def process(self) -> Statement:
         """Processes one item. Its variables may also be columns of the prioritization."""
         return single(self.folder / "process.sql")
 
-    @cached_property
-    def verify(self) -> Statement:
-        """Lists the wrong items."""
-        return self._optional("verify.sql", {"as_of"})
+    verify = _verifying("verify.sql", "as_of")
+    """Lists the wrong items."""
 
-    @cached_property
-    def result(self) -> Statement:
-        """Returns the stored result of one item."""
-        return self._optional("result.sql", {"item_key", "as_of"})
+    result = _verifying("result.sql", "item_key", "as_of")
+    """Returns the stored result of one item."""
 
-    @cached_property
-    def clean(self) -> Statement:
-        """Lists clean items, chosen by lot."""
-        return self._optional("clean.sql", {"as_of", "sample", "seed", "item_key"})
+    clean = _verifying("clean.sql", "as_of", "sample", "seed", "item_key")
+    """Lists clean items, chosen by lot."""
 
-    @cached_property
-    def mark(self) -> Statement:
-        """Marks one item dirty."""
-        return self._optional("mark.sql", {"item_key"})
+    mark = _verifying("mark.sql", "item_key")
+    """Marks one item dirty."""
 
-    @cached_property
-    def preview(self) -> Statement | None:
-        """Tells what a cycle would change; None where the job does not."""
-        return self._voluntary("preview.sql", {"as_of", "now"})
+    preview = _voluntary("preview.sql", "as_of", "now")
+    """Tells what a cycle would change; None where the job does not."""
 
-    @cached_property
-    def demo(self) -> Statement | None:
-        """Tells what there is of its sample data, and of others; None where it has no demo."""
-        return self._voluntary("demo.sql", set())
+    demo = _voluntary("demo.sql")
+    """Tells what there is of its sample data, and of others; None where it has no demo."""
 
-    @cached_property
-    def summary_of_cycle(self) -> Statement | None:
-        """Tells what people want to know of a finished cycle; None where the job does not."""
-        return self._voluntary("summary.sql", {"cycle_id"})
+    summary_of_cycle = _voluntary("summary.sql", "cycle_id")
+    """Tells what people want to know of a finished cycle; None where the job does not."""
 
-    @cached_property
-    def sample_messages(self) -> Statement:
-        """Makes messages by chance, for a stream."""
-        return self._statement("sample_messages.sql", {"seed", "first", "last"})
+    sample_messages = _needed("sample_messages.sql", "seed", "first", "last")
+    """Makes messages by chance, for a stream."""
 
     @property
     def has_verify(self) -> bool:
@@ -208,20 +214,3 @@ class Job:
             return
         _ = (self.prioritize, self.backlog, self.process)
         _ = (self.preview, self.summary_of_cycle, self.cut if self.batches else None)
-
-    def _optional(self, name: str, variables: set[str]) -> Statement:
-        path = self.folder / name
-        if not path.exists():
-            raise UsageError(
-                f"{self.command} cannot be verified so: it has no {name}",
-                f"Write {path}; docs/verify.md tells what it returns.",
-            )
-        return self._statement(name, variables)
-
-    def _voluntary(self, name: str, variables: set[str]) -> Statement | None:
-        return self._statement(name, variables) if (self.folder / name).exists() else None
-
-    def _statement(self, name: str, variables: set[str]) -> Statement:
-        statement = single(self.folder / name)
-        statement.bind(dict.fromkeys({*variables, *self.values}))
-        return statement

@@ -71,6 +71,5 @@ def resize(connection: db.Connection, job: str, cycle_id: int, workers: int) -> 
 
 def running_cycle(connection: db.Connection, job: Job) -> int | None:
     """The cycle of a job that runs now: its record is open, and somebody holds its lock."""
-    last = cycles.latest(connection, job, 1)
-    is_open = bool(last) and last[0].finished_at is None
-    return last[0].cycle_id if is_open and cycles.is_run(connection, job) else None
+    running, _ = cycles.open_one(connection, job)
+    return running.cycle_id if running is not None else None

@@ -9,7 +9,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from statistics import pstdev
+from statistics import fmean, pstdev
 
 from etl import db
 from etl.model import Prediction
@@ -237,20 +237,11 @@ def fit(octaves: dict[int, ItemCost], cycles: Sequence[CycleCost]) -> CostModel:
 def _line(shares: Sequence[float], walls: Sequence[float]) -> tuple[float, float]:
     """Fixed cost and stretch: neither below what is possible."""
     weights = [1 / max(wall, 1e-3) ** 2 for wall in walls]
-    total = sum(weights)
-    middle = sum(w * x for w, x in zip(weights, shares, strict=True)) / total
-    mean = sum(w * y for w, y in zip(weights, walls, strict=True)) / total
-    square = sum(w * (x - middle) ** 2 for w, x in zip(weights, shares, strict=True))
+    middle, mean = fmean(shares, weights), fmean(walls, weights)
+    square = fmean([(share - middle) ** 2 for share in shares], weights)
+    stretch = 1.0
     # Cycles of nearly one size do not tell the two apart.
-    if len(shares) >= _TRIED and square / total > (0.1 * middle) ** 2:
-        slope = (
-            sum(
-                w * (x - middle) * (y - mean)
-                for w, x, y in zip(weights, shares, walls, strict=True)
-            )
-            / square
-        )
-        stretch = max(1.0, slope)
-    else:
-        stretch = 1.0
+    if len(shares) >= _TRIED and square > (0.1 * middle) ** 2:
+        products = [(x - middle) * (y - mean) for x, y in zip(shares, walls, strict=True)]
+        stretch = max(1.0, fmean(products, weights) / square)
     return max(0.0, mean - stretch * middle), stretch

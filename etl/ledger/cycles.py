@@ -155,14 +155,19 @@ def latest(
     return found
 
 
-def is_run(connection: db.Connection, job: Job) -> bool:
-    """Whether somebody holds the lock of the job's cycles now, whatever the records say.
+def open_one(connection: db.Connection, job: Job) -> tuple[CycleRow | None, CycleRow | None]:
+    """The cycle whose record is open: where somebody holds its lock, and where nobody does.
 
-    Ask it with the records, and before what takes long: a record that is open while nobody does
-    is one of a cycle that was cut off.
+    Ask it before what takes long: meanwhile the cycle may end.
+
+    Returns:
+        The running cycle, and the one that was cut off; of the two there is one at most.
     """
-    holder = db.run(connection, shipped("lock/cycle_lock_holder"), job=job.command)
-    return holder.fetchone() is not None
+    holder = db.run(connection, shipped("lock/cycle_lock_holder"), job=job.command).fetchone()
+    last = next(iter(latest(connection, job, 1)), None)
+    if last is None or last.finished_at is not None:
+        return None, None
+    return (last, None) if holder is not None else (None, last)
 
 
 def _cycle(job: Job, row: dict[str, Any]) -> CycleRow:

@@ -61,15 +61,9 @@ def held_items(
         outcome: failed or orphaned.
         state: held, quarantined or due.
     """
-    rows = db.run(
-        connection,
-        shipped("held/list_held"),
-        job=job,
-        sqlstate=sqlstate,
-        outcome=outcome,
-        state=state,
-    )
-    return [HeldItem(*row) for row in rows]
+    only = {"job": job, "sqlstate": sqlstate, "outcome": outcome, "state": state}
+    rows = db.run(connection, shipped("held/list_held"), **only, most=None)
+    return [HeldItem(*row[:-3]) for row in rows]
 
 
 def release(
@@ -88,13 +82,8 @@ def release(
     """
     with connection.transaction():
         db.run(connection, shipped("held/lock_held"))
-        rows = db.run(
-            connection,
-            shipped("held/release_held"),
-            job=job,
-            sqlstate=sqlstate,
-            outcome=outcome,
-        )
+        only = {"job": job, "sqlstate": sqlstate, "outcome": outcome}
+        rows = db.run(connection, shipped("held/release_held"), **only)
         return sorted(key for (key,) in rows)
 
 
@@ -116,12 +105,22 @@ def release_keys(connection: db.Connection, job: str, keys: Collection[str]) -> 
         db.run(connection, shipped("held/lock_held"))
         rows = db.run(connection, shipped("held/release_keys"), job=job, keys=list(keys))
         released = sorted(key for (key,) in rows)
-        missing = sorted(set(keys) - set(released))
-        if missing:
-            named = ", ".join(repr(key) for key in missing[:_NAMED_IN_ERROR])
-            more = len(missing) - _NAMED_IN_ERROR
-            raise UsageError(
-                f"not held: {named}{f' and {more} more' if more > 0 else ''}; nothing was released",
-                f"'etl held list {job.replace('_', '-')}' lists what is.",
-            )
+        hint = f"'etl held list {job.replace('_', '-')}' lists what is."
+        require_all(keys, released, hint)
         return released
+
+
+def require_all(keys: Collection[str], held: Collection[str], hint: str) -> None:
+    """Make sure that all these keys are among the held ones.
+
+    Raises:
+        UsageError: One is not; then nothing is to be released.
+    """
+    missing = sorted(set(keys) - set(held))
+    if missing:
+        named = ", ".join(map(repr, missing[:_NAMED_IN_ERROR]))
+        more = len(missing) - _NAMED_IN_ERROR
+        raise UsageError(
+            f"not held: {named}{f' and {more} more' if more > 0 else ''}; nothing was released",
+            hint,
+        )

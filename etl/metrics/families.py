@@ -1,21 +1,12 @@
-"""A reading in the words of Prometheus: names, units, labels, HELP.
+"""The words of Prometheus: names, units, labels, HELP.
 
 What is not known is absent, never 0. A counter sums up finished cycles only, so that it never
 falls. The label is ``etl_job`` and not ``job``: that one belongs to Prometheus, which renames
 any other when it scrapes.
 """
 
-import math
-from datetime import datetime
-
 from prometheus_client import Metric, generate_latest
 from prometheus_client.registry import Collector
-
-from etl import __version__
-from etl.metrics.reading import STOP_REASONS, JobReading, Reading
-from etl.model import LevelCount, Outcome
-
-_OUTCOMES = tuple(outcome.value for outcome in Outcome)
 
 FAMILIES: dict[str, tuple[str, str]] = {
     "etl_up": ("gauge", "1 where the database answered; 0: nothing else is known."),
@@ -88,158 +79,30 @@ The samples of a counter end in _total besides, that of an info in _info.
 """
 
 
-class _Families:
-    """The families while samples are added; one without samples is left out."""
+class Samples(Collector):
+    """What is told; a family without samples is left out."""
 
     def __init__(self) -> None:
-        self._found: dict[str, Metric] = {}
+        self._samples: list[tuple[str, str, dict[str, str], float]] = []
 
     def add(self, name: str, value: float | None, suffix: str = "", **labels: str) -> None:
         """Add a sample; None adds nothing."""
-        if value is None:
-            return
-        kind, text = FAMILIES[name]
-        metric = self._found.setdefault(name, Metric(name, text, kind))
-        metric.add_sample(name + suffix, labels, float(value))
+        if value is not None:
+            self._samples.append((name, suffix, labels, float(value)))
 
-    def all(self) -> list[Metric]:
-        """Those with samples, in their order."""
-        return [self._found[name] for name in FAMILIES if name in self._found]
-
-
-def families(reading: Reading) -> list[Metric]:
-    """The families of metrics that a reading makes."""
-    found = _Families()
-    found.add("etl_up", 0 if reading.error else 1)
-    found.add("etl_build", 1, "_info", version=__version__)
-    if reading.error is None:
-        found.add("etl_scrape_duration_seconds", reading.duration_s)
-    for job in reading.jobs:
-        _add_job(found, job, reading.asked_at)
-    return found.all()
-
-
-class _Told(Collector):
-    """Families that are there already."""
-
-    def __init__(self, found: list[Metric]) -> None:
-        self._found = found
+    def take_in(self, others: "Samples") -> None:
+        """Add the samples of others."""
+        self._samples += others._samples
 
     def collect(self) -> list[Metric]:
-        return self._found
+        """The families that have samples, in their order."""
+        found: dict[str, Metric] = {}
+        for name, suffix, labels, value in self._samples:
+            kind, text = FAMILIES[name]
+            metric = found.setdefault(name, Metric(name, text, kind))
+            metric.add_sample(name + suffix, labels, value)
+        return [found[name] for name in FAMILIES if name in found]
 
-
-def exposition(reading: Reading) -> bytes:
-    """A reading in Prometheus's text format."""
-    return generate_latest(_Told(families(reading)))
-
-
-def _add_job(found: _Families, job: JobReading, now: datetime | None) -> None:
-    name = job.job.name
-    for part, is_read in job.parts.items():
-        found.add("etl_scrape_success", is_read, etl_job=name, part=part)
-    found.add("etl_schema_current", job.is_current, etl_job=name)
-    for level, goal_s in job.job.freshness_goals.items():
-        level_name = job.job.level_name(level)
-        found.add("etl_freshness_goal_seconds", goal_s, etl_job=name, level=level_name)
-    _add_totals(found, job, name)
-    _add_last(found, job, name)
-    _add_running(found, job, name)
-    _add_backlog(found, job, name, now)
-
-
-def _add_totals(found: _Families, job: JobReading, name: str) -> None:
-    """Sums over all finished cycles; what can be counted begins with 0, so that its first
-    increase is seen."""
-    if job.items is None or job.cycles is None or job.durations is None:
-        return
-    none = dict.fromkeys(_OUTCOMES, 0)
-    by_level = dict.fromkeys(job.job.level_names.values(), none) | job.items
-    for level, counts in by_level.items():
-        for outcome in _OUTCOMES:
-            labels = {"etl_job": name, "level": level, "outcome": outcome}
-            found.add("etl_items", counts[outcome], "_total", **labels)
-    for reason in STOP_REASONS:
-        found.add("etl_cycles", job.cycles[reason], "_total", etl_job=name, stop_reason=reason)
-    found.add("etl_cycle_duration_seconds", job.cycle_s, "_total", etl_job=name)
-    found.add("etl_cycle_wait_seconds", job.waited_s, "_total", etl_job=name)
-    histogram = "etl_item_duration_seconds"
-    for bound_s, items in job.durations:
-        found.add(histogram, items, "_bucket", etl_job=name, le=_bound(bound_s))
-    found.add(histogram, job.durations[-1][1], "_count", etl_job=name)
-    found.add(histogram, job.durations_s, "_sum", etl_job=name)
-
-
-def _add_last(found: _Families, job: JobReading, name: str) -> None:
-    found.add("etl_backlog_growing_cycles", job.growing_cycles, etl_job=name)
-    found.add("etl_paused", job.is_paused, etl_job=name)
-    found.add("etl_held_items", job.held, etl_job=name)
-    found.add("etl_quarantined_items", job.quarantined, etl_job=name)
-    last = job.last
-    if last is None:
-        return
-    finished_s, succeeded_s = _timestamp(last["finished_at"]), _timestamp(last["succeeded_at"])
-    found.add("etl_last_cycle_finished_timestamp_seconds", finished_s, etl_job=name)
-    found.add("etl_last_success_timestamp_seconds", succeeded_s, etl_job=name)
-    found.add("etl_last_cycle_duration_seconds", last["duration_s"], etl_job=name)
-    predicted_s = last["predicted_s"]
-    found.add("etl_last_cycle_predicted_duration_seconds", predicted_s, etl_job=name)
-    for outcome in _OUTCOMES:
-        found.add("etl_last_cycle_items", last[outcome], etl_job=name, outcome=outcome)
-    left: dict[str, int] = {}
-    for level in last["levels"]:
-        if level.get("left") is not None:
-            left[level["name"]] = left.get(level["name"], 0) + level["left"]
-    for level_name, items in left.items():
-        found.add("etl_last_cycle_left_items", items, etl_job=name, level=level_name)
-
-
-def _add_running(found: _Families, job: JobReading, name: str) -> None:
-    if job.is_cut_off is None:
-        return
-    running = job.running
-    found.add("etl_cycle_running", running is not None, etl_job=name)
-    found.add("etl_cycle_cut_off", job.is_cut_off, etl_job=name)
-    if running is None:
-        return
-
-    def add(suffix: str, value: float | None, **labels: str) -> None:
-        found.add(f"etl_running_cycle_{suffix}", value, etl_job=name, **labels)
-
-    add("started_timestamp_seconds", _timestamp(running.started_at))
-    add("predicted_duration_seconds", running.predicted_s)
-    add("waiting", running.waits_for is not None)
-    if not running.levels:  # its backlog is not counted yet
-        return
-    for outcome in _OUTCOMES:
-        add("items", getattr(running, outcome), outcome=outcome)
-    add("queued_items", running.queued)
-    add("remaining_items", max(0, running.queued - running.claimed))
-    add("workers", running.workers)
-
-
-def _add_backlog(found: _Families, job: JobReading, name: str, now: datetime | None) -> None:
-    if job.backlog is None or now is None:
-        return
-    by_name: dict[str, list[LevelCount]] = {}
-    for level in job.backlog:
-        by_name.setdefault(level.name, []).append(level)
-    for level_name, levels in by_name.items():
-        labels = {"etl_job": name, "level": level_name}
-        items = sum(level.left or 0 for level in levels)
-        since = [level.oldest_left_at for level in levels if level.oldest_left_at is not None]
-        found.add("etl_backlog_items", items, **labels)
-        if since:
-            age_s = max(0.0, (now - min(since)).total_seconds())
-            found.add("etl_oldest_dirty_timestamp_seconds", _timestamp(min(since)), **labels)
-            found.add("etl_oldest_dirty_age_seconds", age_s, **labels)
-        elif not items:
-            found.add("etl_oldest_dirty_age_seconds", 0, **labels)
-
-
-def _bound(bound_s: float) -> str:
-    return "+Inf" if math.isinf(bound_s) else f"{bound_s:g}"
-
-
-def _timestamp(moment: datetime | None) -> float | None:
-    return None if moment is None else moment.timestamp()
+    def exposition(self) -> bytes:
+        """All of them in Prometheus's text format."""
+        return generate_latest(self)

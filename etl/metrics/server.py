@@ -8,7 +8,6 @@ from prometheus_client import CollectorRegistry, Metric, start_http_server
 from prometheus_client.registry import Collector
 
 from etl.errors import UsageError
-from etl.metrics.families import families
 from etl.metrics.reading import Reading
 
 
@@ -40,7 +39,7 @@ class LedgerCollector(Collector):
             if self._begun_at < asked_at:
                 self._begun_at = time.monotonic()
                 reading = self._ask()
-                self._found = families(reading)
+                self._found = reading.samples.collect()
                 self._tell_changes(reading)
             return self._found
 

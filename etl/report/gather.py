@@ -6,16 +6,7 @@ from etl import __version__, db
 from etl.job import Job
 from etl.ledger import attempts
 from etl.ledger.cycles import CycleRow, latest
-from etl.report.facts import (
-    Block,
-    Cost,
-    Held,
-    HeldFacts,
-    JobFacts,
-    Mark,
-    Report,
-    WorkerFacts,
-)
+from etl.report.facts import Block, Cost, Held, HeldFacts, JobFacts, Mark, Report, WorkerFacts
 from etl.report.verdict import judge
 from etl.sqlfile import shipped
 
@@ -94,6 +85,13 @@ def _costs(connection: db.Connection, job: Job, cycles: list[CycleRow]) -> list[
 
 
 def _held(connection: db.Connection, job: Job) -> Held:
-    rows = db.run(connection, shipped("report/held"), job=job.name, most=_HELD).fetchall()
-    held, quarantined, due = rows[0][6:] if rows else (0, 0, 0)
-    return Held(held, quarantined, due, [HeldFacts(*row[:6]) for row in rows])
+    any_of = dict.fromkeys(("sqlstate", "outcome", "state"), "")
+    rows = db.run(
+        connection, shipped("held/list_held"), job=job.name, most=_HELD, **any_of
+    ).fetchall()
+    held, quarantined, due = rows[0][-3:] if rows else (0, 0, 0)
+    items = [
+        HeldFacts(key, state, attempts, sqlstate, message, since or until)
+        for _, key, state, attempts, _, sqlstate, message, until, since, *_ in rows
+    ]
+    return Held(held, quarantined, due, items)

@@ -61,11 +61,6 @@ def quoted(name: str) -> str:
 
 
 def _parts(option: str, text: str, wanted: Sequence[str]) -> list[str]:
-    shape = ".".join(wanted)
-    wrong = UsageError(
-        f"{option} must be {shape}, not {text!a}",
-        'Write it as in SQL; a name with other signs than letters, digits and _ as "My Name".',
-    )
     found: list[str] = []
     position = 0
     while match := _PART.match(text, position):
@@ -75,17 +70,14 @@ def _parts(option: str, text: str, wanted: Sequence[str]) -> list[str]:
         if text[position : position + 1] != ".":
             break
         position += 1
-    if position != len(text) or len(found) != len(wanted):
-        raise wrong
-    for name in found:
-        # "$$" would end the quote around a procedure's body.
-        if not name.isprintable() or "$$" in name or len(_utf8(name, wrong)) > LONGEST:
-            raise wrong
+    if position != len(text) or len(found) != len(wanted) or not all(map(_is_usable, found)):
+        raise UsageError(
+            f"{option} must be {'.'.join(wanted)}, not {text!a}",
+            'Write it as in SQL; a name with other signs than letters, digits and _ as "My Name".',
+        )
     return found
 
 
-def _utf8(name: str, wrong: UsageError) -> bytes:
-    try:
-        return name.encode()
-    except UnicodeEncodeError:
-        raise wrong from None
+def _is_usable(name: str) -> bool:
+    # "$$" would end the quote around a procedure's body; half a character is not printable.
+    return name.isprintable() and "$$" not in name and len(name.encode()) <= LONGEST

@@ -16,6 +16,17 @@ from etl.schedule.when import When
 
 _LONGEST = 998
 """Characters of a command that Debian's cron reads: MAX_COMMAND less the line's end."""
+_ROTATION = """\
+"{log}" {{
+    su {user} {group}
+    weekly
+    rotate 8
+    compress
+    delaycompress
+    missingok
+    notifempty
+    create 0600
+}}"""
 
 
 def line(run: ScheduledRun, when: When) -> str:
@@ -58,17 +69,5 @@ def rotation(log: Path) -> str:
     """
     if not str(log).isprintable() or '"' in str(log):
         raise UsageError(f"logrotate cannot take the path {str(log)!a}", "Name another --log.")
-    return "\n".join(
-        [
-            f'"{log}" {{',
-            f"    su {getpass.getuser()} {grp.getgrgid(os.getegid()).gr_name}",
-            "    weekly",
-            "    rotate 8",
-            "    compress",
-            "    delaycompress",
-            "    missingok",
-            "    notifempty",
-            "    create 0600",
-            "}",
-        ]
-    )
+    group = grp.getgrgid(os.getegid()).gr_name
+    return _ROTATION.format(log=log, user=getpass.getuser(), group=group)

@@ -148,20 +148,16 @@ def install(texts: Mapping[str, str], folder: Path, *, may_overwrite: bool) -> l
         if before is not None and not may_overwrite:
             raise FileError(path, None, "exists and differs", "--force replaces it.")
         changed[path] = text
+    hint = "It was not written."
     for path, text in changed.items():
-        _write(path, text)
+        try:
+            path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        except OSError as error:
+            raise FileError(path, None, str(error.strerror), hint) from error
+        files.replace(path, text.encode(), hint)
     _systemctl("daemon-reload")
     _systemctl("enable", "--now", next(name for name in texts if name.endswith(".timer")))
     return list(changed)
-
-
-def _write(path: Path, text: str) -> None:
-    hint = "It was not written."
-    try:
-        path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError(path, None, str(error.strerror), hint) from error
-    files.replace(path, text.encode(), hint)
 
 
 def _systemctl(*arguments: str) -> None:

@@ -43,10 +43,10 @@ class Every:
         """The lines of a systemd timer. By the calendar where it has such an interval."""
         minutes, hours = self._parts()
         if minutes:
-            return [_calendar("*:*" if minutes == 1 else f"*:0/{minutes}"), _PERSISTENT]
+            return _calendar("*:*" if minutes == 1 else f"*:0/{minutes}")
         if hours:
             hour = {1: "*", 24: "00"}.get(hours, f"0/{hours}")
-            return [_calendar(f"*-*-* {hour}:00:00"), _PERSISTENT]
+            return _calendar(f"*-*-* {hour}:00:00")
         return ["OnActiveSec=1min", f"OnUnitActiveSec={self.minutes}min"]
 
     def _parts(self) -> tuple[int, int]:
@@ -76,16 +76,14 @@ class Daily:
     @property
     def timer(self) -> list[str]:
         """The lines of a systemd timer."""
-        return [_calendar(f"*-*-* {self.hour:02}:{self.minute:02}:00"), _PERSISTENT]
+        return _calendar(f"*-*-* {self.hour:02}:{self.minute:02}:00")
 
 
 When = Every | Daily
 
-_PERSISTENT = "Persistent=true"
 
-
-def _calendar(when: str) -> str:
-    return f"OnCalendar={when}"
+def _calendar(when: str) -> list[str]:
+    return [f"OnCalendar={when}", "Persistent=true"]
 
 
 def read(every: str | None, at: str | None) -> When:

@@ -1,4 +1,4 @@
-"""What many cycles of a job come to, without a database: order, freshness, backlog.
+"""What many cycles of a job come to, without running one: order, freshness, backlog.
 
 Items are counted, not kept: how many became dirty in which period and level. So a thousand
 million of them take as long, and as much memory, as a thousand. All counts are whole numbers.

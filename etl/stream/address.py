@@ -19,16 +19,8 @@ if TYPE_CHECKING:
     from pika import ConnectionParameters
 
 _PORTS = {"amqp": 5672, "amqps": 5671}
-_OPTIONS = (
-    "cacertfile",
-    "certfile",
-    "keyfile",
-    "verify",
-    "server_name_indication",
-    "heartbeat",
-    "connection_timeout",
-)
 _LEAST_S = {"heartbeat": 0, "connection_timeout": 1}
+_OPTIONS = ("cacertfile", "certfile", "keyfile", "verify", "server_name_indication", *_LEAST_S)
 _MOST_S = 65_535  # what the protocol has room for
 _VERIFIES = ("verify_peer", "verify_none")
 _HINT = "Write it as amqp://user:password@host:5672/vhost; in a password write @ as %40, / as %2F."

@@ -5,9 +5,8 @@ from collections.abc import Collection, Iterable, Iterator
 import pika
 from pika.adapters.blocking_connection import BlockingChannel
 
-from etl.errors import UsageError
 from etl.job.shape import Stream
-from etl.ledger.held import HeldItem
+from etl.ledger.held import HeldItem, require_all
 from etl.stream.address import Broker
 from etl.stream.channel import channel_for
 from etl.stream.message import (
@@ -22,7 +21,6 @@ from etl.stream.message import (
 )
 from etl.stream.topology import Topology
 
-_NAMED_IN_ERROR = 5
 _Letter = tuple[int, pika.BasicProperties, bytes]
 
 
@@ -57,8 +55,12 @@ def release(broker: Broker, stream: Stream, keys: Collection[str] | None) -> lis
     topology = Topology(stream)
     done: list[str] = []
     with channel_for("held release", broker, topology) as channel:
-        letters = _fetched(channel, topology.dead)
-        for tag, properties, body in letters if keys is None else _named(letters, set(keys)):
+        letters: Iterable[_Letter] = _fetched(channel, topology.dead)
+        if keys is not None:
+            letters = [letter for letter in letters if key_of(*letter[1:]) in keys]
+            found = [key_of(*letter[1:]) for letter in letters]
+            require_all(keys, found, "'etl held list' with the job lists what is.")
+        for tag, properties, body in letters:
             key = key_of(properties, body)
             # Confirmed first: a crash in between leaves two, and the second changes nothing.
             properties = released(properties, key)
@@ -66,20 +68,6 @@ def release(broker: Broker, stream: Stream, keys: Collection[str] | None) -> lis
             channel.basic_ack(tag)
             done.append(key)
     return sorted(done)
-
-
-def _named(letters: Iterable[_Letter], keys: set[str]) -> list[_Letter]:
-    """Those with these ids; none is given up before all are found."""
-    found = [letter for letter in letters if key_of(*letter[1:]) in keys]
-    missing = sorted(keys - {key_of(*letter[1:]) for letter in found})
-    if missing:
-        named = ", ".join(map(repr, missing[:_NAMED_IN_ERROR]))
-        more = len(missing) - _NAMED_IN_ERROR
-        raise UsageError(
-            f"not held: {named}{f' and {more} more' if more > 0 else ''}; nothing was released",
-            "'etl held list' with the job lists what is.",
-        )
-    return found
 
 
 def _fetched(channel: BlockingChannel, queue: str) -> Iterator[_Letter]:

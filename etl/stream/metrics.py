@@ -46,9 +46,7 @@ class Metrics(Collector):
             "queue_in_flight", "Messages taken and not acknowledged.", registry=registry
         )
         self._ready = Gauge(
-            "queue_ready",
-            "Whether messages are taken: both connections stand.",
-            registry=registry,
+            "queue_ready", "Whether messages are taken: both connections stand.", registry=registry
         )
 
     def collect(self) -> Iterator[CounterMetricFamily]:

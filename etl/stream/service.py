@@ -24,7 +24,6 @@ from etl.stream.address import Broker
 from etl.stream.housekeeping import Housekeeper
 from etl.stream.link import BrokerLink, Hooks
 from etl.stream.message import NO_TEXT, Message
-from etl.stream.metrics import Metrics
 from etl.stream.record import StreamRecord
 from etl.stream.settlement import Settlement
 from etl.stream.shutdown import Shutdown
@@ -68,7 +67,9 @@ class Service:
         hooks = Hooks(self._on_open, self._on_lost, self._on_delivery, self._fail)
         self.link = BrokerLink(self._loop, broker, Topology(stream), self._prefetch, hooks)
         self._settlement = Settlement(self.link, stream, record, emit)
-        self._housekeeper = Housekeeper(target, job, stream, record.instance, self._later)
+        self.metrics = self._settlement.metrics
+        later = self._loop.add_callback_threadsafe
+        self._housekeeper = Housekeeper(target, job, stream, record.instance, later)
         self._workers = Workers(record.workers, self._prefetch, self._orders)
         self._shutdown = Shutdown(self.link, self._workers, record, emit)
         self._waiting: deque[Message] = deque()
@@ -87,19 +88,10 @@ class Service:
             instance=self.record.instance,
         )
 
-    def _later(self, what: Callable[[], None]) -> None:
-        """Do this in the loop; from any thread."""
-        self._loop.add_callback_threadsafe(what)
-
     @property
     def is_ready(self) -> bool:
         """Whether both connections stand, and messages are taken."""
         return self.link.is_consuming and self._workers.is_ready and not self._housekeeper.trouble
-
-    @property
-    def metrics(self) -> Metrics:
-        """Its numbers, for a monitoring system."""
-        return self._settlement.metrics
 
     @property
     def trouble(self) -> str:

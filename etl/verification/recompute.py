@@ -6,7 +6,6 @@ again before anything is called wrong.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -24,17 +23,8 @@ _TAKEN = ("55P03", "40001", "40P01")  # somebody else is at it
 _IN_A_ROW = 3  # as many as a worker meets before it takes a fault for everybody's
 
 
-@dataclass(frozen=True, slots=True)
-class Lot:
-    """The items to look at.
-
-    Attributes:
-        items: For each the row of clean.sql: item_key, and what else process.sql takes.
-        population: How many clean items there are.
-    """
-
-    items: list[dict[str, Any]]
-    population: int
+Item = dict[str, Any]
+"""A row of clean.sql, by column: item_key, population, and what else process.sql takes."""
 
 
 class _Skipped(Exception):
@@ -62,7 +52,7 @@ class Verifier:
             **job.session_settings(job.slow_statement_timeout_s),
         )
 
-    def draw(self, sample: int | None, seed: int, item_key: str | None = None) -> Lot:
+    def draw(self, sample: int | None, seed: int, item_key: str | None = None) -> list[Item]:
         """Choose clean items by lot.
 
         Args:
@@ -83,18 +73,18 @@ class Verifier:
             path = self._job.clean.path
             raise FileError(path, None, "must return item_key and population", f"It has {names}.")
         rows = [dict(zip(names, row, strict=True)) for row in cursor]
-        population = int(rows[0]["population"]) if rows else 0
         # An empty key is a key like any other, and stands for any in the query.
-        rows = [row for row in rows if item_key is None or str(row["item_key"]) == item_key]
-        return Lot(rows, population)
+        return [row for row in rows if item_key is None or str(row["item_key"]) == item_key]
 
-    def check(self, lot: Lot, verdict: Verdict, on_checked: Callable[[int], object]) -> None:
-        """Look at each item of a lot.
+    def check(
+        self, items: list[Item], verdict: Verdict, on_checked: Callable[[int], object]
+    ) -> None:
+        """Look at each of these items.
 
         Args:
-            lot: The items.
+            items: As ``draw`` returns them.
             verdict: Gets what is found.
-            on_checked: Called with how many items of the lot have been looked at.
+            on_checked: Called with how many of them have been looked at.
 
         Raises:
             UsageError: The job's statement cannot be rolled back.
@@ -102,20 +92,21 @@ class Verifier:
             FileError: A file of the job is broken.
         """
         verdict.checked = verdict.skipped = 0
-        for place, item in enumerate(lot.items, 1):
+        for place, item in enumerate(items, 1):
             try:
-                wrong = self._check(str(item["item_key"]), item)
+                wrong = self._check(item)
                 verdict.checked += 1
                 verdict.wrong += [wrong] if wrong is not None else []
             except _Skipped:
                 verdict.skipped += 1
-            is_all = place == len(lot.items) and self._hopeless == verdict.checked
+            is_all = place == len(items) and self._hopeless == verdict.checked
             if self._hopeless and (is_all or self._hopeless == _IN_A_ROW):
                 said = f"{self._job.unit} {verdict.wrong[-1].item_key} {verdict.wrong[-1].problem}"
                 raise EnvironmentFaultError(said, "No other one can, until this is mended.")
             on_checked(place)
 
-    def _check(self, key: str, item: dict[str, Any]) -> Wrong | None:
+    def _check(self, item: Item) -> Wrong | None:
+        key = str(item["item_key"])
         try:
             before, after = self._recompute(key, item)
         except psycopg.Error as error:
@@ -141,7 +132,7 @@ class Verifier:
         told = error.diag.message_primary or " ".join(str(error).split())
         return Wrong(key, f"cannot be recomputed: {told} [{state}]")
 
-    def _recompute(self, key: str, item: dict[str, Any]) -> tuple[Result | None, Result | None]:
+    def _recompute(self, key: str, item: Item) -> tuple[Result | None, Result | None]:
         """The stored result before and after, of which nothing stays."""
         process = self._job.process
         values = process.bind({**item, "item_key": key, **self._job.parameters(self._as_of)})
@@ -161,4 +152,4 @@ class Verifier:
         return dict(zip(names, rows[0], strict=True)) if rows else None
 
     def _is_clean(self, key: str) -> bool:
-        return bool(self.draw(None, 0, key).items)
+        return bool(self.draw(None, 0, key))

@@ -174,9 +174,8 @@ def test_a_database_newer_than_the_code_is_refused(etl: Etl, connection: Connect
         assert "the database is newer than this etl" in ran.err
         assert "applied by etl 9.0" in ran.err
     listed = json.loads(etl("sql", "list", "--json").out)
-    assert [file["name"] for file in listed if file["state"] == "unknown"] == [
-        "schema/0099_future.sql"
-    ]
+    (unknown,) = [file["name"] for file in listed if file["state"] == "unknown"]
+    assert unknown == "schema/0099_future.sql"
 
 
 def test_a_broken_job_folder_leaves_the_other_jobs_running(

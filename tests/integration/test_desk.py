@@ -70,10 +70,8 @@ def one(connection: Connection, text: str) -> Any:
 
 def test_status_tells_backlog_and_ages_by_level(warehouse: Connection, etl: Etl) -> None:
     (status,) = told(etl, "status", "status", "datamart-users", AS_OF)["jobs"]
-    counted = by_level(warehouse, "count(*)")
-    assert {
-        level["level"]: level["items"] for level in status["levels"] if level["items"]
-    } == counted
+    dirty = {level["level"]: level["items"] for level in status["levels"] if level["items"]}
+    assert dirty == by_level(warehouse, "count(*)")
     assert status["backlog"] == 30
     oldest = by_level(warehouse, "CAST(max(dimension_user_id) AS integer)")
     for level in status["levels"]:
@@ -109,10 +107,8 @@ def test_status_tells_when_the_backlog_will_be_gone(warehouse: Connection, etl: 
     add_users(warehouse, *(f"late{number}" for number in range(20)))
     (status,) = told(etl, "status", "status", "datamart-users", AS_OF)["jobs"]
     assert status["flow"]["is_never"] is True
-    assert (
-        "never gone at these settings: 10 users come in"
-        in etl("status", "datamart-users", AS_OF).out
-    )
+    said = etl("status", "datamart-users", AS_OF).out
+    assert "never gone at these settings: 10 users come in" in said
 
 
 def test_a_cycle_that_ended_before_it_had_counted_says_nothing_of_the_backlog(
@@ -157,20 +153,14 @@ def test_plan_tells_what_the_next_cycle_does(warehouse: Connection, etl: Etl) ->
     assert (plan["found"], plan["queued"], plan["reserved"], plan["learned_from"]) == (30, 12, 2, 2)
     assert (plan["workers"], plan["connections"]["needed"]) == (3, 4)
     assert plan["connections"]["most"] == int(one(warehouse, "SHOW max_connections"))
-    assert [item["position"] for item in plan["first"] + plan["last"]] == [
-        1,
-        2,
-        3,
-        4,
-        5,
-        *range(8, 13),
-    ]
+    listed = plan["first"] + plan["last"]
+    assert [item["position"] for item in listed] == [*range(1, 6), *range(8, 13)]
     ran = json.loads(etl("datamart-users", AS_OF, "--max-users=12", "--workers=3", "--json").out)
     assert ran["predicted_s"] == pytest.approx(plan["predicted"]["mean_s"], abs=0.01)
     done = [key for (key,) in warehouse.execute(
         "SELECT item_key FROM etl.attempt WHERE cycle_id = (SELECT max(cycle_id) FROM etl.cycle)"
     )]  # fmt: skip
-    assert {item["item_key"] for item in plan["first"] + plan["last"]} < set(done)
+    assert {item["item_key"] for item in listed} < set(done)
     left, oldest = by_level(warehouse, "count(*)"), by_level(warehouse, "max(now() - dirty_since)")
     for level in plan["levels"]:
         assert level["cut_off"] == left.get(level["level"], 0)
@@ -190,10 +180,8 @@ def test_history_has_the_numbers_of_the_ledger(warehouse: Connection, etl: Etl) 
     assert etl("datamart-users", AS_OF, "--max-users=9").status == 0
     assert etl("datamart-users", AS_OF, "--max-users=8").status == 0
     (job,) = told(etl, "history", "history", "datamart-users")["jobs"]
-    assert [(cycle["cycle_id"], cycle["found"], cycle["done"]) for cycle in job["cycles"]] == [
-        (2, 21, 8),
-        (1, 30, 9),
-    ]
+    found = [(cycle["cycle_id"], cycle["found"], cycle["done"]) for cycle in job["cycles"]]
+    assert found == [(2, 21, 8), (1, 30, 9)]
     newest = job["cycles"][0]
     left_s = one(
         warehouse,
@@ -202,9 +190,8 @@ def test_history_has_the_numbers_of_the_ledger(warehouse: Connection, etl: Etl) 
         " GROUP BY c.finished_at",
     )
     assert newest["oldest_left_s"] == pytest.approx(left_s, abs=0.01)
-    assert told(etl, "history", "history", "datamart-users", "--cycles=1")["jobs"][0]["cycles"] == [
-        newest
-    ]
+    (job,) = told(etl, "history", "history", "datamart-users", "--cycles=1")["jobs"]
+    assert job["cycles"] == [newest]
 
 
 def test_history_of_one_cycle_has_its_failures_and_slowest_items(
@@ -221,9 +208,8 @@ def test_history_of_one_cycle_has_its_failures_and_slowest_items(
     )
     assert etl("datamart-users", AS_OF).status == 1
     cycle = told(etl, "history", "history", "datamart-users", "--cycle=1")
-    assert [(f["outcome"], f["sqlstate"], f["attempts"]) for f in cycle["failures"]] == [
-        ("failed", "ET001", 2)
-    ]
+    (failure,) = cycle["failures"]
+    assert (failure["outcome"], failure["sqlstate"], failure["attempts"]) == ("failed", "ET001", 2)
     slowest = warehouse.execute(
         "SELECT item_key FROM etl.attempt ORDER BY duration_ms DESC, item_key LIMIT 10"
     )

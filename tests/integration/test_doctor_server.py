@@ -28,10 +28,8 @@ def test_a_right_that_was_taken_away_is_named_and_given_back(
     connection.execute("REVOKE EXECUTE ON PROCEDURE dwh.merge_notes FROM etl_runner")
     told = examine(connect_again(), tmp_path)
     ledger = found(told, f"etl: {RUNNER} lacks 1 of the rights of a runner: INSERT on etl.attempt")
-    assert (ledger.severity, ledger.command) == (
-        Severity.ERROR,
-        "GRANT INSERT ON etl.attempt TO etl_runner;",
-    )
+    assert ledger.severity == Severity.ERROR
+    assert ledger.command == "GRANT INSERT ON etl.attempt TO etl_runner;"
     of_job = found(told, f"datamart_users: {RUNNER} lacks 2 of")
     assert "EXECUTE on dwh.merge_notes, UPDATE (modified) on dwh.dimension_users" in of_job.what
     mend(connection, ledger)
@@ -50,10 +48,8 @@ def test_a_login_without_rights_becomes_a_runner_by_the_command(
             told = examine(newcomer, tmp_path)
         for scope in ("etl", "datamart_users"):
             finding = found(told, f"{scope}: {name} lacks")
-            assert (finding.severity, finding.command) == (
-                Severity.ERROR,
-                f"GRANT etl_runner TO {name};",
-            )
+            assert finding.severity == Severity.ERROR
+            assert finding.command == f"GRANT etl_runner TO {name};"
         # What cannot be asked is told, and nothing else ends.
         assert etl("doctor", ETL_DSN=theirs.dsn).status == 1
         mend(connection, finding)
@@ -114,10 +110,8 @@ def test_what_a_rebuild_left_is_dropped_and_an_index_under_work_left_alone(
     holder.execute("ROLLBACK")
     connection.execute("SET statement_timeout = 0")
     rest = found(examine(connection, tmp_path), "the index public.things_n_ccnew is invalid")
-    assert (rest.severity, rest.command) == (
-        Severity.ERROR,
-        "DROP INDEX CONCURRENTLY public.things_n_ccnew;",
-    )
+    assert rest.severity == Severity.ERROR
+    assert rest.command == "DROP INDEX CONCURRENTLY public.things_n_ccnew;"
     worker = connect_again()
     worker.execute("BEGIN")
     worker.execute(f"LOCK TABLE {TABLE} IN SHARE UPDATE EXCLUSIVE MODE".encode())

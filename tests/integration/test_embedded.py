@@ -16,7 +16,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from etl.embedded import EmbeddedServer, binaries
 from etl.errors import StateFolderError
-from tests.conftest import Address, Etl, runner
+from tests.conftest import Address, Etl, clear, runner
 from tests.states import state_folder
 
 
@@ -126,14 +126,11 @@ def test_a_start_that_was_killed_while_making_its_data_is_made_again(
     assert not (home / "data.new").exists()
 
 
-def test_a_long_state_folder_gets_a_short_socket_path(
-    environment: dict[str, str], state: Path
-) -> None:
+def test_a_long_state_folder_gets_a_short_socket_path(alone: Etl, state: Path) -> None:
     deep = state.joinpath(*["a-rather-long-name"] * 8)
-    run = runner({**environment, "ETL_STATE_DIR": str(deep)})
     server = EmbeddedServer.of(deep, os.environ)
     try:
-        assert run("server", "start").status == 0
+        assert alone("server", "start", ETL_STATE_DIR=str(deep)).status == 0
     finally:
         server.stop()
         shutil.rmtree(server.home, ignore_errors=True)
@@ -141,8 +138,7 @@ def test_a_long_state_folder_gets_a_short_socket_path(
 
 def test_a_folder_without_binaries_is_named(alone: Etl, tmp_path: Path) -> None:
     ran = alone("server", "start", ETL_PG_BIN=str(tmp_path))
-    assert ran.status == 2
-    assert f"no PostgreSQL server found in {tmp_path}" in ran.err
+    assert clear(ran, 2, f"no PostgreSQL server found in {tmp_path}")
 
 
 def test_the_server_log_is_told_when_it_does_not_start(alone: Etl, state: Path) -> None:
@@ -151,6 +147,4 @@ def test_the_server_log_is_told_when_it_does_not_start(alone: Etl, state: Path) 
     data = EmbeddedServer.of(state, os.environ).data
     with (data / "postgresql.conf").open("a") as file:
         file.write("no_such_setting = 1\n")
-    ran = alone("server", "start")
-    assert ran.status == 69
-    assert "no_such_setting" in ran.err
+    assert clear(alone("server", "start"), 69, "no_such_setting")

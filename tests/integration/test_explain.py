@@ -10,8 +10,9 @@ from etl.db import Connection
 from tests.conftest import Address, Etl, runner
 from tests.integration.explain_warehouse import DIRTY, NOTES, USER, load_warehouse
 from tests.shapes import shaped
-from tests.support import DAY
+from tests.support import DAY, contents
 
+AS_OF = f"--as-of={DAY}"
 Explain = Callable[..., dict[str, Any]]
 
 schema_server = factories.postgresql_noproc(
@@ -24,12 +25,11 @@ schema_server = factories.postgresql_noproc(
 def explain(etl: Etl, dsn: str, server_address: Address) -> Explain:
     """Explains the job as a superuser, whose sessions may look into procedures."""
 
-    def run(*arguments: str, job: str = "datamart-users") -> dict[str, Any]:
-        superuser = f"{dsn} user={server_address.user}"
-        ran = etl("explain", job, "--json", f"--as-of={DAY}", "--dsn", superuser, *arguments)
-        assert ran.status == 0, ran.err
-        found: dict[str, Any] = shaped("explain", ran.out)
-        return found
+    def run(*arguments: str, options: str = "", status: int = 0) -> dict[str, Any]:
+        superuser = f"{dsn} user={server_address.user} options='{options}'"
+        ran = etl("explain", "datamart-users", "--json", AS_OF, "--dsn", superuser, *arguments)
+        assert ran.status == status, ran.err
+        return dict(shaped("explain", ran.out))
 
     return run
 
@@ -47,17 +47,9 @@ def rows_read(found: dict[str, Any], subject: str) -> dict[str, int]:
 def test_as_shipped_there_is_nothing_to_find_and_nothing_is_changed(
     explain: Explain, connection: Connection
 ) -> None:
-    def everything() -> list[Any]:
-        return connection.execute(
-            "SELECT 'u', u.xmin::text, u.ctid::text FROM dwh.dimension_users AS u"
-            " UNION ALL SELECT 'd', d.xmin::text, d.ctid::text FROM dwh.datamart_users AS d"
-            " UNION ALL SELECT 'h', h.xmin::text, h.ctid::text FROM etl.held_item AS h"
-            " ORDER BY 1, 3"
-        ).fetchall()
-
-    before = everything()
+    before = contents(connection)
     found = explain()
-    assert everything() == before
+    assert contents(connection) == before
     assert found["findings"] == []
     # Nobody was active lately, all equally often.
     ((first,),) = connection.execute(
@@ -79,13 +71,8 @@ def test_as_shipped_there_is_nothing_to_find_and_nothing_is_changed(
     by_opener = read.pop("dwh.facts by index facts_closing_notes_of_opener alone")
     assert openings <= by_opener <= openings * openings
     assert not any(how.startswith("dwh.facts") for how in read)
-    (one,) = [
-        read
-        for query in found["queries"]
-        for read in query["reads"]
-        if "facts_of_user" in read["how"]
-    ]
-    assert one["of_rows"] == 2 * NOTES
+    every = [read for query in found["queries"] for read in query["reads"]]
+    assert [r["of_rows"] for r in every if "facts_of_user" in r["how"]] == [2 * NOTES]
 
 
 def command_of(found: dict[str, Any], kind: str) -> str:
@@ -181,7 +168,7 @@ def test_statistics_out_of_date_are_told_with_the_command_that_renews_them(
 
 
 def test_what_an_item_spills_is_held_by_the_memory_suggested(
-    explain: Explain, connection: Connection, dsn: str, server_address: Address
+    explain: Explain, connection: Connection, server_address: Address
 ) -> None:
     connection.execute(
         "INSERT INTO dwh.facts (action, note_id, action_at, action_dimension_id_user,"
@@ -191,22 +178,20 @@ def test_what_an_item_spills_is_held_by_the_memory_suggested(
         [USER],
     )
     connection.execute("VACUUM ANALYZE dwh.facts")
-    user, database = server_address.user, connection.info.dbname
-    small = f"{dsn} options='-c work_mem=64kB'"
-    found = explain(f"--item={USER}", "--dsn", f"{small} user={user}")
+    found = explain(f"--item={USER}", options="-c work_mem=64kB")
     spills = [finding for finding in found["findings"] if finding["kind"] == "spill"]
     (command,) = {finding["command"] for finding in spills}
     work_mem = command.split("'")[1]
-    assert command == f"ALTER ROLE {user} IN DATABASE {database} SET work_mem = '{work_mem}';"
+    whose = f"{server_address.user} IN DATABASE {connection.info.dbname}"
+    assert command == f"ALTER ROLE {whose} SET work_mem = '{work_mem}';"
     assert spills[0]["check"] == f"checked: with {work_mem} it stays in memory"
-    enough = f"{dsn} options='-c work_mem={work_mem}' user={user}"
-    assert explain(f"--item={USER}", "--dsn", enough)["findings"] == []
+    assert explain(f"--item={USER}", options=f"-c work_mem={work_mem}")["findings"] == []
 
 
 def test_a_runner_is_told_what_to_grant_and_sees_the_rest(
     etl: Etl, connection: Connection, environment: dict[str, str], dsn: str
 ) -> None:
-    ran = etl("explain", "datamart-users", "--json", f"--as-of={DAY}")
+    ran = etl("explain", "datamart-users", "--json", AS_OF)
     assert ran.status == 0, ran.err
     found = shaped("explain", ran.out)
     assert {query["subject"] for query in found["queries"]} == {"prioritization", "backlog count"}
@@ -218,7 +203,7 @@ def test_a_runner_is_told_what_to_grant_and_sees_the_rest(
         assert [command.split()[0] for command in commands] == ["ALTER", "GRANT"]
         for command in commands:
             connection.execute(command.encode())
-        ran = etl("explain", "datamart-users", f"--as-of={DAY}", "--dsn", f"{dsn} user=explainer")
+        ran = etl("explain", "datamart-users", AS_OF, "--dsn", f"{dsn} user=explainer")
         assert ran.status == 0, ran.err
         assert "reads dwh.facts by index facts_of_user alone: 150 of about" in ran.out
         assert "auto_explain" not in ran.out
@@ -234,9 +219,7 @@ def test_a_reader_sees_the_listing(environment: dict[str, str], dsn: str) -> Non
     assert "auto_explain" in ran.out
 
 
-def test_the_item_that_is_named_is_explained(
-    explain: Explain, etl: Etl, connection: Connection, dsn: str, server_address: Address
-) -> None:
+def test_the_item_that_is_named_is_explained(explain: Explain, connection: Connection) -> None:
     found = explain("--item=2")
     assert (found["item_key"], found["item_chosen"]) == ("2", "named")
     for key in ("777777", "x"):
@@ -246,10 +229,7 @@ def test_the_item_that_is_named_is_explained(
         connection.execute(
             "SELECT pg_advisory_xact_lock('dwh.datamart_users'::regclass::oid::integer, 2)"
         )
-        superuser = f"{dsn} user={server_address.user}"
-        ran = etl("explain", "datamart-users", "--item=2", "--dsn", superuser)
-    assert ran.status == 1
-    assert "is held by somebody else" in ran.out
+        assert "is held by somebody else" in explain("--item=2", status=1)["note"]
 
 
 def test_where_nothing_is_dirty_the_item_done_last_is_explained(
@@ -260,6 +240,6 @@ def test_where_nothing_is_dirty_the_item_done_last_is_explained(
     assert (found["item_key"], found["item_chosen"]) == (None, None)
     assert "name one by --item" in found["note"]
     connection.execute("UPDATE dwh.dimension_users SET modified = TRUE WHERE dimension_user_id = 7")
-    assert etl("datamart-users", f"--as-of={DAY}").status == 0
+    assert etl("datamart-users", AS_OF).status == 0
     found = explain()
     assert (found["item_key"], found["item_chosen"]) == ("7", "done last")

@@ -10,6 +10,7 @@ from etl.db import Connection
 from tests.conftest import Etl, clear
 
 TABLE = 'shop."Odd ""items"'
+TOML = 'title = "Odd"\nunit = "thing"\n'
 DONE = f"UPDATE {TABLE} SET \"is dirty\" = FALSE WHERE key = :'item_key'"
 
 
@@ -29,16 +30,14 @@ class Odd:
             f"GRANT SELECT, UPDATE ON {TABLE} TO etl_runner",
         ):
             connection.execute(statement.encode())
-        self.write("job.toml", 'title = "Odd"\nunit = "thing"\n')
+        self.write("job.toml", TOML)
         self.write("backlog.sql", "SELECT 1 AS level, 0 AS items, now() WHERE FALSE")
         self.write(
             "prioritize.sql",
             f'SELECT t.key AS item_key, 1 AS level, t."Part of" AS part FROM {TABLE} AS t'
             ' WHERE t."is dirty" ORDER BY t.key LIMIT :max_items',
         )
-        self.write(
-            "process.sql", f"UPDATE {TABLE} SET \"is dirty\" = FALSE WHERE key = :'item_key'"
-        )
+        self.write("process.sql", DONE)
 
     def write(self, name: str, text: str) -> None:
         """Write a file of the job."""
@@ -87,10 +86,7 @@ def test_columns_are_named_by_what_they_leave(odd: Odd) -> None:
 
 
 def test_a_listing_that_takes_too_long_is_told_as_planned(odd: Odd) -> None:
-    odd.write(
-        "job.toml",
-        'title = "Odd"\nunit = "thing"\n[defaults]\nstatement_timeout = "200ms"\n',
-    )
+    odd.write("job.toml", f'{TOML}[defaults]\nstatement_timeout = "200ms"\n')
     odd.write(
         "backlog.sql",
         f"SELECT 1 AS level, count(*) AS items, now() FROM {TABLE} AS t,"
@@ -118,7 +114,6 @@ def test_a_listing_that_is_broken_is_one_error(odd: Odd, etl: Etl) -> None:
 
 
 def test_keys_and_statements_control_no_terminal(odd: Odd, etl: Etl) -> None:
-    odd.write("process.sql", f"UPDATE {TABLE} SET \"is dirty\" = FALSE WHERE key = :'item_key'")
     key = "\x1b[31mred\n'; DROP TABLE x; --"
     ran = etl("explain", "odd", f"--item={key}", ETL_JOBS_DIR=str(odd.folder.parent))
     assert ran.status == 0, ran.err

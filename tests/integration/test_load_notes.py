@@ -5,7 +5,6 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Protocol
 
 import pytest
 
@@ -33,24 +32,14 @@ def notes(tmp_path: Path) -> Path:
     return path
 
 
-class Shell(Protocol):
-    """Runs the program from a line of shell, as ``"$@"``."""
-
-    def __call__(self, line: str, *arguments: str | Path) -> Ran: ...
-
-
 @pytest.fixture
-def shell(environment: dict[str, str], dsn: str) -> Shell:
-    """On the test's database."""
+def shell(environment: dict[str, str], dsn: str) -> Etl:
+    """Runs the program on the test's database from a line of shell, as ``"$@"``."""
 
     def run(line: str, *arguments: str | Path) -> Ran:
-        done = subprocess.run(
-            ["bash", "-c", line, "bash", sys.executable, "-m", "etl", *arguments],
-            capture_output=True,
-            check=False,
-            env={**environment, "ETL_DSN": dsn},
-            text=True,
-        )
+        program = ["bash", "-c", line, "bash", sys.executable, "-m", "etl", *arguments]
+        known = {**environment, "ETL_DSN": dsn}
+        done = subprocess.run(program, capture_output=True, check=False, env=known, text=True)
         return Ran(done.returncode, done.stdout, done.stderr)
 
     return run
@@ -124,13 +113,10 @@ def test_gzip_and_standard_input_are_read_alike(
 ) -> None:
     packed = notes.with_suffix(".csv.gz")
     packed.write_bytes(gzip.compress(notes.read_bytes()))
-    assert json.loads(etl("load-notes", packed, "--json").out)["new_facts"] == 5
-    connection.execute("TRUNCATE dwh.facts")
-    ran = etl("load-notes", "-", "--json", stdin=notes.read_bytes())
-    assert json.loads(ran.out)["new_facts"] == 5
-    connection.execute("TRUNCATE dwh.facts")
-    ran = etl("load-notes", "-", "--json", stdin=packed.read_bytes())
-    assert json.loads(ran.out)["new_facts"] == 5
+    for file, stdin in ((packed, b""), ("-", notes.read_bytes()), ("-", packed.read_bytes())):
+        ran = etl("load-notes", file, "--json", stdin=stdin)
+        assert json.loads(ran.out)["new_facts"] == 5
+        connection.execute("TRUNCATE dwh.facts")
 
 
 def test_rejected_records_are_written_down_with_line_and_reason(
@@ -162,9 +148,8 @@ def test_rejected_records_are_written_down_with_line_and_reason(
 
 def test_too_many_rejects_load_nothing(etl: Etl, connection: Connection, notes: Path) -> None:
     notes.write_text(HEADER + "CREATE FUNCTION\n" + NOTES)
-    ran = etl("load-notes", notes)
-    assert ran.status == 1
-    assert "1 of 4 records were rejected, more than 1 % allowed; nothing was loaded" in ran.err
+    said = "1 of 4 records were rejected, more than 1 % allowed; nothing was loaded"
+    assert clear(etl("load-notes", notes), 1, said)
     assert facts(connection) == set()
     assert notes.with_name("notes.csv.rejects.csv").exists()
     assert etl("load-notes", notes, "--max-rejects=25%").status == 0
@@ -199,18 +184,14 @@ def test_a_file_that_cannot_be_read_loads_nothing(
 
 @pytest.mark.parametrize("limit", ["-1", "x", "1.5", "nan%", "inf%", "%"])
 def test_a_wrong_reject_limit_is_a_usage_error(etl: Etl, notes: Path, limit: str) -> None:
-    ran = etl("load-notes", notes, f"--max-rejects={limit}")
-    assert ran.status == 2
-    assert "--max-rejects must be" in ran.err
+    assert clear(etl("load-notes", notes, f"--max-rejects={limit}"), 2, "--max-rejects must be")
 
 
 def test_a_database_without_schema_says_run_etl_init(
     environment: dict[str, str], bare_dsn: str, notes: Path
 ) -> None:
     ran = runner({**environment, "ETL_DSN": bare_dsn})("load-notes", notes)
-    assert ran.status == 2
-    assert 'schema "dwh" does not exist' in ran.err
-    assert "Run 'etl init'" in ran.err
+    assert clear(ran, 2, 'schema "dwh" does not exist', "Run 'etl init'")
 
 
 @pytest.mark.parametrize(
@@ -229,18 +210,17 @@ def test_a_file_that_is_none_is_named_before_any_is_loaded(
     assert facts(connection) == set()
 
 
-def test_standard_input_can_be_read_once_and_may_be_closed(etl: Etl, notes: Path) -> None:
+def test_standard_input_can_be_read_once_and_may_be_closed(
+    etl: Etl, shell: Etl, notes: Path
+) -> None:
     ran = etl("load-notes", "-", "-", stdin=notes.read_bytes())
     assert clear(ran, 2, "standard input is empty")
     assert "new facts               5" in ran.out
-
-
-def test_standard_input_that_is_closed_is_empty(shell: Shell) -> None:
     assert clear(shell('exec "$@" <&-', "load-notes", "-"), 2, "standard input is empty")
 
 
 def test_a_disk_too_full_for_the_rejects_is_one_error_and_leaves_nothing(
-    shell: Shell, connection: Connection, notes: Path
+    shell: Etl, connection: Connection, notes: Path
 ) -> None:
     notes.write_text(HEADER + NOTES + "no note\n" * 5000)
     for blocks in (0, 1, 100):  # the first write is refused, the last one when it is closed, none
@@ -254,6 +234,5 @@ def test_a_disk_too_full_for_the_rejects_is_one_error_and_leaves_nothing(
 def test_files_are_loaded_each_for_itself(etl: Etl, connection: Connection, notes: Path) -> None:
     second = notes.with_name("second.csv")
     second.write_text("no header\n")
-    ran = etl("load-notes", notes, second)
-    assert ran.status == 2
+    assert etl("load-notes", notes, second).status == 2
     assert len(facts(connection)) == 5

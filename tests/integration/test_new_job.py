@@ -236,8 +236,12 @@ FOREIGN = [
 ]
 
 
-def prepare(connection: Connection, source: Foreign) -> bytes:
-    """Make the table, with what docs/adding-a-job.md grants. Returns what adds a row."""
+@pytest.fixture(params=FOREIGN, ids=lambda source: source.type)
+def foreign(
+    request: pytest.FixtureRequest, connection: Connection
+) -> Generator[tuple[Foreign, bytes]]:
+    """A table with what docs/adding-a-job.md grants, and what adds a row to it."""
+    source: Foreign = request.param
     for statement in (
         "CREATE SCHEMA {0.schema}",
         "CREATE TABLE {0.table} ({0.key} {0.type}, amount integer)",
@@ -249,15 +253,7 @@ def prepare(connection: Connection, source: Foreign) -> bytes:
         "GRANT INSERT ON {0.table} TO writer_of_it",
     ):
         connection.execute(statement.format(source).encode())
-    return f"INSERT INTO {source.table} VALUES ($1, 1), (NULL, 1)".encode()
-
-
-@pytest.fixture(params=FOREIGN, ids=lambda source: source.type)
-def foreign(
-    request: pytest.FixtureRequest, connection: Connection
-) -> Generator[tuple[Foreign, bytes]]:
-    """A table of somebody else's, and what adds a row to it."""
-    yield request.param, prepare(connection, request.param)
+    yield source, f"INSERT INTO {source.table} VALUES ($1, 1), (NULL, 1)".encode()
     connection.execute("RESET ROLE")
     connection.execute("DROP OWNED BY writer_of_it")
     connection.execute("DROP ROLE writer_of_it")

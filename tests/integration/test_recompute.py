@@ -7,6 +7,7 @@ import pytest
 
 from etl.db import Connection
 from tests.conftest import READER, Connect, Etl
+from tests.gates import open_gate, put_gate, shut_gate
 from tests.shapes import shaped
 from tests.support import DAY, add_facts, add_users, closed, dirty, opened, refresh_all, user_ids
 from tests.tally import Tally
@@ -115,23 +116,16 @@ def test_an_item_that_somebody_has_is_skipped(
 
 
 def test_a_change_that_comes_meanwhile_is_no_drift(clean: Connection, etl: Etl) -> None:
-    """A load commits between the two looks: the item is dirty by then."""
-    clean.execute(
-        "CREATE FUNCTION load() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN"
-        " PERFORM pg_advisory_xact_lock_shared(43); NEW.active_days := NEW.active_days + 1;"
-        " RETURN NEW; END $$"
-    )
-    clean.execute(
-        "CREATE TRIGGER load BEFORE INSERT OR UPDATE ON dwh.datamart_users"
-        " FOR EACH ROW EXECUTE FUNCTION load()"
-    )
-    clean.execute("SELECT pg_advisory_lock(43)")
+    """What is stored differs, but a load commits while it is recomputed: it is dirty by then."""
+    clean.execute("UPDATE dwh.datamart_users SET active_days = 77")
+    put_gate(clean, "dwh.datamart_users")
+    shut_gate(clean)
     told: dict[str, Any] = {}
     running = threading.Thread(target=lambda: told.update(verify(etl, "--all")))
     running.start()
     until_found(clean, WAITS_AT_GATE)
     clean.execute("UPDATE dwh.dimension_users SET modified = TRUE")
-    clean.execute("SELECT pg_advisory_unlock(43)")
+    open_gate(clean)
     running.join()
     assert (told["wrong"], told["skipped"]) == (0, 20)
 

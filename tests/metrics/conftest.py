@@ -8,7 +8,6 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from etl import db
 from etl.db import Connection
-from etl.metrics.families import exposition
 from etl.metrics.reading import read
 from etl.sqlfile import shipped
 from tests.conftest import READER, Connect, Etl, shipped_job
@@ -61,7 +60,7 @@ def scrape(dsn: str) -> Callable[[], Scrape]:
     def ask() -> Scrape:
         found = read(target, [shipped_job()], timeout_s=60)
         assert (found.error, found.problems) == (None, [])
-        return Scrape(exposition(found).decode())
+        return Scrape(found.samples.exposition().decode())
 
     return ask
 

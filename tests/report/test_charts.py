@@ -14,16 +14,7 @@ from etl.ledger.cycles import CycleRow, LevelRow, WaitRow
 from etl.report import words
 from etl.report.charts import backlog, cost, freshness, timeline
 from etl.report.charts.scales import decades, every, log_place, round_steps
-from etl.report.facts import (
-    Block,
-    Cost,
-    Held,
-    JobFacts,
-    Mark,
-    Report,
-    Verdict,
-    WorkerFacts,
-)
+from etl.report.facts import Block, Cost, Held, JobFacts, Mark, Report, Verdict, WorkerFacts
 from etl.report.verdict import judge
 
 AT = datetime(2026, 1, 16, 3, tzinfo=UTC)
@@ -85,14 +76,8 @@ def test_long_items_waits_and_failures_lie_where_they_happened() -> None:
     assert (wait.left, wait.width) == (90.0, 10.0)
     assert (dot.left, dot.middle, dot.kind) == (33.0, 13.0, "failed")
     assert dot.title == "failed: note y and 2 more, SQLSTATE 22012"
-    assert [tick.text for tick in chart.ticks] == [
-        "0",
-        "20 s",
-        "40 s",
-        "1 min",
-        "1 min 20 s",
-        "1 min 40 s",
-    ]
+    ticks = ", ".join(tick.text for tick in chart.ticks)
+    assert ticks == "0, 20 s, 40 s, 1 min, 1 min 20 s, 1 min 40 s"
 
 
 def test_more_workers_than_lanes_are_counted() -> None:
@@ -111,10 +96,8 @@ def test_a_column_is_as_high_as_its_backlog_and_its_parts_touch() -> None:
     assert [line.text for line in chart.lines] == ["0", "50", "100", "150", "200"]
     assert chart.lines[-1].place == parts[-1].top
     assert chart.kinds == ["done", "failed", "remaining"]
-    assert (
-        "cycle 1, 2026-01-16 03:00:00: found 200 notes: 100 done, 50 failed"
-        in chart.columns[0].title
-    )
+    title = chart.columns[0].title
+    assert "cycle 1, 2026-01-16 03:00:00: found 200 notes: 100 done, 50 failed" in title
 
 
 def test_freshness_is_drawn_against_its_goal() -> None:
@@ -225,7 +208,7 @@ def test_every_colour_can_be_read() -> None:
         dict(re.findall(r"--(\w+): (#\w+)", part)) for part in re.findall(r":root \{[^}]*", css)
     ]
     assert len(palettes) == 3
-    for palette in palettes:
+    for palette in (palettes[0] | its_own for its_own in palettes):
         for paper in ("paper", "card"):
             for ink in ("ink", "soft", "failed"):
                 assert contrast(palette[ink], palette[paper]) >= 4.5, (ink, paper)

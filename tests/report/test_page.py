@@ -9,14 +9,7 @@ import pytest
 from etl.db import Connection
 from tests.conftest import Etl
 from tests.report.browser import show
-from tests.report.ledgers import (
-    EVIL,
-    add_cycle,
-    add_earlier,
-    add_evil,
-    add_held,
-    add_large,
-)
+from tests.report.ledgers import EVIL, add_cycle, add_earlier, add_evil, add_held, add_large
 
 _MEASURE = """<!DOCTYPE html><title>frames</title><link rel="icon" href="data:,"><script>
 onload = () => {

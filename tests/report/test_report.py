@@ -51,10 +51,7 @@ def test_what_it_tells_is_what_the_ledger_has(etl: Etl, connection: Connection) 
         "5 users failed. 1 user in quarantine waits for a person. "
         "The backlog is growing: 103 users remain, 92 more than after cycle 1."
     )
-    assert [(worker["worker"], worker["items"]) for worker in answer["workers"]] == [
-        (1, 99),
-        (2, 98),
-    ]
+    assert {worker["worker"]: worker["items"] for worker in answer["workers"]} == {1: 99, 2: 98}
     # 40 ms each, 5 between two; of the orphaned one nobody knows. One of 400 ms spans 8 pauses.
     assert [worker["busy_s"] for worker in answer["workers"]] == pytest.approx([3.96, 3.92])
     assert [len(worker["blocks"]) for worker in answer["workers"]] == [2, 2]
@@ -90,10 +87,8 @@ def test_an_empty_ledger_a_running_and_a_forgotten_cycle_are_told(
     assert "No cycle of this job has run yet." in page.read_text()
     add_earlier(connection, 1)
     answer = told(etl, "-o", str(page))
-    assert answer["verdict"] == {
-        "state": "backlog",
-        "sentence": "11 users remain for the next cycle.",
-    }
+    sentence = "11 users remain for the next cycle."
+    assert answer["verdict"] == {"state": "backlog", "sentence": sentence}
     assert "forgotten the attempts of this cycle" in page.read_text()
     add_cycle(connection, is_finished=False, attempts=False)
     answer = told(etl, "-o", str(page))
@@ -173,10 +168,7 @@ def test_no_link_is_followed_and_nothing_else_is_overwritten(etl: Etl, tmp_path:
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
-    [
-        ([], "say where to write the page"),
-        (["-o", "-", "--json"], "both print on standard output"),
-    ],
+    [([], "say where to write the page"), (["-o", "-", "--json"], "both print on standard output")],
 )
 def test_a_report_goes_to_one_place(etl: Etl, arguments: list[str], said: str) -> None:
     ran = etl("report", "datamart-users", *arguments)

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from etl.db import Connection
-from etl.desk.past import cohorts, settle
 from etl.freshness import LevelAge
+from etl.simulation.past import cohorts, settle
 from tests.conftest import READER, Etl, clear, runner
 from tests.shapes import shaped
 from tests.support import DAY, add_facts, add_users, opened

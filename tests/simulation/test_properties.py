@@ -178,11 +178,7 @@ def test_quantiles_are_those_of_single_ages(each: list[int]) -> None:
 @given(percent=st.integers(0, 33), cycles=st.integers(1, 40), seed=st.none() | st.integers(0, 9))
 def test_never_more_are_dirty_than_exist(percent: int, cycles: int, seed: int | None) -> None:
     made = Scenario(
-        levels=levels(Fraction(percent)),
-        limit=ItemLimit(1),
-        cycles=cycles,
-        items=100,
-        seed=seed,
+        levels=levels(Fraction(percent)), limit=ItemLimit(1), cycles=cycles, items=100, seed=seed
     )
     assert run(made, 2).largest_backlog <= 100
 

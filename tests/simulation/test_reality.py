@@ -6,9 +6,9 @@ from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 
 from etl.db import Connection
-from etl.desk.past import settle
 from etl.settings import ItemLimit
 from etl.simulation import LevelScenario, LevelState, Scenario, Simulation
+from etl.simulation.past import settle
 from tests.conftest import Etl
 from tests.support import DAY, refresh_all
 

@@ -11,7 +11,6 @@ from typing import IO, Any, cast
 
 import pytest
 
-from etl.db import Connection
 from tests.conftest import Address, runner
 from tests.stream.broker import OwnBroker, is_installed
 
@@ -63,13 +62,6 @@ def make_job(folder: Path, kind: str = "quorum", lock_timeout: str = "5s") -> Pa
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     return folder
-
-
-def until_at_gate(connection: Connection) -> None:
-    """Wait until a message waits for the gate that this connection holds."""
-    waiting = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-    while not connection.execute(waiting).fetchall():
-        pass
 
 
 class Service:

@@ -9,8 +9,9 @@ from etl.db import Connection
 from tests.conftest import RUNNER, Address, runner
 from tests.faults.servers import OwnServer
 from tests.stream.broker import OwnBroker
-from tests.stream.conftest import GATE, QUEUE, Start, until_at_gate
+from tests.stream.conftest import GATE, QUEUE, Start
 from tests.stream.test_service import DEAD, seen
+from tests.waiting import WAITS_AT_GATE, until, until_found
 
 
 def test_queues_that_are_deleted_are_made_again_and_the_counts_add_up(
@@ -28,8 +29,7 @@ def test_queues_that_are_deleted_are_made_again_and_the_counts_add_up(
     service.ready()
     broker.publish(QUEUE, ("good", b"x"), ("end", b"number seven"))
     service.until("MessageFailed", message_id="end", is_dead=True)
-    while not seen(connection):
-        pass
+    until(lambda: seen(connection))
     told = service.stop()
     assert (told["done"], told["dead"], told["in_hand"]) == (1, 2, 0)
     assert told["received"] == told["returned"] + 3
@@ -60,7 +60,7 @@ def test_it_ends_though_the_database_is_away_and_a_worker_died(
         holder.execute("SELECT pg_advisory_lock($1)", [GATE])
         service = start("letters", "--workers=1", ETL_DSN=server.dsn(database, RUNNER)).ready()
         broker.publish(QUEUE, ("slow", b"wait"))
-        until_at_gate(holder)
+        until_found(holder, WAITS_AT_GATE)
         (worker,) = service.workers()
         os.kill(worker, signal.SIGSTOP)
         holder.close()

@@ -6,8 +6,7 @@ from typing import Any
 from tests.conftest import runner
 from tests.stream.broker import OwnBroker
 from tests.stream.conftest import QUEUE, Start
-
-DEAD = f"{QUEUE}.dead"
+from tests.stream.test_service import DEAD
 
 
 def test_ids_and_headers_may_be_anything(

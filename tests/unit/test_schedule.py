@@ -3,13 +3,15 @@
 import re
 import shutil
 import subprocess
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from etl.errors import FileError, UsageError
 from etl.schedule import ScheduledRun, cron, systemd, when
+from etl.settings import duration_s
 
 HARD = ["it's", 'say "hi"', "50%", "$HOME ${x} $(id)", "a b", ";", "", "#", "*", "ü", "~"]
 """Arguments that some reader on the way could take for something else."""
@@ -135,19 +137,25 @@ def test_what_systemd_cannot_take_is_refused(program: str) -> None:
         systemd.units(scheduled(log=Path("/a\\b")), when.Every(15), None)
 
 
+Analyze = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
 @pytest.fixture
-def analyze() -> str:
-    """The program systemd-analyze."""
+def analyze(tmp_path: Path) -> Analyze:
+    """Runs systemd-analyze."""
     program = shutil.which("systemd-analyze")
     if program is None:
         pytest.skip("NOT CHECKED: there is no systemd-analyze (Debian: apt-get install systemd)")
-    return program
+    known = {"XDG_RUNTIME_DIR": str(tmp_path), "TZ": "UTC"}
+    return lambda *arguments: subprocess.run(
+        [program, *arguments], capture_output=True, text=True, check=False, env=known
+    )
 
 
 @pytest.mark.parametrize("user", [None, "root"])
 @pytest.mark.parametrize("is_server_started", [True, False])
 def test_systemd_finds_nothing_wrong(
-    analyze: str, tmp_path: Path, user: str | None, is_server_started: bool
+    analyze: Analyze, tmp_path: Path, user: str | None, is_server_started: bool
 ) -> None:
     run = scheduled(
         *HARD,
@@ -160,40 +168,23 @@ def test_systemd_finds_nothing_wrong(
     texts = systemd.units(run, when.Every(90), user)
     for name, text in texts.items():
         (tmp_path / name).write_text(text)
-    manager = ["--system"] if user else ["--user"]
-    done = subprocess.run(
-        [analyze, "verify", "--man=no", *manager, *(tmp_path / name for name in texts)],
-        capture_output=True, text=True, check=False, env={"XDG_RUNTIME_DIR": str(tmp_path)},
-    )  # fmt: skip
+    verify = ["verify", "--man=no", "--system" if user else "--user"]
+    done = analyze(*verify, *(tmp_path / name for name in texts))
     # It also tells what is wrong with other units of the machine.
     said = [line for line in done.stderr.splitlines() if "etl-counts" in line]
     assert (done.returncode, said) == (0, []), done.stderr
     (tmp_path / "etl-counts.service").write_text(texts["etl-counts.service"] + "Nonsense=1\n")
-    again = subprocess.run(
-        [analyze, "verify", "--man=no", *manager, tmp_path / "etl-counts.service"],
-        capture_output=True, text=True, check=False, env={"XDG_RUNTIME_DIR": str(tmp_path)},
-    )  # fmt: skip
-    assert "Nonsense" in again.stderr
+    assert "Nonsense" in analyze(*verify, tmp_path / "etl-counts.service").stderr
 
 
 @pytest.mark.parametrize("every", ["1m", "15m", "60m", "2h", "24h"])
-def test_systemd_knows_these_times(analyze: str, every: str) -> None:
+def test_systemd_knows_these_times(analyze: Analyze, every: str) -> None:
     calendar = when.read(every, None).timer[0].removeprefix("OnCalendar=")
     begun = ["--base-time=2026-01-16 00:00:30 UTC", "--iterations=2"]
-    done = subprocess.run(
-        [analyze, "calendar", *begun, calendar],
-        capture_output=True, text=True, check=True, env={"TZ": "UTC"},
-    )  # fmt: skip
-    begun, again = re.findall(r"(?:elapse|Iter\. #2): (\w+ [0-9-]+ [0-9:]+ UTC)", done.stdout)
-    assert moment(again) - moment(begun) == {
-        "1m": timedelta(minutes=1), "15m": timedelta(minutes=15), "60m": timedelta(hours=1),
-        "2h": timedelta(hours=2), "24h": timedelta(days=1),
-    }[every]  # fmt: skip
-
-
-def moment(text: str) -> datetime:
-    """A moment as systemd-analyze writes it."""
-    return datetime.strptime(text, "%a %Y-%m-%d %H:%M:%S UTC").replace(tzinfo=UTC)
+    done = analyze("calendar", *begun, calendar)
+    told = re.findall(r"(?:elapse|Iter\. #2): \w+ ([0-9-]+ [0-9:]+) UTC", done.stdout)
+    first, second = map(datetime.fromisoformat, told)
+    assert (second - first).total_seconds() == duration_s("", every)
 
 
 def test_logrotate_takes_its_sample(tmp_path: Path) -> None:

@@ -10,27 +10,9 @@ from etl import db
 from etl.freshness import LevelAge, ages
 from etl.job import Job
 from etl.ledger import cost, rounds
-from etl.ledger.cost import CostModel, ItemCost
+from etl.ledger.cost import CostModel
+from etl.simulation.scenario import LevelScenario
 from etl.sqlfile import shipped
-
-
-@dataclass(frozen=True, slots=True)
-class PastLevel:
-    """One level.
-
-    Attributes:
-        level: Its number.
-        name: Its name.
-        backlog: How long items have been dirty, periods, and how many.
-        arrivals: So many became dirty from one cycle to the next, on the average.
-        cost: What one item takes; None: no cycle has told.
-    """
-
-    level: int
-    name: str
-    backlog: tuple[tuple[int, int], ...]
-    arrivals: Fraction
-    cost: ItemCost | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +25,7 @@ class Past:
         model: What cycles take; None: no cycle has told.
     """
 
-    levels: list[PastLevel]
+    levels: list[LevelScenario]
     cycles: int
     model: CostModel | None
 
@@ -69,7 +51,7 @@ def look(connection: db.Connection, job: Job, as_of: date, every_s: float) -> Pa
     arrivals = settle(net)
     return Past(
         levels=[
-            PastLevel(
+            LevelScenario(
                 level=level.level,
                 name=level.name,
                 backlog=cohorts(level, every_s),
