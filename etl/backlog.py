@@ -55,9 +55,9 @@ class Backlog:
         self.frozen: Counter[int] = Counter()
 
     @contextmanager
-    def snapshot(self) -> Generator[None]:
-        """Read one state of the database, and only read."""
-        with db.snapshot(self._connection):
+    def snapshot(self, lock_timeout: str = "5s") -> Generator[None]:
+        """As ``db.snapshot``, with memory for a long list."""
+        with db.snapshot(self._connection, lock_timeout):
             db.run(self._connection, shipped("session/set_listing"))
             yield
 

@@ -10,6 +10,10 @@ WEIGHT = "weight"
 """The column of a prioritization that says how much work an item is, if it has one."""
 
 
+INCOMPLETE = "incomplete"
+"""The stop reason of a cycle whose workers somebody ended."""
+
+
 class Outcome(StrEnum):
     """What an attempt at an item came to."""
 

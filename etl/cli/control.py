@@ -80,7 +80,9 @@ def cancel(
 
 def workers(
     job: JobName,
-    number: Annotated[int, typer.Argument(metavar="N", min=1, max=1000, help="So many.")],
+    number: Annotated[
+        int, typer.Argument(metavar="N", min=1, max=settings.MOST_WORKERS, help="So many.")
+    ],
     json_output: Json = False,
     dsn: Dsn = None,
 ) -> None:

@@ -10,7 +10,7 @@ import typer
 
 from etl import settings
 from etl.cli.database import target
-from etl.cli.exit_statuses import SOME_FAILED
+from etl.cli.exit_statuses import QUARANTINED, SOME_FAILED
 from etl.cli.jobs import job_named, job_names, whole_jobs
 from etl.cli.options import Dsn, day
 from etl.cli.output import say, tell
@@ -88,7 +88,7 @@ def demo(
     if status == SOME_FAILED:
         tell(f"\nSome {shown.unit}s of the sample are spoilt, to show what becomes of them.")
     _tell_next(shown.command)
-    raise typer.Exit(0 if status == SOME_FAILED else status)
+    raise typer.Exit(0 if status in (SOME_FAILED, QUARANTINED) else status)
 
 
 def _program() -> str:

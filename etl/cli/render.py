@@ -26,6 +26,8 @@ def outcome_line(record: CycleRecord, unit: str) -> str:
     speed = f" ({record.items_per_s:,.0f}/s)" if record.done else ""
     held = record.held + record.quarantined
     waiting = f"; {held:,} held after failures" if held else ""
+    if record.quarantined:
+        waiting += f", {record.quarantined:,} of them until somebody releases them"
     return f"{counts} in {record.duration_s:.1f} s{speed}{rest}{waiting}"
 
 

@@ -23,7 +23,7 @@ from etl.job import Job
 from etl.ledger import control, cost, rounds
 from etl.ledger.cost import Budget
 from etl.lock import host_lock
-from etl.model import CycleRecord, Orders
+from etl.model import INCOMPLETE, CycleRecord, Orders
 from etl.queue import Buildable, FileQueue, OpenClaims, TableQueue
 from etl.settings import CycleOptions
 from etl.worker.session import end_sessions, session_name
@@ -134,7 +134,7 @@ class Cycle:
     def _close(self, link: Link, queue: FileQueue | TableQueue, signals: StopSignals) -> None:
 
         def look(connection: db.Connection) -> None:
-            if self.record.stop_reason == "incomplete":  # by now all outcomes are known
+            if self.record.stop_reason == INCOMPLETE:  # by now all outcomes are known
                 self._say_why(self._queued)
             if self._options.only_key is None:
                 backlog = Backlog(connection, self._job, self.record, self._parameters())
@@ -185,7 +185,7 @@ class Cycle:
         backlog = Backlog(connection, self._job, self.record, self._parameters())
         is_catch_up = False
         try:
-            with cancelled_on_stop(connection, signals, self._deadline), backlog.snapshot():
+            with cancelled_on_stop(connection, signals, self._deadline), backlog.snapshot("0"):
                 if self._options.only_key is not None:
                     queued = backlog.freeze_one(queue, self._options.only_key)
                 else:

@@ -1,6 +1,6 @@
 """Why a cycle ended, in the words of its record."""
 
-from etl.model import CycleRecord
+from etl.model import INCOMPLETE, CycleRecord
 
 
 def stop_reason(
@@ -31,5 +31,5 @@ def stop_reason(
     if is_cut_by_time or (is_time_over and (record.claimed < queued or not queued)):
         return "time limit"
     if record.claimed < queued:
-        return "incomplete"  # somebody ended the workers
+        return INCOMPLETE
     return "limit" if record.remaining else "drained"

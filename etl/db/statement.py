@@ -25,6 +25,10 @@ _HINTS = (
         "GRANT this role what it needs.",
     ),
     (
+        (errors.LockNotAvailable,),
+        "Somebody has a table locked: 'etl doctor' names who.",
+    ),
+    (
         (errors.ReadOnlySqlTransaction,),
         "This server or role only reads: connect to the primary, as a role that writes.",
     ),

@@ -19,11 +19,12 @@ _COPIED_TOGETHER = 1000
 
 
 @contextmanager
-def snapshot(connection: Connection) -> Generator[datetime]:
+def snapshot(connection: Connection, lock_timeout: str = "5s") -> Generator[datetime]:
     """Read one state of the database, and only read.
 
     Args:
         connection: In autocommit.
+        lock_timeout: How long to wait for a table that somebody has locked; 0: as long as it takes.
 
     Yields:
         The moment of asking, by the server's clock.
@@ -31,7 +32,7 @@ def snapshot(connection: Connection) -> Generator[datetime]:
     connection.isolation_level, connection.read_only = IsolationLevel.REPEATABLE_READ, True
     try:
         with connection.transaction():
-            (now,) = one(connection, shipped("session/now"))
+            now, _ = one(connection, shipped("session/set_snapshot"), lock_timeout=lock_timeout)
             yield now
     finally:
         if not connection.closed:

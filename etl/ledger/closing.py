@@ -37,7 +37,7 @@ def close_cycle(
     finished_at = datetime.now(UTC)
     left = claims.settle("the cycle was cut off") if look is None else []
     with db.explained(connection, shipped("ledger/copy_attempts")), connection.transaction():
-        db.run(connection, shipped("session/set_closing"), nested_loops="off")
+        db.run(connection, shipped("session/set_closing"), nested_loops="off", lock_timeout="0")
         if _unclosed(connection, record.cycle_id) is None:
             # The connection was lost after the COMMIT and before its answer.
             count_held(connection, record, finished_at)
@@ -82,9 +82,11 @@ def _count_anew(connection: db.Connection, record: CycleRecord) -> None:
 
 def _look(connection: db.Connection, look: Callable[[db.Connection], None]) -> None:
     """Without it a record closes as well: what it would have told stays unknown."""
+    settings = shipped("session/set_closing")
     with suppress(FileError), connection.transaction():
-        db.run(connection, shipped("session/set_closing"), nested_loops="on")
+        db.run(connection, settings, nested_loops="on", lock_timeout="1s")
         look(connection)
+        db.run(connection, settings, nested_loops="on", lock_timeout="0")
 
 
 def _unclosed(connection: db.Connection, cycle_id: int | None) -> db.Row | None:

@@ -68,14 +68,17 @@ class Service:
         self.link = BrokerLink(self._loop, broker, Topology(stream), self._prefetch, hooks)
         self._settlement = Settlement(self.link, stream, record, emit)
         self.metrics = self._settlement.metrics
-        later = self._loop.add_callback_threadsafe
-        self._housekeeper = Housekeeper(target, job, stream, record.instance, later)
+        self._housekeeper = Housekeeper(target, job, stream, record.instance, self._later)
         self._workers = Workers(record.workers, self._prefetch, self._orders)
         self._shutdown = Shutdown(self.link, self._workers, record, emit)
         self._waiting: deque[Message] = deque()
         self._burials = 0
         self._begun = self._ticked_at = time.monotonic()
         self._told_settled = 0
+
+    def _later(self, what: Callable[[], None]) -> None:
+        """Do this in the loop; from any thread."""
+        self._loop.add_callback_threadsafe(what)
 
     def _orders(self, number: int) -> Orders:
         return Orders(

@@ -163,6 +163,33 @@ def test_two_signals_leave_a_record_that_cannot_be_closed_to_the_next_cycle(
     assert closed.fetchall() == [(6, "crashed"), (0, "drained")]
 
 
+def test_one_signal_ends_a_listing_that_waits_for_a_locked_table_and_closes_its_record(
+    start: Start, gate: Connection, connection: Connection
+) -> None:
+    connection.execute("BEGIN")
+    connection.execute("LOCK TABLE dwh.dimension_users")
+    waiting = start("--workers=1")
+    until_found(
+        gate,
+        "SELECT FROM pg_locks WHERE NOT granted AND relation = 'dwh.dimension_users'::regclass",
+        running=waiting.process,
+    )
+    os.kill(waiting.process.pid, signal.SIGTERM)
+    waiting.ended(128 + signal.SIGTERM, done=0, stop_reason="stopped")
+    connection.execute("ROLLBACK")
+    closed = connection.execute("SELECT stop_reason, finished_at IS NULL FROM etl.cycle")
+    assert closed.fetchall() == [("stopped", False)]
+
+
+def test_a_cycle_whose_workers_somebody_ends_is_incomplete_and_not_all_right(
+    run: Run, gate: Connection
+) -> None:
+    for worker in run.workers():
+        os.kill(worker, signal.SIGTERM)
+    open_gate(gate)
+    run.ended(1, stop_reason="incomplete", failed=0, orphaned=0)
+
+
 def test_a_reader_that_goes_away_does_not_end_the_cycle(
     run: Run, gate: Connection, connection: Connection
 ) -> None:

@@ -266,3 +266,14 @@ def test_watching_tells_it_again_and_again_until_it_is_interrupted(
         assert watching.wait() == 0
         assert watching.stderr is not None
         assert "Traceback" not in watching.stderr.read()
+
+
+def test_status_does_not_wait_for_a_table_that_somebody_has_locked(
+    warehouse: Connection, etl: Etl
+) -> None:
+    warehouse.execute("BEGIN")
+    warehouse.execute("LOCK TABLE dwh.dimension_users")
+    try:
+        clear(etl("status", "datamart-users", AS_OF), 2, "lock timeout", "'etl doctor' names who")
+    finally:
+        warehouse.execute("ROLLBACK")

@@ -112,7 +112,8 @@ def test_the_numbers_add_up_at_any_time(
         (
             record(),
             "1,200 of 2,000 users done, 2 failed, 3 busy, 1 orphaned in 12.3 s (97/s); "
-            "794 remain for the next cycle; 9 held after failures",
+            "794 remain for the next cycle; 9 held after failures, 5 of them until somebody "
+            "releases them",
         ),
         (empty(), "0 of 0 users done in 0.0 s"),
         (replace(record(), is_dry_run=True), "would do 1,500 of 2,000 users with 3 workers"),
