@@ -70,12 +70,8 @@ def as_object(
         "is_reached": refused is None,
         "problem": None if refused is None else refused.message,
         "checks": [
-            {
-                "check": verdict.check,
-                "is_checked": not verdict.problem,
-                "findings": len(verdict.findings),
-            }
-            for verdict in verdicts
+            {"check": v.check, "is_checked": not v.problem, "findings": len(v.findings)}
+            for v in verdicts
         ],
         "findings": [
             asdict(finding) | {"severity": finding.severity.name.lower(), "check": check}

@@ -176,24 +176,17 @@ def _table(items: "list[HeldItem]", unit: str | None) -> str:
         items: At least one.
         unit: What an item is where all are of one job; None: tell the job of each.
     """
-    titles = ["key" if unit is None else unit, "state", "attempts", "outcome", "SQLSTATE"]
-    titles += ["until, or since", "cycle", "message"]
+    titles = ["job", "key"] if unit is None else [unit]
+    titles += ["state", "attempts", "outcome", "SQLSTATE", "until, or since", "cycle", "message"]
     rows = [
-        [
-            item.item_key,
-            item.state,
-            str(item.attempts),
-            item.outcome,
-            item.sqlstate or "-",
+        (
+            *([item.job] if unit is None else []),
+            *(item.item_key, item.state, item.attempts, item.outcome, item.sqlstate),
             item.quarantined_at or item.held_until,
-            str(item.last_cycle_id),
-            item.message or "",
-        ]
+            *(str(item.last_cycle_id), item.message or ""),
+        )
         for item in items
     ]
-    if unit is None:
-        titles.insert(0, "job")
-        rows = [[item.job, *row] for item, row in zip(items, rows, strict=True)]
     states = Counter(item.state for item in items)
     total = ", ".join(f"{states[state]:,} {state}" for state in _STATES if states[state])
     return "\n".join([*columns(titles, rows, left=len(titles)), "", total])

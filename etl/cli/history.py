@@ -13,6 +13,7 @@ from etl.cli.words import age, counted, moment, seconds
 from etl.errors import UsageError
 
 if TYPE_CHECKING:
+    from etl.db import Connection
     from etl.job import Job
     from etl.ledger.attempts import Failure, SlowItem
     from etl.ledger.cycles import CycleRow
@@ -40,33 +41,22 @@ def history(
     had been dirty. With --json one object: jobs, or for one cycle: job, cycle,
     slowest, failures and has_attempts.
     """
-    from etl.ledger import attempts
     from etl.ledger.cycles import latest
 
     if cycle is not None and job is None:
         raise UsageError("--cycle needs a job", f"Say which: etl history JOB --cycle {cycle}.")
     with connected_to_jobs(dsn, "history", job) as (connection, jobs):
         if cycle is not None:
-            (one,) = latest(connection, jobs[0], 1, cycle)
-            slowest = attempts.slowest(connection, one, _SLOWEST)
-            failures = attempts.failures(connection, one)
-            detail = _detail_object if json_output else _detail
-            tell(detail(jobs[0], one, slowest, failures))
+            _tell_one(connection, jobs[0], cycle, is_json=json_output)
             return
         told = [(each, latest(connection, each, cycles)) for each in jobs]
     if json_output:
-        tell(
-            to_json(
-                {
-                    "jobs": [
-                        {"job": each.name, "cycles": [asdict(row) for row in rows]}
-                        for each, rows in told
-                    ]
-                }
-            )
-        )
+        listed = [
+            {"job": each.name, "cycles": [asdict(row) for row in rows]} for each, rows in told
+        ]
+        tell(to_json({"jobs": listed}))
     else:
-        tell("\n\n".join(_list(each, rows) for each, rows in told) or "no job is deployed here")
+        tell("\n\n".join(_list(*one) for one in told) or "no job is deployed here")
 
 
 def _list(job: "Job", cycles: "list[CycleRow]") -> str:
@@ -75,21 +65,24 @@ def _list(job: "Job", cycles: "list[CycleRow]") -> str:
     return "\n".join([job.title, "", *cycle_table(cycles)])
 
 
-def _has_attempts(cycle: "CycleRow", slowest: "list[SlowItem]", failures: "list[Failure]") -> bool:
-    return bool(slowest or failures or not cycle.claimed)
+def _tell_one(connection: "Connection", job: "Job", cycle_id: int, *, is_json: bool) -> None:
+    from etl.ledger import attempts
+    from etl.ledger.cycles import latest
 
-
-def _detail_object(
-    job: "Job", cycle: "CycleRow", slowest: "list[SlowItem]", failures: "list[Failure]"
-) -> str:
+    (cycle,) = latest(connection, job, 1, cycle_id)
+    slowest = attempts.slowest(connection, cycle, _SLOWEST)
+    failures = attempts.failures(connection, cycle)
+    if not is_json:
+        tell(_detail(job, cycle, slowest, failures))
+        return
     told = {
         "job": job.name,
         "cycle": asdict(cycle),
         "slowest": [asdict(item) for item in slowest],
         "failures": [asdict(failure) for failure in failures],
-        "has_attempts": _has_attempts(cycle, slowest, failures),
+        "has_attempts": bool(slowest or failures or not cycle.claimed),
     }
-    return to_json(told)
+    tell(to_json(told))
 
 
 def _detail(
@@ -98,7 +91,7 @@ def _detail(
     lines = [job.title, "", *cycle_table([cycle]), "", *_settings(cycle), "", *_levels(cycle)]
     if failures:
         rows = [
-            (one.sqlstate or "-", one.outcome, f"{one.attempts:,}", one.item_key, one.message or "")
+            (one.sqlstate or "-", one.outcome, one.attempts, one.item_key, one.message or "")
             for one in failures
         ]
         failed = ("SQLSTATE", "outcome", "attempts", f"such as {job.unit}", "message")
@@ -110,30 +103,23 @@ def _detail(
                 job.level_name(item.level),
                 item.outcome,
                 seconds(item.duration_ms / 1000),
-                "-" if item.weight is None else f"{item.weight:,.0f}",
+                item.weight,
                 str(item.worker),
             )
             for item in slowest
         ]
         titles = (f"slowest {job.unit}s", "level", "outcome", "took", "weight", "worker")
         lines += ["", *columns(titles, slow, left=3)]
-    if not _has_attempts(cycle, slowest, failures):
-        days = job.keep_attempts_days
-        lines += [
-            "",
-            "its attempts come into the ledger when its record closes"
-            if cycle.finished_at is None
-            else f"its attempts are forgotten: the ledger keeps them for {days} days",
-        ]
+    if cycle.claimed and not (failures or slowest):
+        why = f"are forgotten: the ledger keeps them for {job.keep_attempts_days} days"
+        if cycle.finished_at is None:
+            why = "come into the ledger when its record closes"
+        lines += ["", f"its attempts {why}"]
     return "\n".join(lines)
 
 
 def _settings(cycle: "CycleRow") -> list[str]:
-    limit = (
-        "no time limit"
-        if cycle.time_limit_s is None
-        else f"time limit {seconds(cycle.time_limit_s)}"
-    )
+    limit = f"time limit {seconds(cycle.time_limit_s)}" if cycle.time_limit_s else "no time limit"
     told = [
         f"as of {cycle.as_of}, on {printable(cycle.host)} (process {cycle.pid}), "
         f"{counted(cycle.workers, 'worker')}, limit {cycle.max_items:,}, {limit}"
@@ -156,9 +142,7 @@ def _levels(cycle: "CycleRow") -> list[str]:
     rows = [
         (
             f"{level.level} {level.name}",
-            *(f"{n:,}" for n in (level.found, level.done, level.failed, level.busy)),
-            f"{level.orphaned:,}",
-            "-" if level.left is None else f"{level.left:,}",
+            *(level.found, level.done, level.failed, level.busy, level.orphaned, level.left),
             age(level.oldest_left_s),
             age(level.goal_s),
         )

@@ -8,13 +8,14 @@ import json
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
+Cell = str | float | None
 _WIDEST = 60
 _UNUSUAL = re.compile(r"[^ -~]")
 
@@ -52,7 +53,7 @@ def _moment(value: object) -> str:
     raise TypeError(type(value).__name__)
 
 
-def columns(titles: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> list[str]:
+def columns(titles: Sequence[str], rows: Iterable[Sequence[Cell]], left: int = 1) -> list[str]:
     """Aligned columns for people: a line of titles, then one for each row.
 
     One endless name must not push all the others off the screen: behind it, its own row is out
@@ -60,10 +61,10 @@ def columns(titles: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1)
 
     Args:
         titles: Of the columns.
-        rows: A text for each; one that could come from outside goes through ``printable`` here.
+        rows: For each a text, which goes through ``printable`` here; a number; or None, a dash.
         left: So many columns are texts, and begin at the left; the others are numbers.
     """
-    cells = [list(titles), *([printable(cell) for cell in row] for row in rows)]
+    cells = [list(titles), *([_cell(value) for value in row] for row in rows)]
     widths = [min(max(map(len, column)), _WIDEST) for column in zip(*cells, strict=True)]
     return [
         "  ".join(
@@ -72,6 +73,14 @@ def columns(titles: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1)
         ).rstrip()
         for row in cells
     ]
+
+
+def _cell(value: Cell) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, str):
+        return printable(value)
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.0f}"
 
 
 def is_on_terminal() -> bool:

@@ -18,7 +18,7 @@ from etl.cli.options import (
     Workers,
     day,
 )
-from etl.cli.output import columns, printable, tell, to_json
+from etl.cli.output import Cell, columns, tell, to_json
 from etl.cli.render import prediction_line
 from etl.cli.words import age, counted, seconds
 
@@ -60,18 +60,15 @@ def plan(
 
 def as_text(plan: "Plan") -> str:
     """A plan for people."""
-    unit = f"{plan.unit}s"
-    lines = [
-        f"{plan.title}: a cycle now would take {plan.queued:,} of {plan.found:,} {unit}, "
-        f"as of {plan.as_of}",
-        _limits(plan),
-        "",
-        *_levels(plan),
-        "",
-    ]
+    taken = f"{plan.queued:,} of {plan.found:,} {plan.unit}s"
+    lines = [f"{plan.title}: a cycle now would take {taken}, as of {plan.as_of}", _limits(plan)]
+    lines += ["", *_levels(plan), ""]
     if plan.first:
         lines += [*_items(plan.first + plan.last, plan), ""]
-    lines += [f"duration: {_duration(plan)}", f"connections: {_connections(plan)}"]
+    lines.append(f"duration: {_duration(plan)}")
+    told = plan.connections
+    fits = "" if told.needed <= told.free else ": too few, take fewer workers"
+    lines.append(f"connections: {told.needed} needed, {told.free} of {told.most} free{fits}")
     if plan.held or plan.quarantined:
         lines.append(f"left out: {plan.held:,} held, {plan.quarantined:,} quarantined")
     return "\n".join(lines)
@@ -89,15 +86,11 @@ def _limits(plan: "Plan") -> str:
 
 def _levels(plan: "Plan") -> list[str]:
     titles = ("level", "dirty", "taken", "cut off", "oldest of them", "p50", "goal")
-    rows = [
+    rows: list[tuple[Cell, ...]] = [
         (
             f"{level.level} {level.name}",
-            f"{level.found:,}",
-            f"{level.queued:,}",
-            f"{level.cut_off:,}",
-            age(level.cut_off_oldest_s),
-            age(level.cut_off_p50_s),
-            age(level.goal_s),
+            *(level.found, level.queued, level.cut_off),
+            *map(age, (level.cut_off_oldest_s, level.cut_off_p50_s, level.goal_s)),
         )
         for level in plan.levels
     ]
@@ -107,12 +100,7 @@ def _levels(plan: "Plan") -> list[str]:
 def _items(items: "list[PlannedItem]", plan: "Plan") -> list[str]:
     names = {level.level: level.name for level in plan.levels}
     rows = [
-        (
-            printable(item.item_key),
-            names.get(item.level, f"level {item.level}"),
-            f"{item.position:,}",
-            "-" if item.weight is None else f"{item.weight:,.0f}",
-        )
+        (item.item_key, names.get(item.level, f"level {item.level}"), item.position, item.weight)
         for item in items
     ]
     return columns((plan.unit, "level", "place", "weight"), rows, left=2)
@@ -125,9 +113,3 @@ def _duration(plan: "Plan") -> str:
         f"{prediction_line(plan.predicted)}, with {counted(plan.workers, 'worker')}; "
         f"learned from {counted(plan.learned_from, 'cycle')}"
     )
-
-
-def _connections(plan: "Plan") -> str:
-    told = plan.connections
-    fits = "" if told.needed <= told.free else ": too few, take fewer workers"
-    return f"{told.needed} needed, {told.free} of {told.most} free{fits}"

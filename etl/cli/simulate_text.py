@@ -1,10 +1,9 @@
 """A simulation told: as JSON, and for people."""
 
 from dataclasses import asdict
-from fractions import Fraction
 from typing import Any, NamedTuple
 
-from etl.cli.output import columns, printable
+from etl.cli.output import Cell, columns
 from etl.cli.words import age, counted, seconds
 from etl.simulation import Ages, LevelState, Outlook, Scenario, Shown
 
@@ -27,26 +26,14 @@ class Subject(NamedTuple):
 
 def as_object(subject: Subject, scenario: Scenario, outlook: Outlook) -> dict[str, Any]:
     """A simulation as docs/json/simulate.schema.json describes it."""
+    names = ("items", "cycles", "every_s", "workers", "time_limit_s", "reserved_percent", "seed")
     return {
         **subject._asdict(),
-        "items": scenario.items,
-        "cycles": scenario.cycles,
-        "every_s": scenario.every_s,
+        **{name: getattr(scenario, name) for name in names},
         "max_items": scenario.limit.max_items,
-        "workers": scenario.workers,
-        "time_limit_s": scenario.time_limit_s,
-        "reserved_percent": scenario.reserved_percent,
-        "seed": scenario.seed,
         "arrivals_per_cycle": float(scenario.arrivals),
         "backlog_before": scenario.backlog,
-        "arrived": outlook.arrived,
-        "done": outlook.done,
-        "backlog": outlook.backlog,
-        "largest_backlog": outlook.largest_backlog,
-        "capacity": outlook.capacity,
-        "gone_in_cycles": outlook.gone_in_cycles,
-        "is_reached": outlook.is_reached,
-        "longest_s": outlook.longest_s,
+        **asdict(outlook),
         "shown": [_shown(one, scenario.every_s) for one in outlook.shown],
     }
 
@@ -56,11 +43,7 @@ def _shown(shown: Shown, every_s: float) -> dict[str, Any]:
         **asdict(shown.cycle),
         "levels": [
             {
-                "level": level.level,
-                "name": level.name,
-                "arrived": level.arrived,
-                "done": level.done,
-                "backlog": level.backlog,
+                **asdict(level),
                 "left": _ages(level.left, every_s),
                 "waited": _ages(level.waited, every_s),
             }
@@ -82,11 +65,12 @@ def as_text(subject: Subject, scenario: Scenario, outlook: Outlook) -> str:
     limit = f"{scenario.limit.max_items:,} {unit} a cycle"
     if scenario.time_limit_s is not None:
         limit += f" and {seconds(scenario.time_limit_s)}"
+    arrivals = f"{float(scenario.arrivals):,.1f}".removesuffix(".0")
     of = "" if scenario.items is None else f" of {scenario.items:,}"
     lines = [
         f"{subject.title}, simulated: {counted(scenario.cycles, 'cycle')}, one every "
         f"{age(scenario.every_s)}, at most {limit}, {counted(scenario.workers, 'worker')}",
-        f"{_mean(scenario.arrivals)} {unit}{of} become dirty from one cycle to the next, "
+        f"{arrivals} {unit}{of} become dirty from one cycle to the next, "
         f"{scenario.backlog:,} are so at the beginning",
         "",
         *_cycles(outlook.shown, scenario.every_s),
@@ -100,21 +84,15 @@ def as_text(subject: Subject, scenario: Scenario, outlook: Outlook) -> str:
     return "\n".join(lines)
 
 
-def _mean(count: Fraction) -> str:
-    return f"{float(count):,.1f}".removesuffix(".0")
-
-
 def _cycles(shown: list[Shown], every_s: float) -> list[str]:
-    titles = ("cycle", "came in", "done", "left", "oldest left", "takes", *_names(shown[-1].levels))
+    titles = ("cycle", "came in", "done", "left", "oldest left", "takes",
+              *(f"left {level.level}" for level in shown[-1].levels))  # fmt: skip
     rows = [
         (
-            f"{one.cycle.number:,}",
-            f"{one.cycle.arrived:,}",
-            f"{one.cycle.done:,}",
-            f"{one.cycle.backlog:,}",
+            *(one.cycle.number, one.cycle.arrived, one.cycle.done, one.cycle.backlog),
             _age(_oldest(one.levels), every_s),
-            seconds(one.cycle.predicted.mean_s) if one.cycle.predicted else "-",
-            *(f"{level.backlog:,}" for level in one.levels),
+            seconds(one.cycle.predicted.mean_s) if one.cycle.predicted else None,
+            *(level.backlog for level in one.levels),
         )
         for one in shown
     ]
@@ -125,17 +103,13 @@ def _oldest(levels: list[LevelState]) -> int | None:
     return max((one.left.oldest for one in levels if one.left.oldest is not None), default=None)
 
 
-def _names(levels: list[LevelState]) -> list[str]:
-    return [f"left {level.level}" for level in levels]
-
-
 def _levels(levels: list[LevelState], every_s: float) -> list[str]:
     titles = ("level in the end", "came in", "done", "left", "oldest", "p95", "p50",
               "waited at most", "p95", "p50")  # fmt: skip
-    rows = [
+    rows: list[tuple[Cell, ...]] = [
         (
-            printable(f"{level.level} {level.name}"),
-            *(f"{count:,}" for count in (level.arrived, level.done, level.backlog)),
+            f"{level.level} {level.name}",
+            *(level.arrived, level.done, level.backlog),
             *(_age(n, every_s) for n in (level.left.oldest, level.left.p95, level.left.p50)),
             *(_age(n, every_s) for n in (level.waited.oldest, level.waited.p95, level.waited.p50)),
         )
@@ -145,7 +119,7 @@ def _levels(levels: list[LevelState], every_s: float) -> list[str]:
 
 
 def _age(periods: int | None, every_s: float) -> str:
-    return "-" if periods is None else age(periods * every_s)
+    return age(None if periods is None else periods * every_s)
 
 
 def _verdict(scenario: Scenario, outlook: Outlook, unit: str) -> str:

@@ -65,9 +65,7 @@ def _told(connection: "Connection", jobs: "list[Job]", as_of: Any, is_json: bool
     if is_json:
         asked_at = min((one.asked_at for one in told), default=None)
         return to_json({"asked_at": asked_at, "jobs": [as_object(one) for one in told]})
-    return (
-        "\n\n".join(as_text(one) for one in told) if told else "no job is deployed on this database"
-    )
+    return "\n\n".join(map(as_text, told)) or "no job is deployed on this database"
 
 
 def as_object(status: "Status") -> dict[str, Any]:
@@ -86,17 +84,12 @@ def as_text(status: "Status") -> str:
     if not any(level.goal_s for level in status.levels):
         verdict = "no goals are set"
     backlog = counted(status.backlog, f"dirty {status.unit}")
-    lines = [
-        f"{status.title}: {backlog}; {verdict}  ({moment(status.asked_at)})",
-        "",
-        *_levels(status),
-    ]
+    lines = [f"{status.title}: {backlog}; {verdict}  ({moment(status.asked_at)})", ""]
+    lines += _levels(status)
     if status.held or status.quarantined:
-        lines += [
-            "",
-            f"after failures: {status.held:,} held, {status.quarantined:,} quarantined "
-            f"(etl held list {status.job.replace('_', '-')})",
-        ]
+        waiting = f"{status.held:,} held, {status.quarantined:,} quarantined"
+        command = f"etl held list {status.job.replace('_', '-')}"
+        lines += ["", f"after failures: {waiting} ({command})"]
     lines += ["", f"backlog: {flow_line(status.flow, unit)}"]
     if status.running is not None:
         lines += ["", *_running(status.running, unit)]
@@ -108,20 +101,16 @@ def as_text(status: "Status") -> str:
 
 
 def _levels(status: "Status") -> list[str]:
-    titles = ("level", "dirty", "oldest", "p95", "p50", "goal", "")
     rows = [
         (
             f"{level.level} {level.name}",
-            f"{level.items:,}",
-            age(level.oldest_s),
-            age(level.p95_s),
-            age(level.p50_s),
-            age(level.goal_s),
+            level.items,
+            *map(age, (level.oldest_s, level.p95_s, level.p50_s, level.goal_s)),
             "LATE" if level.is_late else "",
         )
         for level in status.levels
     ]
-    return columns(titles, rows)
+    return columns(("level", "dirty", "oldest", "p95", "p50", "goal", ""), rows)
 
 
 def flow_line(flow: "Flow", unit: str) -> str:
@@ -153,11 +142,10 @@ def _running(running: "Running", unit: str) -> list[str]:
         f"{running.items_per_s:,.1f}/s, {counted(cycle.workers, 'worker')}, "
         f"until about {moment(running.eta)}"
     )
-    waits = [f"it waits: {printable(cycle.waits_for)}"] if cycle.waits_for else []
-    wrong = [
-        f"{n:,} {name}" for name in ("failed", "busy", "orphaned") if (n := getattr(cycle, name))
-    ]
-    return [line, *waits, *([", ".join(wrong)] if wrong else [])]
+    waits = f"it waits: {printable(cycle.waits_for)}" if cycle.waits_for else ""
+    counts = {name: getattr(cycle, name) for name in ("failed", "busy", "orphaned")}
+    wrong = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
+    return [told for told in (line, waits, wrong) if told]
 
 
 def cycle_table(cycles: "list[CycleRow]") -> list[str]:
@@ -169,10 +157,8 @@ def cycle_table(cycles: "list[CycleRow]") -> list[str]:
             str(cycle.cycle_id),
             moment(cycle.started_at),
             seconds(cycle.duration_s),
-            *(f"{n:,}" for n in (cycle.found, cycle.done, cycle.failed, cycle.busy)),
-            f"{cycle.orphaned:,}",
-            f"{cycle.remaining:,}",
-            f"{cycle.items_per_s:,.0f}",
+            *(cycle.found, cycle.done, cycle.failed, cycle.busy, cycle.orphaned, cycle.remaining),
+            cycle.items_per_s,
             seconds(cycle.predicted_s),
             age(cycle.oldest_left_s),
             cycle.stop_reason or "runs",

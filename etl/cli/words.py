@@ -29,9 +29,9 @@ def age(duration_s: float | None) -> str:
     """How long something has been so: whole units."""
     if duration_s is None:
         return "-"
-    for size, unit in ((172_800, 86_400), (7200, 3600), (120, 60)):
-        if duration_s >= size:
-            return f"{duration_s / unit:,.0f} {_UNITS[unit]}"
+    for unit, name in _UNITS.items():
+        if duration_s >= 2 * unit:
+            return f"{duration_s / unit:,.0f} {name}"
     return f"{duration_s:.0f} s"
 
 
