@@ -5,7 +5,7 @@ import signal
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from etl.cli.output import say, to_json
 from etl.events import CancelRequested, StopRequested, WorkerFinished
@@ -14,11 +14,11 @@ from etl.job import Job
 Line = tuple[int, str, dict[str, Any]]
 """Severity, text for people, facts for programs."""
 
-E = TypeVar("E", contravariant=True)
+E = TypeVar("E")
 
 
-class LogLines(Generic[E]):
-    """Writes each line of an event.
+def log_of(job: Job, lines: Callable[[E], Iterable[Line]], *, is_json: bool) -> Callable[[E], None]:
+    """What writes each line of an event.
 
     Args:
         job: The job, named in each line.
@@ -26,22 +26,18 @@ class LogLines(Generic[E]):
         is_json: One JSON object a line instead of text.
     """
 
-    def __init__(self, job: Job, lines: Callable[[E], Iterable[Line]], *, is_json: bool) -> None:
-        self._job = job
-        self._lines = lines
-        self._is_json = is_json
-
-    def __call__(self, event: E) -> None:
-        """Write the lines of an event."""
-        for severity, text, facts in self._lines(event):
+    def log(event: E) -> None:
+        for severity, text, facts in lines(event):
             at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
             level = logging.getLevelName(severity)
-            if self._is_json:
-                head = {"at": at, "severity": level, "job": self._job.name}
+            if is_json:
+                head = {"at": at, "severity": level, "job": job.name}
                 kind = {"event": type(event).__name__, "message": text}
                 say(to_json({**head, **kind, **facts}))
             else:
-                say(f"{at} {level} {self._job.command}: {text}")
+                say(f"{at} {level} {job.command}: {text}")
+
+    return log
 
 
 def stop_line(event: StopRequested | CancelRequested, unit: str) -> Line:

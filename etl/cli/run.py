@@ -13,7 +13,7 @@ from etl.cli.database import target
 from etl.cli.detach import tell_begun
 from etl.cli.display import Display
 from etl.cli.exit_statuses import QUARANTINED, SOME_FAILED, exit_status
-from etl.cli.log import LogLines
+from etl.cli.log import log_of
 from etl.cli.narrator import Narrator
 from etl.cli.output import is_on_terminal, say, tell, to_json
 from etl.cli.render import as_object, summary
@@ -51,7 +51,7 @@ def run_cycle(job: Job, dsn: str | None, options: CycleOptions, manner: Manner) 
         display = Display(narrator, shows_levels=job.shows_levels)
     else:
         is_json = manner.log_format == "json"
-        display = nullcontext(LogLines(job, narrator.lines, is_json=is_json))
+        display = nullcontext(log_of(job, narrator.lines, is_json=is_json))
     database = target(dsn)
 
     def emit(event: Event) -> None:

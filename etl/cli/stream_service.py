@@ -9,7 +9,7 @@ from functools import partial
 
 from etl import db, deploy, settings
 from etl.cli.database import connected, target
-from etl.cli.log import LogLines
+from etl.cli.log import log_of
 from etl.cli.output import say, tell, to_json
 from etl.cli.stream_text import lines, summary
 from etl.errors import EtlError, UsageError
@@ -65,7 +65,7 @@ def run_service(
         deploy.require_current(connection, job)
     broker.parameters("")  # a certificate that cannot be read is a mistake, and no outage
     record = StreamRecord(job.name, secrets.token_hex(3), workers)
-    log = LogLines(job, partial(lines, unit=job.unit), is_json=manner.logs_json)
+    log = log_of(job, partial(lines, unit=job.unit), is_json=manner.logs_json)
     service = Service(job, stream, database, broker, record, log)
     if address is not None:
         say(f"etl: answering at {web.serve(service, *address)}/metrics")
@@ -137,13 +137,6 @@ def _messages(connection: db.Connection, job: Job, sample: Sample) -> Iterator[t
             raise UsageError(f"--{option} must be a whole number, not {text!a}", "Give a number.")
     last = sample.first + sample.count - 1
     for first in range(sample.first, last + 1, _AT_ONCE):
-        rows = db.run(
-            connection,
-            job.sample_messages,
-            seed=sample.seed,
-            first=first,
-            last=min(last, first + _AT_ONCE - 1),
-            **job.values,
-        )
-        for key, body in rows:
+        which = {"seed": sample.seed, "first": first, "last": min(last, first + _AT_ONCE - 1)}
+        for key, body in db.run(connection, job.sample_messages, **which, **job.values):
             yield key, body.encode()

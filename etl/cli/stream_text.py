@@ -39,12 +39,15 @@ def lines(event: events.StreamEvent, unit: str) -> Iterator[Line]:
     match event:
         case events.MessageFailed() | events.MessageDeferred():
             yield _failure(event, unit)
-        case events.BrokerFound() | events.BrokerLost() | events.ConsumingChanged():
-            yield _connection(event)
-        case WorkerFinished() | events.WorkerDelayed():
-            yield _worker(event)
+        case WorkerFinished():
+            yield worker_line(event)
+        case StopRequested():
+            yield stop_line(event, "message")
+        case events.ServiceProgressed() | events.ServiceStopped():
+            when = "ended" if isinstance(event, events.ServiceStopped) else "so far"
+            yield logging.INFO, f"{when}: {_counts(event.record)}", event.record.as_dict()
         case _:
-            yield _service(event)
+            yield *_plain(event), asdict(event)
 
 
 def _failure(event: events.MessageFailed | events.MessageDeferred, unit: str) -> Line:
@@ -67,39 +70,26 @@ def _failure(event: events.MessageFailed | events.MessageDeferred, unit: str) ->
     return severity, f"{what} {result.outcome}: {result.message}{code} ({where})", facts
 
 
-def _connection(
-    event: events.BrokerFound | events.BrokerLost | events.ConsumingChanged,
-) -> Line:
-    match event:
-        case events.BrokerFound():
-            return logging.INFO, f"connected to the broker at {event.label}", asdict(event)
-        case events.BrokerLost():
-            text = f"no connection to the broker at {event.label}: {event.reason}"
-            text += f"; again in {event.again_in_s:g} s"
-            return logging.WARNING, text, asdict(event)
-        case events.ConsumingChanged():
-            if event.is_consuming:
-                return logging.INFO, "taking messages", asdict(event)
-            return logging.WARNING, f"taking no messages: {event.reason}", asdict(event)
-
-
-def _worker(event: WorkerFinished | events.WorkerDelayed) -> Line:
-    if isinstance(event, events.WorkerDelayed):
-        text = f"worker {event.worker}: {event.reason}; starts again in {event.again_in_s:g} s"
-        return logging.ERROR, text, asdict(event)
-    return worker_line(event)
-
-
-def _service(
-    event: events.ServiceStarted | StopRequested | events.ServiceProgressed | events.ServiceStopped,
-) -> Line:
+def _plain(
+    event: events.ServiceStarted
+    | events.BrokerFound
+    | events.BrokerLost
+    | events.ConsumingChanged
+    | events.WorkerDelayed,
+) -> tuple[int, str]:
     match event:
         case events.ServiceStarted():
             text = f"service {event.instance}: {counted(event.workers, 'worker')} for {event.queue}"
-            return logging.INFO, f"{text}, prefetch {event.prefetch}", asdict(event)
-        case StopRequested():
-            return stop_line(event, "message")
-        case events.ServiceProgressed():
-            return logging.INFO, f"so far: {_counts(event.record)}", event.record.as_dict()
-        case events.ServiceStopped():
-            return logging.INFO, f"ended: {_counts(event.record)}", event.record.as_dict()
+            return logging.INFO, f"{text}, prefetch {event.prefetch}"
+        case events.BrokerFound():
+            return logging.INFO, f"connected to the broker at {event.label}"
+        case events.BrokerLost():
+            text = f"no connection to the broker at {event.label}: {event.reason}"
+            return logging.WARNING, f"{text}; again in {event.again_in_s:g} s"
+        case events.ConsumingChanged():
+            if event.is_consuming:
+                return logging.INFO, "taking messages"
+            return logging.WARNING, f"taking no messages: {event.reason}"
+        case events.WorkerDelayed():
+            again = f"starts again in {event.again_in_s:g} s"
+            return logging.ERROR, f"worker {event.worker}: {event.reason}; {again}"

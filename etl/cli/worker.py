@@ -43,7 +43,7 @@ def worker(
     same on both hosts. Where none runs, that is said, and all is well.
     """
     from etl import db
-    from etl.cli.log import LogLines
+    from etl.cli.log import log_of
     from etl.cli.narrator import Narrator
     from etl.cycle import CrewOptions, HostCrew
 
@@ -57,7 +57,7 @@ def worker(
         time_limit_s=settings.time_limit_s(time_limit, os.environ, None),
     )
     database = target(dsn)
-    log = LogLines(found, Narrator(found.unit).lines, is_json=False)
+    log = log_of(found, Narrator(found.unit).lines, is_json=False)
     crew = HostCrew(found, database, folders.state_path(os.environ), options, log)
     with db.reached():
         records = crew.run()

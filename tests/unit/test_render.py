@@ -10,26 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from etl import events
 from etl.cli.display import Display
 from etl.cli.exit_statuses import exit_status
-from etl.cli.log import LogLines
+from etl.cli.log import log_of
 from etl.cli.narrator import Narrator
 from etl.cli.render import as_object, outcome_line, summary
-from etl.events import (
-    BacklogCounted,
-    CommitsLost,
-    ConnectionFound,
-    ConnectionLost,
-    CycleAwaited,
-    CycleFinished,
-    CycleJoined,
-    CycleRecovered,
-    Event,
-    ItemAttempted,
-    ItemDeferred,
-    StopRequested,
-    WorkerFinished,
-)
 from etl.folders import sql_folder
 from etl.job import load
 from etl.model import Claim, CycleRecord, LevelCount, Outcome, Result
@@ -40,6 +26,10 @@ KEYS = [
     *("job", "cycle_id", "found", "claimed", "done", "failed", "busy", "orphaned", "remaining"),
     *("held", "quarantined", "workers", "duration_s", "items_per_s", "stop_reason"),
     *("time_limit_s", "waited_s", "predicted_s", "predicted_p95_s", "levels", "remarks"),
+]
+LEVEL_KEYS = [
+    *("level", "name", "found", "done", "failed", "busy", "orphaned"),
+    *("oldest_dirty_at", "left", "oldest_left_at"),
 ]
 COUNTS = ("done", "failed", "busy", "orphaned", "remaining")
 
@@ -63,12 +53,14 @@ def record() -> CycleRecord:
     return full
 
 
-def attempt(outcome: Outcome, sqlstate: str = "", message: str = "", key: str = "7") -> Event:
+def attempt(
+    outcome: Outcome, sqlstate: str = "", message: str = "", key: str = "7"
+) -> events.Event:
     """An attempt of worker 2."""
-    return ItemAttempted(2, Claim(1, key, 1, {}), Result(outcome, 1.5, sqlstate, message))
+    return events.ItemAttempted(2, Claim(1, key, 1, {}), Result(outcome, 1.5, sqlstate, message))
 
 
-def texts(event: Event, narrator: Narrator | None = None) -> list[str]:
+def texts(event: events.Event, narrator: Narrator | None = None) -> list[str]:
     """The lines of an event, without severity and facts."""
     return [text for _, text, _ in (narrator or Narrator("user")).lines(event)]
 
@@ -81,14 +73,7 @@ def test_json_has_the_promised_keys_in_the_promised_order() -> None:
     assert (told["failed"], told["busy"], told["orphaned"], told["remaining"]) == (2, 3, 1, 794)
     assert (told["held"], told["quarantined"], told["workers"]) == (4, 5, 3)
     assert (told["duration_s"], told["items_per_s"]) == (12.346, 97.2)
-    assert [list(level) for level in told["levels"]] == [
-        [
-            *["level", "name", "found", "done", "failed", "busy", "orphaned"],
-            "oldest_dirty_at",
-            "left",
-            "oldest_left_at",
-        ]
-    ] * 3
+    assert [list(level) for level in told["levels"]] == [LEVEL_KEYS] * 3
     assert json.loads(json.dumps(told)) == told
 
 
@@ -121,20 +106,20 @@ def test_the_numbers_add_up_at_any_time(
         assert as_object(told)[outcome.value] == expected
 
 
-def test_the_outcome_is_one_line_with_what_went_wrong() -> None:
-    assert outcome_line(record(), "user") == (
-        "1,200 of 2,000 users done, 2 failed, 3 busy, 1 orphaned in 12.3 s (97/s); "
-        "794 remain for the next cycle; 9 held after failures"
-    )
-
-
-def test_the_outcome_leaves_out_what_did_not_happen() -> None:
-    assert outcome_line(empty(), "user") == "0 of 0 users done in 0.0 s"
-
-
-def test_a_dry_run_says_what_it_would_do() -> None:
-    told = replace(record(), is_dry_run=True)
-    assert outcome_line(told, "user") == "would do 1,500 of 2,000 users with 3 workers"
+@pytest.mark.parametrize(
+    ("told", "line"),
+    [
+        (
+            record(),
+            "1,200 of 2,000 users done, 2 failed, 3 busy, 1 orphaned in 12.3 s (97/s); "
+            "794 remain for the next cycle; 9 held after failures",
+        ),
+        (empty(), "0 of 0 users done in 0.0 s"),
+        (replace(record(), is_dry_run=True), "would do 1,500 of 2,000 users with 3 workers"),
+    ],
+)
+def test_the_outcome_is_one_line_of_what_happened_or_would(told: CycleRecord, line: str) -> None:
+    assert outcome_line(told, "user") == line
 
 
 def test_the_summary_is_a_table_whose_rows_add_up() -> None:
@@ -151,15 +136,17 @@ def test_the_summary_is_a_table_whose_rows_add_up() -> None:
 
 
 def test_the_backlog_is_told_by_level_limit_and_workers() -> None:
-    assert texts(BacklogCounted(record(), 1500, is_catch_up=False)) == [
+    assert texts(events.BacklogCounted(record(), 1500, is_catch_up=False)) == [
         "found 2,000 users to refresh: 1,200 critical, 800 high",
         "limit 1,500: the first 1,500 in order of priority",
         "using 3 workers",
     ]
-    assert texts(BacklogCounted(record(), 1500, is_catch_up=True))[1].startswith("catching up, ")
+    assert texts(events.BacklogCounted(record(), 1500, is_catch_up=True))[1].startswith(
+        "catching up, "
+    )
     one = replace(record(), workers=1)
-    assert texts(BacklogCounted(one, 2000, is_catch_up=False))[1:] == ["using 1 worker"]
-    assert texts(BacklogCounted(empty(), 0, is_catch_up=False)) == ["no users to refresh"]
+    assert texts(events.BacklogCounted(one, 2000, is_catch_up=False))[1:] == ["using 1 worker"]
+    assert texts(events.BacklogCounted(empty(), 0, is_catch_up=False)) == ["no users to refresh"]
 
 
 def test_a_worker_is_heard_of_every_hundred_items() -> None:
@@ -167,9 +154,9 @@ def test_a_worker_is_heard_of_every_hundred_items() -> None:
     heard = [texts(attempt(Outcome.DONE, key=str(n)), narrator) for n in range(1, 201)]
     assert [n for n, lines in enumerate(heard, start=1) if lines] == [100, 200]
     assert heard[99] == ["worker 2: 100 users (now: user 100)"]
-    other = ItemAttempted(1, Claim(1, "7", 1, {}), Result(Outcome.DONE))
+    other = events.ItemAttempted(1, Claim(1, "7", 1, {}), Result(Outcome.DONE))
     assert texts(other, narrator) == []
-    assert texts(WorkerFinished(2, 0, replaced=False), narrator) == [
+    assert texts(events.WorkerFinished(2, 0, replaced=False), narrator) == [
         "worker 2: finished, 200 users done"
     ]
 
@@ -183,46 +170,54 @@ def test_a_failure_is_told_with_reason_and_sqlstate() -> None:
     assert line[:2] == (logging.INFO, "worker 2: user 7 busy: locked [55P03]")
     (line,) = narrator.lines(attempt(Outcome.ORPHANED, message="its worker died"))
     assert line[:2] == (logging.ERROR, "worker 2: user 7 orphaned: its worker died")
-    (line,) = narrator.lines(WorkerFinished(2, -signal.SIGKILL, replaced=True))
+    (line,) = narrator.lines(events.WorkerFinished(2, -signal.SIGKILL, replaced=True))
     assert line[:2] == (logging.ERROR, "worker 2: died of SIGKILL, replaced, 0 users done")
 
 
 @pytest.mark.parametrize(
     ("event", "severity", "text"),
     [
-        (WorkerFinished(1, 69, replaced=False), "ERROR", "worker 1: ended with exit status 69, "),
-        (StopRequested(15, is_cancelling=False), "WARNING", "SIGTERM: finishing the users"),
-        (StopRequested(2, is_cancelling=True), "WARNING", "SIGINT: cancelling the users"),
         (
-            ItemDeferred(1, Claim(3, "42", 1, {}), FAILED),
+            events.WorkerFinished(1, 69, replaced=False),
+            "ERROR",
+            "worker 1: ended with exit status 69, ",
+        ),
+        (events.StopRequested(15, is_cancelling=False), "WARNING", "SIGTERM: finishing the users"),
+        (events.StopRequested(2, is_cancelling=True), "WARNING", "SIGINT: cancelling the users"),
+        (
+            events.ItemDeferred(1, Claim(3, "42", 1, {}), FAILED),
             "WARNING",
             "worker 1: user 42 comes again at the end of the cycle: slow",
         ),
-        (ConnectionLost("gone away"), "WARNING", "lost the database: gone away"),
-        (CommitsLost(37), "WARNING", "the server has crashed; what it has lost is done again: 37"),
-        (ConnectionFound(), "WARNING", "found the database again"),
-        (CycleAwaited(), "INFO", "waiting for a cycle with --queue postgres"),
-        (CycleJoined(41, 2, 1), "INFO", "taking part in cycle 41 with 1 worker"),
-        (CycleRecovered(41, 1200, 2), "WARNING", "cycle 41 before was cut off: 1,200 users"),
-        (CycleFinished(record()), "ERROR", "1,200 of 2,000 users done, 2 failed"),
-        (CycleFinished(empty()), "INFO", "0 of 0 users done"),
+        (events.ConnectionLost("gone away"), "WARNING", "lost the database: gone away"),
+        (
+            events.CommitsLost(37),
+            "WARNING",
+            "the server has crashed; what it has lost is done again: 37",
+        ),
+        (events.ConnectionFound(), "WARNING", "found the database again"),
+        (events.CycleAwaited(), "INFO", "waiting for a cycle with --queue postgres"),
+        (events.CycleJoined(41, 2, 1), "INFO", "taking part in cycle 41 with 1 worker"),
+        (events.CycleRecovered(41, 1200, 2), "WARNING", "cycle 41 before was cut off: 1,200 users"),
+        (events.CycleFinished(record()), "ERROR", "1,200 of 2,000 users done, 2 failed"),
+        (events.CycleFinished(empty()), "INFO", "0 of 0 users done"),
     ],
 )
-def test_what_happens_to_a_cycle_is_one_line(event: Event, severity: str, text: str) -> None:
+def test_what_happens_to_a_cycle_is_one_line(event: events.Event, severity: str, text: str) -> None:
     ((level, line, _),) = Narrator("user").lines(event)
     assert logging.getLevelName(level) == severity
     assert line.startswith(text)
 
 
 def test_the_line_of_a_finished_cycle_carries_the_json_object() -> None:
-    ((_, _, facts),) = Narrator("user").lines(CycleFinished(record()))
+    ((_, _, facts),) = Narrator("user").lines(events.CycleFinished(record()))
     assert facts == as_object(record())
 
 
 def test_log_lines_are_one_json_object_each(capsys: pytest.CaptureFixture[str]) -> None:
-    log = LogLines(JOB, Narrator("user").lines, is_json=True)
+    log = log_of(JOB, Narrator("user").lines, is_json=True)
     log(attempt(Outcome.FAILED, "XX000", "two\nlines", "7"))
-    log(StopRequested(15, is_cancelling=False))
+    log(events.StopRequested(15, is_cancelling=False))
     first, second = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     assert (first["severity"], first["job"], first["event"]) == (
         *("ERROR", "datamart_users", "ItemAttempted"),
@@ -235,7 +230,7 @@ def test_log_lines_are_one_json_object_each(capsys: pytest.CaptureFixture[str]) 
 def test_no_key_and_no_message_can_forge_a_log_line(
     text: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    log = LogLines(JOB, Narrator("user").lines, is_json=False)
+    log = log_of(JOB, Narrator("user").lines, is_json=False)
     log(attempt(Outcome.FAILED, "XX000", message=text, key=text))
     written = capsys.readouterr().err
     assert written.rstrip("\n").isprintable()
@@ -245,7 +240,7 @@ def test_no_key_and_no_message_can_forge_a_log_line(
 @pytest.mark.parametrize("text", ["[/red]", "[bold]", "[a]"])
 def test_a_display_shows_a_message_as_it_is(text: str, capsys: pytest.CaptureFixture[str]) -> None:
     with Display(Narrator("user")) as display:
-        display(BacklogCounted(record(), 1500, is_catch_up=False))
+        display(events.BacklogCounted(record(), 1500, is_catch_up=False))
         display(attempt(Outcome.FAILED, "XX000", f"wrong {text}"))
     assert f"wrong {text} [XX000]" in capsys.readouterr().err
 
