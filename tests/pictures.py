@@ -26,7 +26,6 @@ from etl.embedded import EmbeddedServer
 from tests.conftest import REPOSITORY
 
 _WIDTH = 104
-_CURSOR_COMES_BACK = b"\x1b[?25h"
 _COMMANDS = (
     ("datamart-users", "--max-users", "2000", "--workers", "2"),
     ("verify", "datamart-users"),
@@ -72,7 +71,8 @@ def on_terminal(arguments: list[str], environment: dict[str, str]) -> bytes:
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 50, _WIDTH, 0, 0))
     child = subprocess.Popen(
         [sys.executable, "-m", "etl", *arguments],
-        env=environment, stdin=its_end, stdout=its_end, stderr=its_end, start_new_session=True,
+        stdin=its_end, stdout=its_end, stderr=its_end, start_new_session=True,
+        env=environment, cwd=REPOSITORY,
     )  # fmt: skip
     os.close(its_end)
     written = b""
@@ -87,15 +87,15 @@ def on_terminal(arguments: list[str], environment: dict[str, str]) -> bytes:
 
 
 def left_on_screen(written: bytes) -> list[str]:
-    """The lines that stand there a moment before the end, when the bar goes away."""
+    """The lines that stand there in the end; of a bar, as it was drawn last."""
     lines = [""]
-    for piece in re.split(r"(\n|\x1b\[2K)", written.partition(_CURSOR_COMES_BACK)[0].decode()):
+    for piece in re.split(r"(\n|\x1b\[2K)", written.decode()):
         if piece == "\n":
             lines.append("")
         elif piece == "\x1b[2K":
             lines[-1] = ""
         else:
-            lines[-1] += piece.replace("\r", "").replace("\x1b[?25l", "")
+            lines[-1] += re.sub(r"\r|\x1b\[\?25[hl]", "", piece)
     return lines[:-1]
 
 

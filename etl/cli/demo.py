@@ -84,8 +84,7 @@ def demo(
     )
     has_limit = max_items is not None or shown.batches is None
     tell(f"Now: etl {shown.command}{f' --max-{shown.unit}s {limit}' if has_limit else ''}\n")
-    manner = Manner(log_format=None, is_json=False, waits=False, verifies=False)
-    status = run_cycle(shown, database.dsn, options, manner)
+    status = run_cycle(shown, database.dsn, options, Manner())
     if status == SOME_FAILED:
         tell(f"\nSome {shown.unit}s of the sample are spoilt, to show what becomes of them.")
     _tell_next(shown.command)

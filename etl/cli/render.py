@@ -4,7 +4,12 @@ from typing import Any
 
 from etl.cli.output import printable
 from etl.cli.words import counted, seconds
-from etl.model import CycleRecord, LevelCount, Prediction
+from etl.model import CycleRecord, Prediction
+
+_AS_THEY_ARE = (
+    *("job", "cycle_id", "found", "claimed", "done", "failed", "busy", "orphaned", "remaining"),
+    *("held", "quarantined", "workers"),
+)
 
 
 def outcome_line(record: CycleRecord, unit: str) -> str:
@@ -27,18 +32,7 @@ def outcome_line(record: CycleRecord, unit: str) -> str:
 def as_object(record: CycleRecord) -> dict[str, Any]:
     """The object with which a job's --json ends."""
     return {
-        "job": record.job,
-        "cycle_id": record.cycle_id,
-        "found": record.found,
-        "claimed": record.claimed,
-        "done": record.done,
-        "failed": record.failed,
-        "busy": record.busy,
-        "orphaned": record.orphaned,
-        "remaining": record.remaining,
-        "held": record.held,
-        "quarantined": record.quarantined,
-        "workers": record.workers,
+        **{name: getattr(record, name) for name in _AS_THEY_ARE},
         "duration_s": round(record.duration_s, 3),
         "items_per_s": round(record.items_per_s, 1),
         "stop_reason": record.stop_reason,
@@ -56,25 +50,21 @@ def prediction_line(predicted: Prediction) -> str:
     return f"{seconds(predicted.mean_s)}, at most {seconds(predicted.p95_s)} in 19 of 20 cases"
 
 
-def summary(record: CycleRecord, title: str, unit: str) -> str:
+def summary(record: CycleRecord, title: str, unit: str, *, tells_prediction: bool = True) -> str:
     """The table and the sentence with which a cycle ends for people."""
     number = f"cycle {record.cycle_id}, " if record.cycle_id else ""
     reason = {"limit": "limit reached"}.get(record.stop_reason or "", record.stop_reason)
     rows = [f"{title}: {number}{reason}, as of {record.as_of}", ""]
     rows.append(f"  {'level':<22}{'found':>10}{'done':>10}{'failed':>10}{'busy':>10}{'left':>10}")
-    rows += [_level_row(level) for level in record.levels.values()]
+    for level in record.levels.values():
+        failed = level.failed + level.orphaned
+        numbers = (level.found, level.done, failed, level.busy, level.found - level.claimed)
+        name = f"{level.level} {level.name}"
+        rows.append(f"  {name:<22}" + "".join(f"{number:>10,}" for number in numbers))
     rows += ["", outcome_line(record, unit)]
     width = max((len(remark.what) for remark in record.remarks), default=0)
     for what, value, sample in record.remarks:
         rows.append(printable(f"  {what:<{width}}  {value}" + (f"  ({sample})" if sample else "")))
-    if record.predicted is not None:
+    if record.predicted is not None and tells_prediction:
         rows.append(f"predicted: {prediction_line(record.predicted)}")
     return "\n".join(rows)
-
-
-def _level_row(level: LevelCount) -> str:
-    failed = level.failed + level.orphaned
-    left = level.found - level.done - failed - level.busy
-    name = f"{level.level} {level.name}"
-    numbers = (level.found, level.done, failed, level.busy, left)
-    return f"  {name:<22}" + "".join(f"{number:>10,}" for number in numbers)

@@ -37,17 +37,18 @@ class Manner:
         verifies: Look for wrong results afterwards.
     """
 
-    log_format: str | None
-    is_json: bool
-    waits: bool
-    verifies: bool
+    log_format: str | None = None
+    is_json: bool = False
+    waits: bool = False
+    verifies: bool = False
 
 
 def run_cycle(job: Job, dsn: str | None, options: CycleOptions, manner: Manner) -> int:
     """Run one cycle and print how it went. Returns how the process should end."""
     narrator = Narrator(job.unit)
+    is_watched = is_on_terminal() and manner.log_format is None
     display: AbstractContextManager[Emit]
-    if is_on_terminal() and manner.log_format is None:
+    if is_watched:
         display = Display(narrator, shows_levels=job.shows_levels)
     else:
         is_json = manner.log_format == "json"
@@ -59,9 +60,11 @@ def run_cycle(job: Job, dsn: str | None, options: CycleOptions, manner: Manner) 
         if isinstance(event, BacklogCounted):
             tell_begun()
 
-    with display as show, db.reached():
-        record = _record(job, database, options, emit, manner)
-        told, text = as_object(record), summary(record, job.title, job.unit)
+    with db.reached():
+        with display as show:
+            record = _record(job, database, options, emit, manner)
+        told = as_object(record)
+        text = summary(record, job.title, job.unit, tells_prediction=not is_watched)
         try:
             if manner.verifies and record.stop_signal is None:
                 with db.connect(database, f"etl:verify {job.command}") as connection:

@@ -6,13 +6,19 @@ from pathlib import Path
 import pytest
 
 from etl.db import Connection
-from tests.conftest import Etl
+from tests.conftest import Etl, runner
 from tests.integration.squares import Squares
 
 
 @pytest.fixture
 def squares(tmp_path: Path, etl: Etl, connection: Connection) -> Squares:
     return Squares(tmp_path / "jobs" / "squares", etl, connection)
+
+
+@pytest.fixture
+def offline(environment: dict[str, str]) -> Etl:
+    """The program where no database can be reached."""
+    return runner({**environment, "ETL_DSN": "host=/nowhere"})
 
 
 @pytest.fixture

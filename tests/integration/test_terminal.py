@@ -1,9 +1,7 @@
 """What a terminal and a shell get: completion, the manual page, colours or none."""
 
 import os
-import pty
 import re
-import select
 import shutil
 import subprocess
 import sys
@@ -12,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from etl.db import Connection
-from tests.conftest import REPOSITORY, Etl, etl_program, runner
+from tests.conftest import REPOSITORY, Etl, etl_program
+from tests.pictures import left_on_screen, on_terminal
 from tests.support import add_users
 
 COLOUR = re.compile(rb"\x1b\[(?:[0-9;]*;)?(?:3[0-8]|4[0-8]|9[0-7]|10[0-7])(?:;[0-9;]*)?m")
@@ -27,10 +26,12 @@ def complete(run: Etl, line: str, **more: str) -> list[str]:
     return ran.out.split()
 
 
-@pytest.fixture
-def offline(environment: dict[str, str]) -> Etl:
-    """The program where no database can be reached."""
-    return runner({**environment, "ETL_DSN": "host=/nowhere"})
+def in_bash(script: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """What bash makes of a script, in the checkout."""
+    return subprocess.run(
+        ["bash", "-c", script], env=environment, cwd=REPOSITORY, capture_output=True, text=True,
+        timeout=120, check=False,
+    )  # fmt: skip
 
 
 @pytest.fixture
@@ -70,10 +71,7 @@ def test_the_script_for_bash_completes_in_bash(environment: dict[str, str], tmp_
         "source <(etl --show-completion); COMP_WORDS=(etl verify da); COMP_CWORD=2;"
         ' "$(complete -p etl | sed -E "s/.*-F ([^ ]+).*/\\1/")" etl; echo "${COMPREPLY[@]}"'
     )
-    done = subprocess.run(
-        ["bash", "-c", script], capture_output=True, text=True, check=False,
-        env={**environment, **path},
-    )  # fmt: skip
+    done = in_bash(script, {**environment, **path})
     assert (done.stdout, done.stderr) == ("datamart-users\n", "")
 
 
@@ -116,26 +114,6 @@ def test_the_manual_page_is_sound(offline: Etl, program: str, options: list[str]
     assert (done.returncode, done.stderr, found) == (0, "", [])
 
 
-def on_a_terminal(environment: dict[str, str], *arguments: str) -> bytes:
-    """What a terminal is sent while a command runs."""
-    ours, theirs = pty.openpty()
-    shown = b""
-    with subprocess.Popen(
-        [sys.executable, "-m", "etl", *arguments],
-        stdin=theirs, stdout=theirs, stderr=theirs, env=environment, cwd=REPOSITORY,
-    ) as process:  # fmt: skip
-        os.close(theirs)
-        while select.select([ours], [], [], 60)[0]:
-            try:
-                part = os.read(ours, 65536)
-            except OSError:  # the last one has closed it
-                break
-            shown += part
-        process.wait()
-    os.close(ours)
-    return shown
-
-
 @pytest.mark.parametrize(
     ("settings", "is_coloured"),
     [
@@ -151,16 +129,30 @@ def test_a_cycle_on_a_terminal_has_colours_unless_told_otherwise(
     add_users(connection, "ana")
     connection.execute("ALTER TABLE dwh.datamart_users ADD CONSTRAINT poison CHECK (FALSE)")
     kept = {key: value for key, value in environment.items() if not key.endswith("_COLOR")}
-    shown = on_a_terminal({**kept, "ETL_DSN": dsn, **settings}, "datamart-users", "--workers=1")
+    shown = on_terminal(["datamart-users", "--workers=1"], {**kept, "ETL_DSN": dsn, **settings})
     assert b"poison" in shown
     assert (COLOUR.search(shown) is not None) == is_coloured
     assert (b"\x1b" in shown) == (settings["TERM"] == "xterm-256color")
 
 
+def test_the_bar_stays_above_the_summary_and_what_was_predicted_is_told_once(
+    environment: dict[str, str], etl: Etl, dsn: str, connection: Connection
+) -> None:
+    add_users(connection, "ana", "ben")
+    assert etl("datamart-users", "--max-users=1").status == 0
+    known = {**environment, "ETL_DSN": dsn, "TERM": "xterm-256color"}
+    shown = on_terminal(["datamart-users", "--workers=1"], known)
+    told = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in left_on_screen(shown)]
+    (bar,) = (place for place, line in enumerate(told) if line.startswith("1 worker "))
+    assert "1/1" in told[bar]
+    assert told[bar + 1].startswith("User datamarts: cycle 2, ")
+    assert [line.partition(" ")[0] for line in told].count("predicted:") == 1
+
+
 def test_help_and_errors_are_plain_text_everywhere(environment: dict[str, str]) -> None:
     known = {**environment, "TERM": "xterm-256color", "FORCE_COLOR": "1"}
     for arguments in (["--help"], ["verify"], ["verify", "nothing"]):
-        assert b"\x1b" not in on_a_terminal(known, *arguments)
+        assert b"\x1b" not in on_terminal(arguments, known)
 
 
 def test_a_pipe_gets_no_colours_even_by_force(etl: Etl, connection: Connection) -> None:
@@ -175,17 +167,11 @@ def test_help_and_mistakes_that_nobody_can_read_end_as_they_do_else(
     environment: dict[str, str], arguments: str, status: int, redirection: str
 ) -> None:
     command = f'set -o pipefail; "{sys.executable}" -m etl {arguments} {redirection}'
-    done = subprocess.run(
-        ["bash", "-c", command], env=environment, cwd=REPOSITORY, capture_output=True, text=True,
-        check=False,
-    )  # fmt: skip
+    done = in_bash(command, environment)
     assert (done.returncode, "Traceback" in done.stderr) == (status, False)
 
 
 def test_watching_ends_when_nobody_reads_it_any_more(environment: dict[str, str], dsn: str) -> None:
     watch = f'"{sys.executable}" -m etl status datamart-users --watch --every=50ms | head -n 1'
-    done = subprocess.run(
-        ["bash", "-c", f"set -o pipefail; {watch}"], env={**environment, "ETL_DSN": dsn},
-        cwd=REPOSITORY, capture_output=True, timeout=120, check=False,
-    )  # fmt: skip
-    assert (done.returncode, b"Traceback" in done.stderr) == (0, False)
+    done = in_bash(f"set -o pipefail; {watch}", {**environment, "ETL_DSN": dsn})
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False)
