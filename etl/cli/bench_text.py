@@ -99,8 +99,7 @@ def _runs(runs: list[Run], unit: str) -> str:
             f"{load.workers:>7}   {run.items_per_s:>10,.0f}{load.speed_up:>10.2f}"
             f"{run.evenness:>10.2f}{host:>12}  {at}"
         )
-        odd = not run.is_whole or run.tally.failed or run.tally.busy
-        if odd:
+        if not run.is_whole or run.tally.failed or run.tally.busy:
             cut = "" if run.is_whole else ", cut short"
             lines.append(f"          {_outcomes(run.tally)}{cut}")
     longest = runs[-1]
@@ -150,28 +149,20 @@ def _listing_object(listing: Listing) -> dict[str, Any]:
 
 
 def _one_worker_object(one: OneWorker) -> dict[str, Any]:
-    return {
-        **asdict(one),
-        "engine_share": round(one.engine_share, 4),
-        "ratio": round(one.ratio, 3),
-    }
+    ratios = {"engine_share": round(one.engine_share, 4), "ratio": round(one.ratio, 3)}
+    return asdict(one) | ratios
 
 
 def _run_object(run: Run) -> dict[str, Any]:
     load = run.load
+    of_load = ("workers", "host_busy", "client_busy", "is_local")
     return {
-        "workers": load.workers,
+        **{name: getattr(load, name) for name in of_load},
+        **{name: getattr(run, name) for name in ("makespan_s", "work_s", "longest_s", "is_whole")},
         "outcomes": asdict(run.tally),
         "items_per_s": round(run.items_per_s, 1),
         "speed_up": round(load.speed_up, 3),
         "evenness": round(run.evenness, 4),
-        "makespan_s": run.makespan_s,
-        "work_s": run.work_s,
-        "longest_s": run.longest_s,
-        "is_whole": run.is_whole,
-        "host_busy": load.host_busy,
-        "client_busy": load.client_busy,
-        "is_local": load.is_local,
         "backends": {str(at): round(share, 4) for at, share in load.shares.items()},
         "waits": dict(_waits(load).most_common()),
     }

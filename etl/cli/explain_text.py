@@ -67,8 +67,11 @@ def as_text(found: Explanation, job: Job) -> str:
     lines.append("")
     for number, finding in enumerate(found.findings, 1):
         lines += [*_finding(number, finding), ""]
-    lines.append(_verdict(found))
-    return "\n".join(lines)
+    count = len(found.findings)
+    verdict = (
+        f"{counted(count, 'finding')}." if count else "Nothing found that would make it cheaper."
+    )
+    return "\n".join([*lines, verdict])
 
 
 def _title(found: Explanation, job: Job, subject: str) -> str:
@@ -86,17 +89,14 @@ def _query(found: Explanation, query: Query) -> list[str]:
         took = "took too long to be measured: what the planner expects of it"
     else:
         hit, read = (query.plan.raw.get(f"Shared {kind} Blocks", 0) for kind in ("Hit", "Read"))
-        took = f"{query.ms:,.1f} ms{times}, {_blocks(hit, read)}"
+        took = f"{query.ms:,.1f} ms{times}, {counted(hit, 'block')} from memory, {read:,} from disk"
+        took += " or the system's cache"
     lines = [f"  {text}", f"    {took}"]
     lines += [f"    {_read(found, read)}" for read in reads(query.plan)]
     told = [f"      {'  ' * depth}{step}" for depth, step in steps(query.plan)]
     if len(told) > 1:
         lines += ["    how:", *told]
     return lines
-
-
-def _blocks(hit: int, read: int) -> str:
-    return f"{counted(hit, 'block')} from memory, {read:,} from disk or the system's cache"
 
 
 def _of_rows(found: Explanation, read: Read) -> int | None:
@@ -134,9 +134,3 @@ def _filled(text: str, indent: str, first: str | None = None) -> list[str]:
         break_long_words=False,
         break_on_hyphens=False,
     )
-
-
-def _verdict(found: Explanation) -> str:
-    if not found.findings:
-        return "Nothing found that would make it cheaper."
-    return f"{counted(len(found.findings), 'finding')}."

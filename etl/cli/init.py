@@ -41,7 +41,7 @@ def init(
     """
     from etl.deploy import grants, roles
 
-    show = _nowhere if json_output else tell
+    show: Show = (lambda _: None) if json_output else tell  # the JSON object says it all
     with connected(dsn, "init") as connection:
         jobs = whole_jobs()
         made = _make_roles(connection, show, is_dry_run=dry_run) if with_roles else []
@@ -68,10 +68,6 @@ def init(
             "granted": [{"scope": grant.scope, "name": grant.name} for grant in granted],
         }
         tell(to_json(report))
-
-
-def _nowhere(_line: str) -> None:
-    """Show nothing: the one JSON object says it all."""
 
 
 def _make_roles(connection: "Connection", show: Show, *, is_dry_run: bool) -> list[str]:
@@ -104,10 +100,6 @@ def _apply(
         show(f"{'would apply' if is_dry_run else 'applied'}  {file.scope}: {file.name}")
         if items:
             released.append({"job": file.scope, "name": file.name, "items": items})
-            show(_released(file, items))
+            told = counted(items, "held item")
+            show(f"released {told} of {file.scope}: {Path(file.name).name} changed")
     return done, released
-
-
-def _released(file: "DeployedFile", items: int) -> str:
-    told = counted(items, "held item")
-    return f"released {told} of {file.scope}: {Path(file.name).name} changed"

@@ -3,9 +3,10 @@
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
@@ -73,30 +74,18 @@ def build() -> typer.Typer:
         pretty_exceptions_enable=False,
         callback=_root,
     )
-    app.command("init")(init.init)
+    commands: tuple[Callable[..., None], ...] = (
+        *(init.init, load.load_notes, plan.plan, status.status, simulate.simulate),
+        *(history.history, verify.command(), doctor.doctor, bench.bench, explain.explain),
+        *(report.report, metrics.metrics),
+        *(control.pause, control.resume, control.cancel, control.workers),
+        *(worker.worker, demo.demo, new_job.new_job, psql.psql, man.man),
+    )
+    for command in commands:
+        app.command(command.__name__.replace("_", "-"))(command)
     app.add_typer(sql.sql, name="sql")
-    app.command("load-notes")(load.load_notes)
-    app.command("plan")(plan.plan)
-    app.command("status")(status.status)
-    app.command("simulate")(simulate.simulate)
-    app.command("history")(history.history)
-    app.command("verify")(verify.command())
-    app.command("doctor")(doctor.doctor)
-    app.command("bench")(bench.bench)
-    app.command("explain")(explain.explain)
-    app.command("report")(report.report)
-    app.command("metrics")(metrics.metrics)
     app.add_typer(held.held, name="held")
-    app.command("pause")(control.pause)
-    app.command("resume")(control.resume)
-    app.command("cancel")(control.cancel)
-    app.command("workers")(control.workers)
     app.add_typer(server.server, name="server")
-    app.command("worker")(worker.worker)
-    app.command("demo")(demo.demo)
-    app.command("new-job")(new_job.new_job)
-    app.command("psql")(psql.psql)
-    app.command("man")(man.man)
     app.add_typer(schedule.schedule, name="schedule")
     add_jobs(app, job_paths())
     return app
@@ -111,16 +100,11 @@ def main() -> None:
     try:
         build()(prog_name="etl")
     except EtlError as error:
-        if "_ETL_COMPLETE" in os.environ:  # the shell asks: a message would spoil its prompt
-            sys.exit(error.exit_code)
-        _end_with(error)
-
-
-def _end_with(error: EtlError) -> NoReturn:
-    say(f"etl: {error.message}")
-    if error.hint:
-        say(f"     {error.hint}")
-    sys.exit(error.exit_code)
+        if "_ETL_COMPLETE" not in os.environ:  # where the shell asks, it would spoil its prompt
+            say(f"etl: {error.message}")
+            if error.hint:
+                say(f"     {error.hint}")
+        sys.exit(error.exit_code)
 
 
 def _end(number: int, _frame: FrameType | None) -> None:

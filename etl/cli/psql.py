@@ -52,7 +52,7 @@ def psql(
 
     found = job_named(job, may_be_stream=True)
     path = _path(found, file)
-    values = _values(found, sqlfile.statements(path), _read(variables or []), path)
+    values = _values(found, list(sqlfile.statements(path)), _read(variables or []), path)
     program, environment, database = _connection(dsn)
     environment.setdefault("PGAPPNAME", f"etl:psql {found.command}")
     arguments = [str(program), "-X", "--set=ON_ERROR_STOP=1", f"--dbname={database}"]
@@ -80,14 +80,13 @@ def _read(variables: Iterable[str]) -> dict[str, str]:
 
 
 def _values(
-    job: Job, statements: "Iterable[Statement]", given: Mapping[str, str], path: Path
+    job: Job, statements: "list[Statement]", given: Mapping[str, str], path: Path
 ) -> dict[str, str]:
     """The value of each variable of a file.
 
     Raises:
         UsageError: One is missing, or is none of the file's, or would become SQL.
     """
-    statements = list(statements)
     names = {name for statement in statements for name in statement.names}
     now = datetime.now(UTC)
     defaults = {
@@ -101,11 +100,12 @@ def _values(
         if name not in names and name not in defaults:
             has = ", ".join(sorted(names)) or "none"
             raise UsageError(f"{path} has no variable {name}", f"Its variables: {has}.")
-    missing = sorted(names - given.keys() - defaults.keys())
+    known = {**defaults, **given}
+    missing = sorted(names - known.keys())
     if missing:
         more = " ".join(f"{name}=…" for name in missing)
         raise UsageError(f"{path} needs a value of {', '.join(missing)}", f"Add {more}")
-    values = {name: given.get(name, defaults.get(name, "")) for name in sorted(names)}
+    values = {name: known[name] for name in sorted(names)}
     for name in {name for statement in statements for name in statement.pasted}:
         if not _BARE.match(values[name]):
             raise UsageError(

@@ -55,20 +55,14 @@ def levels(
     if arrivals is not None:
         shares = {number: level.arrivals for number, level in known.items()}
         arrived = _counts("--arrivals", arrivals, items, shares)
-        known = {
-            number: replace(_level(known, number), arrivals=arrived.get(number, Fraction()))
-            for number in {*known, *arrived}
-        }
+        for number in {*known, *arrived}:
+            count = arrived.get(number, Fraction())
+            known[number] = replace(_level(known, number), arrivals=count)
     if backlog is not None:
-        shares = {
-            number: Fraction(sum(count for _, count in level.backlog))
-            for number, level in known.items()
-        }
+        shares = {n: Fraction(sum(count for _, count in x.backlog)) for n, x in known.items()}
         dirty = _whole(_counts("--backlog", backlog, items, shares))
-        known = {
-            number: replace(_level(known, number), backlog=((1, dirty.get(number, 0)),))
-            for number in {*known, *dirty}
-        }
+        for number in {*known, *dirty}:
+            known[number] = replace(_level(known, number), backlog=((1, dirty.get(number, 0)),))
     if item_ms is not None:
         cost = ItemCost(1, item_ms, 0.0)
         known = {number: replace(level, cost=cost) for number, level in known.items()}
