@@ -160,9 +160,9 @@ def test_a_reader_may_simulate(connection: Connection, etl: Etl, dsn: str) -> No
         (["--arrivals=5", "--items=5", "--backlog=6"], "more items are dirty than exist"),
         (["--arrivals=5", "--time-limit=5s"], "nobody knows how many items fit"),
         (["--arrivals=5", "--every=0s"], "--every must be a duration"),
-        (["--arrivals=5", "--item-ms=nan"], "--item-ms must be from 0 to 604,800,000, not nan"),
-        (["--arrivals=5", "--item-ms=1e308"], "--item-ms must be from 0 to 604,800,000"),
-        (["--arrivals=5", "--item-ms=-1"], "--item-ms must be from 0 to 604,800,000"),
+        (["--arrivals=5", "--item-ms=nan"], "nan is no number"),
+        (["--arrivals=5", "--item-ms=1e308"], "is not in the range"),
+        (["--arrivals=5", "--item-ms=-1"], "is not in the range"),
         (["--arrivals=5", "--workers=1000"], "--workers"),
     ],
 )
