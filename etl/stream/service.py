@@ -68,8 +68,7 @@ class Service:
         self.link = BrokerLink(self._loop, broker, Topology(stream), self._prefetch, hooks)
         self._settlement = Settlement(self.link, stream, record, emit)
         self.metrics = self._settlement.metrics
-        later = self._loop.add_callback_threadsafe
-        self._housekeeper = Housekeeper(target, job, stream, record.instance, later)
+        self._housekeeper = Housekeeper(target, job, stream, record.instance, self._later)
         self._workers = Workers(record.workers, self._prefetch, self._orders)
         self._shutdown = Shutdown(self.link, self._workers, record, emit)
         self._waiting: deque[Message] = deque()
@@ -87,6 +86,10 @@ class Service:
             parameters={"job": self._job.name, **self._job.values},
             instance=self.record.instance,
         )
+
+    def _later(self, what: Callable[[], None]) -> None:
+        """Do this in the loop; from any thread."""
+        self._loop.add_callback_threadsafe(what)
 
     @property
     def is_ready(self) -> bool:
