@@ -91,10 +91,6 @@ class Service:
             instance=self.record.instance,
         )
 
-    def _later(self, what: Callable[[], None]) -> None:
-        """Do this in the loop; from any thread."""
-        self._loop.add_callback_threadsafe(what)
-
     @property
     def is_ready(self) -> bool:
         """Whether both connections stand, and messages are taken."""
