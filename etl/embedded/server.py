@@ -122,18 +122,17 @@ class EmbeddedServer:
             Whether it ran.
         """
         pid_file = self.data / "postmaster.pid"
-        if not pid_file.exists():
-            return False
-        done = self._pg_ctl("stop", "-m", "fast")
-        if done.returncode != 0:
-            # Another process has just stopped it; or it was killed, and left its file.
-            if not pid_file.exists() or "No such process" in done.stdout:
-                return False
-            raise DatabaseUnreachableError(
-                f"the embedded server does not stop: {_last_lines(done.stdout)}",
-                f"Read {self.log}.",
-            )
-        return True
+        try:
+            postmaster = int(pid_file.read_text().partition("\n")[0])
+            done = self._pg_ctl("stop", "-m", "fast")
+            if done.returncode == 0:
+                return True
+            os.kill(postmaster, 0)
+        except (FileNotFoundError, ProcessLookupError):
+            return False  # another process has stopped it; or it was killed, and left its file
+        raise DatabaseUnreachableError(
+            f"the embedded server does not stop: {_last_lines(done.stdout)}", f"Read {self.log}."
+        )
 
     def binary(self, name: str) -> Path:
         """A program of the server's PostgreSQL, such as psql or pgbench."""

@@ -99,7 +99,7 @@ def test_metrics_are_written_in_the_end_and_change_no_exit_status(
     connection.execute("ALTER TABLE dwh.datamart_users DROP CONSTRAINT poison")
     status, _, log = nightly(settings)
     assert status == 0
-    assert "etl.prom is a symbolic link" in log
+    assert "etl.prom: is a symbolic link" in log
     assert "etl-nightly: metrics are missing\netl-nightly: ended with 0" in log
 
 

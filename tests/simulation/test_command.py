@@ -163,7 +163,7 @@ def test_a_reader_may_simulate(connection: Connection, etl: Etl, dsn: str) -> No
         (["--arrivals=5", "--item-ms=nan"], "nan is no number"),
         (["--arrivals=5", "--item-ms=1e308"], "is not in the range"),
         (["--arrivals=5", "--item-ms=-1"], "is not in the range"),
-        (["--arrivals=5", "--workers=1000"], "--workers"),
+        (["--arrivals=5", "--workers=1000"], "1,000 workers are too many for one host"),
     ],
 )
 def test_bad_input_is_one_clear_error(
