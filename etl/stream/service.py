@@ -17,7 +17,7 @@ from etl.errors import EtlError
 from etl.events import WorkerFinished
 from etl.job import Job
 from etl.job.shape import Stream
-from etl.model import Orders, Outcome, Result
+from etl.model import Orders
 from etl.queue import CLAIMED, DEFERRED, READY, RELEASED, Entry
 from etl.stream import events
 from etl.stream.address import Broker
@@ -217,9 +217,7 @@ class Service:
         def buried() -> None:
             self._burials -= 1
             if claimed is not None:
-                how = f"died of signal {-status}" if status < 0 else "died"
-                told = f"its worker {how}" + (f": {words}" if words else "")
-                self._settlement.settle(number, claimed, Result(Outcome.ORPHANED, message=told))
+                self._settlement.settle(number, claimed, worker.orphaned(status))
             if self._shutdown.is_near:
                 return
             if waits:

@@ -40,7 +40,6 @@ class Shutdown:
         self._workers = workers
         self._record = record
         self._emit = emit
-        self._heard = 0
         self._cancelled_at: float | None = None
         self._closed_at: float | None = None
         self.signals = StopSignals()
@@ -50,10 +49,8 @@ class Shutdown:
     def heed(self) -> None:
         """Do what the signals ask for that have come since the last time."""
         self.signals.clear()
-        for number in self.signals.received[self._heard :]:
-            self._heard += 1
+        for number, is_cancelling in self.signals.fresh():
             self._record.stop_signal = self._record.stop_signal or number
-            is_cancelling = self._heard > 1
             self._emit(StopRequested(number, is_cancelling))
             self._drain()
             if is_cancelling:
